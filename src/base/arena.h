@@ -1,0 +1,53 @@
+#ifndef WEIR_BASE_ARENA_H
+#define WEIR_BASE_ARENA_H
+/*
+ * arena.h - memory that is given back all at once. A request's memory is an
+ * arena; a scratch inside a long session is another that spends from the same
+ * budget, so that no trick with scratches gets past a request's limit.
+ *
+ * Blocks come from malloc, except that an arena keeps its first block over a
+ * reset: a pooled arena serves a usual request without any malloc.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <weir/base.h>
+
+#include "base/macro.h"
+
+struct arena_block;
+
+/* What may be spent, shared by all arenas that point to it. */
+struct budget {
+	size_t used;	/* bytes of blocks now held */
+	size_t limit;	/* never above this */
+	bool is_short;	/* an allocation failed since this was last cleared */
+	size_t fail_at; /* see arena_fail_at(); usually 0 */
+};
+
+struct arena {
+	struct arena_block *blocks; /* owned, newest first */
+	char *pos, *end;	    /* free bytes of the newest block */
+	struct budget *budget;	    /* borrowed */
+};
+
+/* Allocates nothing. */
+void arena_init(struct arena *a, struct budget *budget);
+/* Frees all but one block of the usual size, if there is one. */
+void arena_reset(struct arena *a);
+void arena_done(struct arena *a);
+
+/* Aligned for any type. NULL, and budget->is_short set, when the budget or memory is spent. */
+void *arena_alloc(struct arena *a, size_t size);
+/* The same, not aligned, for text. */
+char *arena_bytes(struct arena *a, size_t size);
+/* A copy; ptr NULL when there was no room. */
+weir_str arena_copy(struct arena *a, weir_str s);
+
+/*
+ * For tests: the n-th allocation from now on fails, whichever arena of the
+ * budget it is asked of. Until then each has a block of its own, so that what
+ * is written beyond its end is seen by the tools that look for that.
+ */
+void arena_fail_at(struct arena *a, size_t n);
+
+#endif

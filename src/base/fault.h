@@ -1,0 +1,61 @@
+#ifndef WEIR_BASE_FAULT_H
+#define WEIR_BASE_FAULT_H
+/*
+ * fault.h - everything a peer can do wrong, in one table: the status it is
+ * answered with, a stable name for logs, counters and tests, and words for
+ * people. Code that refuses returns -EPROTO and one of these.
+ */
+
+#define FAULT_TABLE(X)                                                                       \
+	X(NONE, 0, "none", "no fault")                                                       \
+	/* line ends and shape (RFC 9112, section 2.2) */                                    \
+	X(H1_BARE_LF, 400, "bare-lf", "a line ends with LF alone")                           \
+	X(H1_BARE_CR, 400, "bare-cr", "a CR stands without LF")                              \
+	X(H1_CONTROL, 400, "control-byte", "a control byte in the head")                     \
+	X(H1_OBS_FOLD, 400, "obs-fold", "a line begins with space or tab")                   \
+	X(H1_FIELD_NAME, 400, "field-name", "an empty or malformed field name")              \
+	X(H1_REQUEST_LINE, 400, "request-line", "the request line is malformed")             \
+	X(H1_TARGET, 400, "target", "the request target is malformed")                       \
+	X(H1_VERSION, 505, "version", "the HTTP version is not supported")                   \
+	X(H1_METHOD, 501, "method", "the method is not known")                               \
+	X(H1_CONNECT, 501, "connect", "CONNECT is not served")                               \
+	X(H1_SYNTAX, 400, "syntax", "the message is malformed")                              \
+	/* Host (RFC 9112, section 3.2) */                                                   \
+	X(H1_HOST_MISSING, 400, "host-missing", "HTTP/1.1 without a Host field")             \
+	X(H1_HOST_TWICE, 400, "host-twice", "more than one Host field")                      \
+	X(H1_HOST_INVALID, 400, "host-invalid", "the Host field is not a valid authority")   \
+	X(H1_HOST_MISMATCH, 400, "host-mismatch", "Host and the request target disagree")    \
+	/* framing (RFC 9112, section 6) */                                                  \
+	X(H1_TE_UNKNOWN, 501, "te-unknown", "a transfer coding other than chunked")          \
+	X(H1_TE_INVALID, 400, "te-invalid", "Transfer-Encoding is not exactly one chunked")  \
+	X(H1_TE_ON_10, 400, "te-on-1.0", "Transfer-Encoding on HTTP/1.0")                    \
+	X(H1_TE_AND_CL, 400, "te-and-cl", "Transfer-Encoding together with Content-Length")  \
+	X(H1_CL_TWICE, 400, "cl-twice", "more than one Content-Length")                      \
+	X(H1_CL_INVALID, 400, "cl-invalid", "Content-Length is not a plain number")          \
+	X(H1_CHUNK_SIZE, 400, "chunk-size", "a malformed chunk size")                        \
+	X(H1_CHUNK_EXT, 400, "chunk-ext", "malformed or too many chunk extensions")          \
+	X(H1_CHUNK_END, 400, "chunk-end", "a chunk does not end with CRLF")                  \
+	X(H1_TRAILER, 400, "trailer", "a malformed trailer section")                         \
+	/* sizes */                                                                          \
+	X(TARGET_TOO_LONG, 414, "target-too-long", "the request target is too long")         \
+	X(FIELDS_TOO_LARGE, 431, "fields-too-large", "the fields are too many or too large") \
+	X(BODY_TOO_LARGE, 413, "body-too-large", "the body is larger than allowed")          \
+	X(EXPECTATION, 417, "expectation", "an expectation other than 100-continue")         \
+	/* time, and leaving */                                                              \
+	X(HEAD_TIMEOUT, 408, "head-timeout", "the head did not arrive in time")              \
+	X(BODY_TIMEOUT, 408, "body-timeout", "the body stopped arriving")                    \
+	X(BODY_CUT, 400, "body-cut", "the connection ended inside the body")                 \
+	X(OVERLOADED, 503, "overloaded", "the server has no room for this now")
+
+enum fault {
+#define FAULT_ENUM(id, status, name, words) FAULT_##id,
+	FAULT_TABLE(FAULT_ENUM)
+#undef FAULT_ENUM
+		FAULT_COUNT,
+};
+
+int fault_status(enum fault fault);
+const char *fault_name(enum fault fault);
+const char *fault_words(enum fault fault);
+
+#endif

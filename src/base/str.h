@@ -1,0 +1,36 @@
+#ifndef WEIR_BASE_STR_H
+#define WEIR_BASE_STR_H
+/*
+ * str.h - questions about borrowed bytes. The type itself is weir_str, the
+ * same word that module authors use.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <weir/base.h>
+
+#include "base/macro.h"
+
+/* ASCII only: HTTP's case-insensitive words are ASCII (RFC 9110, section 5.1). */
+bool str_eq_nocase(weir_str a, weir_str b);
+bool str_starts(weir_str s, weir_str prefix);
+weir_str str_trim(weir_str s); /* spaces and tabs at both ends: OWS of RFC 9110, section 5.6.3 */
+
+/* Cuts *rest at the next sep: the part before it; *rest is what follows, ptr NULL when none does. */
+weir_str str_split(weir_str *rest, char sep);
+
+/* Digits only, no sign: else -EINVAL. -ERANGE for a number that does not fit. */
+MUST_USE int str_to_u64(weir_str s, uint64_t *ret_value);
+
+/* Shortest form, no surrogates, at most U+10FFFF (RFC 3629). */
+bool str_is_utf8(weir_str s);
+
+/* NUL-terminated copy, freed by the caller; NULL without memory. */
+char *str_dup(weir_str s);
+
+/* A hash for tables whose keys come from the operator, not from clients. */
+uint64_t str_hash(weir_str s);
+
+/* Edits (insert, delete, replace, swap of neighbours) from a to b; for "did you mean". */
+size_t str_distance(weir_str a, weir_str b);
+
+#endif
