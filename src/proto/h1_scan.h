@@ -1,0 +1,116 @@
+#ifndef WEIR_PROTO_H1_SCAN_H
+#define WEIR_PROTO_H1_SCAN_H
+/*
+ * h1_scan.h - the two loops that see every byte of a head: how far do ordinary
+ * bytes go, and how far does an ordinary field name go. Sixteen bytes a step
+ * with SSE2, eight with plain integers elsewhere; nothing is ever read outside
+ * bytes[0..len): a short last step reads again some bytes it has seen.
+ */
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#define H1_SCAN_ONES 0x0101010101010101u
+#define H1_SCAN_HIGH 0x8080808080808080u
+
+/* Bit i: byte i of the eight at p is a control byte (0-31, 127). */
+static inline unsigned h1_scan_mask8(const char *p)
+{
+	const uint64_t low7 = ~(uint64_t)H1_SCAN_HIGH;
+	uint64_t x, del, found;
+
+	memcpy(&x, p, sizeof(x));
+	x = le64toh(x);
+	del = x ^ (H1_SCAN_ONES * 0x7f);
+	/* Adding to seven bits cannot carry into a neighbour, so each byte's top bit is exact. */
+	found = ~(((x & low7) + H1_SCAN_ONES * 0x60) | x);
+	found |= ~(((del & low7) + low7) | del);
+	/* Gathers the eight top bits in the highest byte. */
+	return (unsigned)(((found & H1_SCAN_HIGH) >> 7) * 0x0102040810204080u >> 56);
+}
+
+#ifdef __SSE2__
+
+#define H1_SCAN_STEP 16
+
+static inline unsigned h1_scan_mask(const char *p)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
+	__m128i del = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f));
+
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(low, del));
+}
+
+/* Bit i: byte i is neither a letter nor a dash, which is what names are made of. */
+static inline unsigned h1_scan_odd_mask(const char *p)
+{
+	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i letter = _mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+	__m128i is_letter = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter);
+	__m128i is_dash = _mm_cmpeq_epi8(v, _mm_set1_epi8('-'));
+
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(is_letter, is_dash)) ^ 0xffff;
+}
+
+#else
+
+#define H1_SCAN_STEP 8
+
+static inline unsigned h1_scan_mask(const char *p)
+{
+	return h1_scan_mask8(p);
+}
+
+/* Knows nothing: the caller's table decides about every byte. */
+static inline unsigned h1_scan_odd_mask(const char *p)
+{
+	(void)p;
+	return 0xff;
+}
+
+#endif
+
+/* Fewer bytes than a step, in all. The zeros behind them are found, if nothing before is: at len. */
+static __attribute__((noinline, unused)) size_t h1_scan_short(const char *bytes, size_t pos,
+							      size_t len)
+{
+	char last[H1_SCAN_STEP] = { 0 };
+
+	memcpy(last, bytes + pos, len - pos);
+	return pos + (unsigned)__builtin_ctz(h1_scan_mask(last));
+}
+
+/* The index of the first control byte at or after pos, tab included, or len. */
+static inline size_t h1_scan_control(const char *bytes, size_t pos, size_t len)
+{
+	unsigned found;
+
+	for (; pos + H1_SCAN_STEP <= len; pos += H1_SCAN_STEP) {
+		found = h1_scan_mask(bytes + pos);
+		if (found)
+			return pos + (unsigned)__builtin_ctz(found);
+	}
+	if (pos == len)
+		return len;
+	if (len < H1_SCAN_STEP)
+		return h1_scan_short(bytes, pos, len);
+	found = h1_scan_mask(bytes + len - H1_SCAN_STEP) >> (H1_SCAN_STEP - (len - pos));
+	return found ? pos + (unsigned)__builtin_ctz(found) : len;
+}
+
+/*
+ * Up to where a field name goes for certain; it may go further. One step is
+ * enough for most, and a loop would keep its constants ready for nothing.
+ */
+static inline size_t h1_scan_name(const char *bytes, size_t pos, size_t len)
+{
+	if (pos + H1_SCAN_STEP > len)
+		return pos;
+	return pos + (unsigned)__builtin_ctz(h1_scan_odd_mask(bytes + pos) | 1u << H1_SCAN_STEP);
+}
+
+#endif

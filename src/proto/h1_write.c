@@ -1,0 +1,161 @@
+/*
+ * h1_write.c - memcpy and digits. What does not change from one response to
+ * the next is formatted at compile time: each registered status has its line.
+ */
+#include "proto/h1_write.h"
+
+#include <assert.h>
+
+#include "proto/http.h"
+
+#define FIRST_STATUS 100
+#define LAST_STATUS 999
+#define DIGITS_MAX 20
+
+static const weir_str status_lines[512] = {
+#define STATUS_LINE(code, words) \
+	[code] = { "HTTP/1.1 " #code " " words "\r\n", sizeof("HTTP/1.1 " #code " " words) + 1 },
+	HTTP_STATUS_TABLE(STATUS_LINE)
+#undef STATUS_LINE
+};
+
+#define PUT(out, literal) mempcpy((out), (literal), sizeof(literal) - 1)
+
+static char *put_str(char *out, weir_str s)
+{
+	return s.len > 0 ? mempcpy(out, s.ptr, s.len) : out;
+}
+
+static char *put_number(char *out, uint64_t n)
+{
+	char digits[DIGITS_MAX];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n > 0);
+	return mempcpy(out, digits + at, sizeof(digits) - at);
+}
+
+static char *put_field(char *out, weir_str name, weir_str value)
+{
+	out = put_str(out, name);
+	out = PUT(out, ": ");
+	out = put_str(out, value);
+	return PUT(out, "\r\n");
+}
+
+static char *put_fields(char *out, const weir_header *fields, size_t n_fields)
+{
+	for (size_t i = 0; i < n_fields; i++)
+		out = put_field(out, fields[i].name, fields[i].value);
+	return out;
+}
+
+static size_t fields_bound(const weir_header *fields, size_t n_fields)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n_fields; i++)
+		len += fields[i].name.len + fields[i].value.len + 4;
+	return len;
+}
+
+/* A status of nobody's has no words; the space in front of them stays (RFC 9112, section 4). */
+static char *put_status_line(char *out, int status)
+{
+	assert(status >= FIRST_STATUS && status <= LAST_STATUS);
+	if ((size_t)status < ARRAY_LEN(status_lines) && status_lines[status].len > 0)
+		return put_str(out, status_lines[status]);
+	out = PUT(out, "HTTP/1.1 ");
+	out = put_number(out, (uint64_t)status);
+	return PUT(out, " \r\n");
+}
+
+/* How the body ends, if the status may have one. */
+static char *put_framing(char *out, const struct h1_response *resp)
+{
+	if (!http_status_has_length(resp->status))
+		return out;
+	if (resp->content_length >= 0) {
+		out = PUT(out, "content-length: ");
+		out = put_number(out, (uint64_t)resp->content_length);
+		return PUT(out, "\r\n");
+	}
+	if (resp->is_chunked && resp->version >= 11)
+		return PUT(out, "transfer-encoding: chunked\r\n");
+	return out;
+}
+
+static char *put_connection(char *out, const struct h1_response *resp)
+{
+	if (resp->upgrade.len > 0) {
+		out = PUT(out, "connection: upgrade\r\n");
+		return put_field(out, WEIR_STR("upgrade"), resp->upgrade);
+	}
+	if (!resp->keep_alive)
+		return PUT(out, "connection: close\r\n");
+	if (resp->version < 11)
+		return PUT(out, "connection: keep-alive\r\n");
+	return out;
+}
+
+size_t h1_write_head_bound(const struct h1_response *resp)
+{
+	/* The longest of each: status line, framing, connection; names, ends, the empty line. */
+	return 64 + sizeof("content-length: \r\n") + DIGITS_MAX +
+	       sizeof("connection: keep-alive\r\n") + sizeof("upgrade: \r\n") + resp->upgrade.len +
+	       sizeof("date: \r\n") + resp->date.len + sizeof("server: \r\n") + resp->server.len +
+	       fields_bound(resp->fields, resp->n_fields) + 2;
+}
+
+size_t h1_write_head(const struct h1_response *resp, char *out)
+{
+	bool is_interim = resp->status < 200 && resp->status != 101;
+	char *start = out;
+
+	out = put_status_line(out, resp->status);
+	if (!is_interim) {
+		if (resp->date.len > 0)
+			out = put_field(out, WEIR_STR("date"), resp->date);
+		if (resp->server.len > 0)
+			out = put_field(out, WEIR_STR("server"), resp->server);
+		out = put_connection(out, resp);
+		out = put_framing(out, resp);
+	}
+	out = put_fields(out, resp->fields, resp->n_fields);
+	out = PUT(out, "\r\n");
+	return (size_t)(out - start);
+}
+
+weir_str h1_write_continue(void)
+{
+	return WEIR_STR("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+size_t h1_write_chunk(uint64_t len, char out[H1_WRITE_CHUNK_MAX])
+{
+	unsigned n_digits = len ? (67 - (unsigned)__builtin_clzll(len)) / 4 : 1;
+
+	for (unsigned i = 0; i < n_digits; i++)
+		out[i] = "0123456789abcdef"[len >> 4 * (n_digits - 1 - i) & 15];
+	out[n_digits] = '\r';
+	out[n_digits + 1] = '\n';
+	return n_digits + 2;
+}
+
+size_t h1_write_last_bound(const weir_header *fields, size_t n_fields)
+{
+	return sizeof("0\r\n\r\n") + fields_bound(fields, n_fields);
+}
+
+size_t h1_write_last(const weir_header *fields, size_t n_fields, char *out)
+{
+	char *start = out;
+
+	out = PUT(out, "0\r\n");
+	out = put_fields(out, fields, n_fields);
+	out = PUT(out, "\r\n");
+	return (size_t)(out - start);
+}

@@ -1,0 +1,46 @@
+#ifndef WEIR_PROTO_H1_WRITE_H
+#define WEIR_PROTO_H1_WRITE_H
+/*
+ * h1_write.h - responses into memory of the caller's, who asks for the size
+ * first. Fields are written as they are: who lets others set them has asked
+ * http_field_check() before.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <weir/base.h>
+
+struct h1_response {
+	int status;		   /* 100 to 999 */
+	unsigned version;	   /* the request's: 10 or 11 */
+	bool keep_alive;	   /* false: "connection: close" */
+	bool is_chunked;	   /* "transfer-encoding: chunked" */
+	int64_t content_length;	   /* -1: say nothing */
+	weir_str date;		   /* CLOCK_HTTP_DATE bytes; empty: no Date */
+	weir_str server;	   /* empty: no Server */
+	weir_str upgrade;	   /* of a 101: what to; empty otherwise */
+	const weir_header *fields; /* borrowed */
+	size_t n_fields;
+};
+
+/* h1_write_head() never needs more. */
+size_t h1_write_head_bound(const struct h1_response *resp);
+/*
+ * The whole head with its empty line; returns its length. Where the status
+ * forbids it (1xx, 204) no length and no coding are written, nor to HTTP/1.0 a
+ * coding. A 1xx other than 101 is written as interim: bare but for its fields.
+ */
+size_t h1_write_head(const struct h1_response *resp, char *out);
+
+/* "HTTP/1.1 100 Continue" with its empty line. */
+weir_str h1_write_continue(void);
+
+/* The line in front of a chunk's data; after the data goes H1_WRITE_CRLF. */
+#define H1_WRITE_CHUNK_MAX 18
+#define H1_WRITE_CRLF "\r\n"
+size_t h1_write_chunk(uint64_t len, char out[H1_WRITE_CHUNK_MAX]);
+
+/* The last chunk with trailers. */
+size_t h1_write_last_bound(const weir_header *fields, size_t n_fields);
+size_t h1_write_last(const weir_header *fields, size_t n_fields, char *out);
+
+#endif
