@@ -1,0 +1,225 @@
+/*
+ * outq.c - a chain of blocks and at most one file behind it. The usual answer
+ * fits in one block and leaves in one send(2).
+ */
+#include "io/outq.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define OUTQ_IOV 16
+/* A reader as fast as the page cache must not keep the loop from everybody else. */
+#define OUTQ_FILE_FLUSH ((size_t)1024 * 1024)
+
+void outq_init(struct outq *q, struct block_pool *pool)
+{
+	*q = (struct outq){ .pool = pool, .file_fd = -1 };
+	list_init(&q->blocks);
+}
+
+void outq_done(struct outq *q)
+{
+	struct list *link;
+
+	while ((link = list_pop(&q->blocks)))
+		(void)block_give(q->pool, list_entry(link, struct block, link));
+	q->queued = 0;
+	outq_drop_file(q);
+}
+
+/* The block that is being filled, if there is one. */
+static struct block *last_block(const struct outq *q)
+{
+	return list_is_empty(&q->blocks) ? NULL : list_entry(q->blocks.prev, struct block, link);
+}
+
+static struct block *add_block(struct outq *q, size_t min_cap)
+{
+	struct block *b = block_take(q->pool, min_cap);
+
+	if (b)
+		list_add_tail(&q->blocks, &b->link);
+	return b;
+}
+
+char *outq_reserve(struct outq *q, size_t len)
+{
+	struct block *b = last_block(q);
+
+	assert(q->file_left == 0);
+	if (!b || block_room(b) < len)
+		b = add_block(q, len);
+	return b ? b->data + b->end : NULL;
+}
+
+void outq_commit(struct outq *q, size_t len)
+{
+	struct block *b = last_block(q);
+
+	assert(len <= block_room(b));
+	b->end += len;
+	q->queued += len;
+}
+
+/* Blocks for len more bytes behind what the last one has room for, or none at all. */
+static int make_room(struct outq *q, size_t len)
+{
+	struct block *b = last_block(q);
+	size_t room = b ? block_room(b) : 0;
+	struct list added;
+	struct list *link;
+
+	list_init(&added);
+	while (room < len) {
+		b = block_take(q->pool, 0);
+		if (!b)
+			break;
+		list_add_tail(&added, &b->link);
+		room += block_room(b);
+	}
+	if (room >= len) {
+		list_splice_tail(&q->blocks, &added);
+		return 0;
+	}
+	while ((link = list_pop(&added)))
+		(void)block_give(q->pool, list_entry(link, struct block, link));
+	return -ENOMEM;
+}
+
+int outq_append(struct outq *q, const void *bytes, size_t len)
+{
+	struct block *b = last_block(q);
+	struct list *link = q->blocks.prev;
+	const char *from = bytes;
+	int r;
+
+	assert(q->file_left == 0);
+	if (b && block_room(b) >= len) {
+		memcpy(b->data + b->end, from, len);
+		outq_commit(q, len);
+		return 0;
+	}
+	r = make_room(q, len);
+	if (r < 0)
+		return r;
+	if (link == &q->blocks)
+		link = link->next;
+	q->queued += len;
+	for (; len > 0; link = link->next) {
+		size_t n;
+
+		b = list_entry(link, struct block, link);
+		n = block_room(b) < len ? block_room(b) : len;
+		memcpy(b->data + b->end, from, n);
+		b->end += n;
+		from += n;
+		len -= n;
+	}
+	return 0;
+}
+
+void outq_append_file(struct outq *q, int fd, uint64_t offset, uint64_t len)
+{
+	assert(q->file_left == 0);
+	q->file_fd = fd;
+	q->file_offset = offset;
+	q->file_left = len;
+}
+
+/* Takes sent bytes off the front. */
+static void forget(struct outq *q, size_t sent)
+{
+	q->queued -= sent;
+	while (!list_is_empty(&q->blocks)) {
+		struct block *b = list_entry(q->blocks.next, struct block, link);
+		size_t n = block_len(b) < sent ? block_len(b) : sent;
+
+		b->start += n;
+		sent -= n;
+		if (block_len(b) > 0)
+			return;
+		list_del(&b->link);
+		(void)block_give(q->pool, b);
+	}
+}
+
+static ssize_t send_blocks(const struct outq *q, int fd)
+{
+	struct block *first = list_entry(q->blocks.next, struct block, link);
+	int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (q->file_left > 0 ? MSG_MORE : 0);
+	struct iovec iov[OUTQ_IOV];
+	struct msghdr msg = { .msg_iov = iov };
+
+	if (first->link.next == &q->blocks)
+		return send(fd, first->data + first->start, block_len(first), flags);
+
+	list_for_each (link, &q->blocks) {
+		struct block *b = list_entry(link, struct block, link);
+
+		if (msg.msg_iovlen == OUTQ_IOV)
+			break;
+		iov[msg.msg_iovlen++] = (struct iovec){ .iov_base = b->data + b->start,
+							.iov_len = block_len(b) };
+	}
+	return sendmsg(fd, &msg, flags);
+}
+
+static int flush_blocks(struct outq *q, int fd)
+{
+	while (q->queued > 0) {
+		ssize_t n = send_blocks(q, fd);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		forget(q, (size_t)n);
+	}
+	return 0;
+}
+
+void outq_drop_file(struct outq *q)
+{
+	q->file_left = 0;
+	q->file_fd = -1;
+}
+
+static int flush_file(struct outq *q, int fd)
+{
+	size_t may_send = OUTQ_FILE_FLUSH;
+
+	while (q->file_left > 0) {
+		size_t want = q->file_left < may_send ? (size_t)q->file_left : may_send;
+		off_t offset = (off_t)q->file_offset;
+		ssize_t n;
+
+		if (may_send == 0)
+			return -EAGAIN;
+		n = sendfile(fd, q->file_fd, &offset, want);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO;
+		q->file_offset += (uint64_t)n;
+		q->file_left -= (uint64_t)n;
+		may_send -= (size_t)n;
+	}
+	q->file_fd = -1;
+	return 0;
+}
+
+int outq_flush(struct outq *q, int fd)
+{
+	int r;
+
+	r = flush_blocks(q, fd);
+	if (r < 0)
+		return r;
+	return flush_file(q, fd);
+}

@@ -1,0 +1,55 @@
+#ifndef WEIR_IO_OUTQ_H
+#define WEIR_IO_OUTQ_H
+/*
+ * outq.h - bytes on their way to a socket. What is put in is copied, so the
+ * sender's memory is its own again at once; how much may wait here is for the
+ * sender to decide (queued). Many small writes leave in one send.
+ *
+ * Files leave by sendfile(2), which knows no MSG_NOSIGNAL: the process has to
+ * ignore SIGPIPE.
+ */
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/list.h"
+#include "base/macro.h"
+#include "io/block.h"
+
+struct outq {
+	struct block_pool *pool; /* borrowed */
+	struct list blocks;	 /* owned; the oldest first */
+	size_t queued;		 /* bytes in blocks */
+
+	/* after the blocks, part of a file; nothing may be appended while it waits */
+	int file_fd; /* borrowed; -1 when there is none */
+	uint64_t file_offset;
+	uint64_t file_left;
+};
+
+void outq_init(struct outq *q, struct block_pool *pool);
+/* Gives back all blocks, sent or not. */
+void outq_done(struct outq *q);
+
+static inline bool outq_is_empty(const struct outq *q)
+{
+	return q->queued == 0 && q->file_left == 0;
+}
+
+/* Room for len contiguous bytes at the end, to be filled and committed at once; NULL: no memory. */
+char *outq_reserve(struct outq *q, size_t len);
+void outq_commit(struct outq *q, size_t len);
+/* All or nothing; -ENOMEM. */
+MUST_USE int outq_append(struct outq *q, const void *bytes, size_t len);
+void outq_append_file(struct outq *q, int fd, uint64_t offset, uint64_t len);
+/* Nothing more of the file will be sent; its descriptor is the owner's again. */
+void outq_drop_file(struct outq *q);
+
+/*
+ * Sends what the socket takes, though not more of a file than is fair to
+ * others. 0: all is gone; -EAGAIN: the rest when the socket is writable;
+ * -EPIPE, -ECONNRESET and others: the connection is dead; -EIO: the file is
+ * shorter than was promised.
+ */
+MUST_USE int outq_flush(struct outq *q, int fd);
+
+#endif

@@ -1,0 +1,71 @@
+#ifndef WEIR_IO_STREAM_H
+#define WEIR_IO_STREAM_H
+/*
+ * stream.h - a connected socket on the loop: bytes in by a block, bytes out
+ * by a queue. Embedded in a connection. Where TLS goes between socket and
+ * bytes, it goes here; nobody above will notice.
+ *
+ * The read watcher stays on for the whole life, unless reading is paused: a
+ * request costs no epoll_ctl.
+ */
+#include <ev.h>
+#include <sys/types.h>
+
+#include "io/loop.h"
+#include "io/outq.h"
+
+struct stream;
+
+struct stream_ops {
+	void (*readable)(struct stream *s);
+	/* After a flush that had to wait: some of the queue has left now, perhaps all. */
+	void (*writable)(struct stream *s);
+	/* Sending failed: -EPIPE, -ECONNRESET, … Nothing more can be sent. */
+	void (*broken)(struct stream *s, int error);
+};
+
+struct stream {
+	struct loop *loop; /* borrowed */
+	const struct stream_ops *ops;
+	int fd; /* owned; -1 once closed */
+	ev_io reading;
+	ev_io writing;
+	struct outq out;
+};
+
+/* Takes fd, which is non-blocking, and starts to read. */
+void stream_open(struct stream *s, struct loop *loop, struct block_pool *pool, int take_fd,
+		 const struct stream_ops *ops);
+/* Closes at once; what is still queued is lost. Twice is once. */
+void stream_close(struct stream *s);
+/* Closes so that the peer sees a reset, not an end: a response was cut short. */
+void stream_reset(struct stream *s);
+
+/* Bytes into the room of block: how many; 0 at the end; -EAGAIN; other errors are final. */
+MUST_USE ssize_t stream_recv(struct stream *s, struct block *block);
+void stream_pause(struct stream *s);
+void stream_resume(struct stream *s);
+static inline bool stream_is_paused(const struct stream *s)
+{
+	return !ev_is_active(&s->reading);
+}
+
+/*
+ * Sends what is queued: 0 when all is gone, -EAGAIN when writable() will
+ * follow, else the connection is dead (broken() is not called for it). While
+ * writable() is awaited it does nothing: the kernel has said that it is full.
+ */
+MUST_USE int stream_flush(struct stream *s);
+
+/* No more bytes from us. Call it when the queue is empty. */
+void stream_shutdown(struct stream *s);
+
+/* While reading is paused nobody is told of a peer that left; so the kernel must be asked. */
+enum stream_peer {
+	STREAM_PEER_THERE,
+	STREAM_PEER_ENDED, /* it has sent its last byte (FIN), but may still read */
+	STREAM_PEER_GONE,  /* it has closed or reset the connection */
+};
+enum stream_peer stream_peer(const struct stream *s);
+
+#endif
