@@ -1,0 +1,288 @@
+/*
+ * task.c - a task's beginning, its end, and its cancellation. Beginning and
+ * end are the hot path: a handler that never waits pays for one switch in, one
+ * out, and what is set here in its struct task.
+ */
+#include "coro/task.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "coro/deadline.h"
+#include "coro/group.h"
+#include "coro/local.h"
+#include "coro/wait.h"
+#include "io/loop.h"
+
+/* A done() that starts the next request, which ends at once, ...: each level costs loop stack. */
+#define MAX_DEPTH 16
+
+/* Refusals in a row: clean-up needs a few; then others get their turn first; then it is slowed. */
+#define REFUSED_FREE 16
+#define REFUSED_YIELDING 64
+#define REFUSED_MAX_PAUSE_MS 1000
+
+const char *task_reason_name(enum reason reason)
+{
+	static const char *const names[] = {
+		[REASON_NONE] = "not cancelled",
+		[REASON_DISCONNECT] = "the client went away",
+		[REASON_SHUTDOWN] = "the worker is stopping",
+		[REASON_SIBLING] = "a sibling decided the matter",
+		[REASON_EXPLICIT] = "cancelled by a call, or its block was left",
+	};
+
+	return names[reason];
+}
+
+static void task_main(void *arg)
+{
+	struct task *t = arg;
+
+	switch_entered(&t->sched->main);
+	t->result = t->spec->fn(t->spec->arg);
+	t->has_returned = true;
+	switch_last(&t->context, &t->sched->main);
+}
+
+static void on_ready(struct ready *ready)
+{
+	task_run(container_of(ready, struct task, ready));
+}
+
+struct task *task_make(struct sched *sched, struct stack *stack, struct task_spec *spec)
+{
+	struct task *t = (struct task *)(void *)(stack->top -
+						 ((sizeof(struct task) + 63) & ~(size_t)63));
+
+	list_init(&t->ready.link);
+	t->ready.run = on_ready;
+	t->sched = sched;
+	t->stack = stack;
+	t->spec = spec;
+	t->has_returned = false;
+	t->is_forced = false;
+	t->reason = REASON_NONE;
+	t->groups = NULL;
+	t->limit_ms = INT64_MAX;
+	t->n_shields = 0;
+	t->shield = 0;
+	t->n_scopes = 0;
+	t->max_scopes = TASK_SCOPES;
+	t->n_lost = 0;
+	t->scopes = t->own_scopes;
+	t->n_refused = 0;
+	t->wait = NULL;
+	t->timer.link = NULL;
+	t->locals = NULL;
+	t->user = spec->user;
+	for (size_t i = 0; i < TASK_SLOTS; i++)
+		t->slots[i] = NULL;
+	switch_init(&t->context, stack->low, (char *)t, task_main, t);
+	sched->n_tasks++;
+	return t;
+}
+
+/* Nothing of the task may be used once its stack is given back. */
+static void task_finish(struct task *t)
+{
+	struct sched *sched = t->sched;
+	struct task_spec *spec = t->spec;
+	int result = t->result;
+
+	assert(!t->groups); /* a WEIR_GROUP was jumped out of */
+	if (t->locals)
+		local_drop(t->locals);
+	if (t->scopes != t->own_scopes)
+		free(t->scopes);
+	switch_done(&t->context);
+	sched->n_tasks--;
+	stack_give(&sched->stacks, t->stack);
+
+	sched->depth++;
+	spec->done(spec, result);
+	sched->depth--;
+}
+
+/* Until it suspends or returns. */
+static void task_step(struct task *t)
+{
+	struct sched *sched = t->sched;
+
+	assert(!sched->current);
+	sched->current = t;
+	switch_to(&sched->main, &t->context);
+	while (sched->outside_fn) {
+		void (*fn)(void *arg) = sched->outside_fn;
+
+		sched->outside_fn = NULL;
+		sched->is_outside = true;
+		fn(sched->outside_arg);
+		sched->is_outside = false;
+		switch_to(&sched->main, &t->context);
+	}
+	if (t->stack->guard == GUARD_CANARY && guard_is_canary_dead(t->stack->low))
+		overflow_found(t);
+	sched->current = NULL;
+}
+
+void task_run(struct task *t)
+{
+	task_step(t);
+	if (t->has_returned)
+		task_finish(t);
+}
+
+void task_suspend(struct task *t)
+{
+	switch_to(&t->context, &t->sched->main);
+}
+
+int task_start(struct sched *sched, struct task_spec *spec, struct task **ret_task)
+{
+	struct stack *stack = stack_take(&sched->stacks);
+	struct task *t;
+
+	if (!stack)
+		return -ENOMEM;
+	t = task_make(sched, stack, spec);
+	*ret_task = t;
+	if (sched->current || sched->depth >= MAX_DEPTH) {
+		sched_make_ready(sched, &t->ready);
+		return 0;
+	}
+	task_step(t);
+	if (t->has_returned) {
+		*ret_task = NULL;
+		task_finish(t);
+	}
+	return 0;
+}
+
+struct task *task_current(void)
+{
+	return sched_here ? sched_here->current : NULL;
+}
+
+const char *task_name(const struct task *t)
+{
+	return t->spec->name ? t->spec->name : "(nameless)";
+}
+
+enum reason task_reason(const struct task *t)
+{
+	return t->reason;
+}
+
+void *task_user(void)
+{
+	const struct task *t = task_current();
+
+	return t ? t->user : NULL;
+}
+
+void *task_slot(enum task_slot slot)
+{
+	const struct task *t = task_current();
+
+	return t ? t->slots[slot] : NULL;
+}
+
+void task_set_slot(enum task_slot slot, void *value)
+{
+	struct task *t = task_current();
+
+	if (t)
+		t->slots[slot] = value;
+}
+
+static void mark_one(struct task *t, enum reason reason, bool is_forced)
+{
+	if (t->reason == REASON_NONE)
+		t->reason = reason;
+	if (is_forced)
+		t->is_forced = true;
+	if (task_is_cancelled(t))
+		wait_interrupt(t);
+}
+
+/* A list instead of a recursion: the tree may be deep, and the stack a task's. */
+void task_mark(struct task *first, enum reason reason, bool is_forced)
+{
+	while (first) {
+		struct task *t = first;
+
+		first = t->next_to_mark;
+		if (t->has_returned || t->is_forced || (t->reason != REASON_NONE && !is_forced))
+			continue;
+		mark_one(t, reason, is_forced);
+		for (struct group *g = t->groups; g; g = group_outer(g)) {
+			if (is_forced || !group_is_shielded(g))
+				first = group_mark(g, reason, is_forced, first);
+		}
+	}
+}
+
+void task_cancel(struct task *t, enum reason reason)
+{
+	t->next_to_mark = NULL;
+	task_mark(t, reason, false);
+}
+
+void task_cancel_now(struct task *t, enum reason reason)
+{
+	t->next_to_mark = NULL;
+	task_mark(t, reason, true);
+}
+
+/*
+ * A task that does not stop when it is told to. It cannot be stopped by force,
+ * for what it holds would never be let go; but it can be made to wait.
+ */
+static void slow_down(struct task *t, int r)
+{
+	unsigned over, pause_ms = REFUSED_MAX_PAUSE_MS;
+
+	if (t->n_refused <= REFUSED_FREE)
+		return;
+	if (t->n_refused <= REFUSED_YIELDING) {
+		wait_yield_anyway(t);
+		return;
+	}
+	over = t->n_refused - REFUSED_YIELDING - 1;
+	if (over == 0)
+		sched_log(t->sched, LOG_AT_WARN, "task %s goes on although %s; it is slowed down",
+			  task_name(t),
+			  r == -ETIMEDOUT ? "its deadline has passed" : task_reason_name(t->reason));
+	if (over < 10)
+		pause_ms = 1U << over;
+	wait_pause_anyway(t, pause_ms < REFUSED_MAX_PAUSE_MS ? pause_ms : REFUSED_MAX_PAUSE_MS);
+}
+
+static int refuse(struct task *t, int r)
+{
+	if (t->n_refused < UINT32_MAX)
+		t->n_refused++;
+	slow_down(t, r);
+	return r;
+}
+
+int task_check(void)
+{
+	struct sched *sched = sched_here;
+	struct task *t;
+
+	if (!sched || !sched->current || sched->is_outside)
+		return -EDEADLK;
+	t = sched->current;
+	if (t->n_lost > 0)
+		return -ENOMEM;
+	if (task_is_cancelled(t))
+		return refuse(t, -ECANCELED);
+	if (t->limit_ms != INT64_MAX && t->limit_ms <= loop_now_ms(sched->loop))
+		return refuse(t, -ETIMEDOUT);
+	t->n_refused = 0;
+	return 0;
+}
