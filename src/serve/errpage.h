@@ -1,0 +1,20 @@
+#ifndef WEIR_SERVE_ERRPAGE_H
+#define WEIR_SERVE_ERRPAGE_H
+/*
+ * errpage.h - what a client is told that did wrong: a line of text, the same
+ * whether a handler, the router or the parser refused it.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/fault.h"
+
+#define ERRPAGE_MAX 512
+
+/* "404 Not Found\n", or with words "400 Bad Request: a line ends with LF alone\n". Its length. */
+size_t errpage_body(char out[ERRPAGE_MAX], int status, const char *words);
+
+/* A response for a fault, with Connection: close. date: as server_date(). A HEAD gets no body. */
+size_t errpage_write(char out[ERRPAGE_MAX], enum fault fault, const char *date, bool has_body);
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * exchange.c - the rules of the contract in exchange.h: what may follow what,
+ * how many bytes were promised, and what a HEAD or a 304 leaves out. The
+ * connection below only has to know how its bytes look.
+ */
+#include "serve/exchange.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "proto/http.h"
+
+#define EXCHANGE_MAX_UNUSED 1024
+
+void exchange_pool_init(struct exchange_pool *pool, size_t memory_limit)
+{
+	*pool = (struct exchange_pool){ .memory_limit = memory_limit };
+	list_init(&pool->unused);
+}
+
+static void exchange_free(struct exchange *ex)
+{
+	arena_done(&ex->arena);
+	free(ex);
+}
+
+void exchange_pool_done(struct exchange_pool *pool)
+{
+	struct list *link;
+
+	assert(pool->n_live == 0);
+	while ((link = list_pop(&pool->unused)))
+		exchange_free(list_entry(link, struct exchange, link));
+	pool->n_unused = 0;
+}
+
+struct exchange *exchange_new(struct exchange_pool *pool)
+{
+	struct list *link = list_pop(&pool->unused);
+	struct exchange *ex;
+
+	if (link) {
+		ex = list_entry(link, struct exchange, link);
+		pool->n_unused--;
+	} else {
+		ex = calloc(1, sizeof(*ex));
+		if (!ex)
+			return NULL;
+		ex->budget.limit = pool->memory_limit;
+		arena_init(&ex->arena, &ex->budget);
+		list_init(&ex->link);
+	}
+	ex->phase = EXCHANGE_WAITING;
+	ex->status = 0;
+	ex->sent = 0;
+	ex->promised = -1;
+	ex->is_bodiless = false;
+	ex->is_logged = true;
+	ex->fault = FAULT_NONE;
+	ex->half_close = HALF_CLOSE_CANCEL;
+	ex->max_body = UINT64_MAX;
+	ex->owner = NULL;
+	ex->pinned = NULL;
+	ex->held = NULL;
+	ex->budget.limit = pool->memory_limit;
+	ex->budget.is_short = false;
+	pool->n_live++;
+	return ex;
+}
+
+void exchange_release(struct exchange_pool *pool, struct exchange *ex)
+{
+	assert(!ex->pinned && !ex->held);
+	assert(pool->n_live > 0);
+	pool->n_live--;
+	if (pool->n_unused >= EXCHANGE_MAX_UNUSED) {
+		exchange_free(ex);
+		return;
+	}
+	arena_reset(&ex->arena);
+	list_add_head(&pool->unused, &ex->link);
+	pool->n_unused++;
+}
+
+void exchange_detach(struct exchange *ex)
+{
+	ex->down = NULL;
+	if (ex->phase != EXCHANGE_ENDED)
+		ex->phase = EXCHANGE_ABORTED;
+	ex->up->gone(ex);
+}
+
+int exchange_interim(struct exchange *ex, int status, const weir_header *fields, size_t n_fields)
+{
+	assert(status >= 100 && status < 200 && status != 101);
+	if (!ex->down)
+		return -EPIPE;
+	if (ex->phase != EXCHANGE_WAITING)
+		return -EPROTO;
+	return ex->down->interim(ex, status, fields, n_fields);
+}
+
+int exchange_head(struct exchange *ex, int status, int64_t content_length,
+		  const weir_header *fields, size_t n_fields)
+{
+	int r;
+
+	assert(status >= 200 && status <= 999);
+	if (!ex->down)
+		return -EPIPE;
+	if (ex->phase != EXCHANGE_WAITING)
+		return -EPROTO;
+
+	ex->status = status;
+	ex->promised = content_length;
+	ex->is_bodiless = ex->head.method_id == HTTP_METHOD_HEAD || !http_status_has_body(status);
+	r = ex->down->head(ex, content_length, fields, n_fields);
+	if (r < 0) {
+		ex->status = 0; /* no byte of it is out: a smaller answer may be tried */
+		return r;
+	}
+	ex->phase = EXCHANGE_STARTED;
+	return 0;
+}
+
+/* What failed half-way is over: whatever followed would make it look complete. */
+static int fail(struct exchange *ex, int error)
+{
+	exchange_abort(ex);
+	return error;
+}
+
+/* May that much more be sent? */
+static int check_piece(const struct exchange *ex, uint64_t len)
+{
+	if (!ex->down || ex->phase == EXCHANGE_ABORTED)
+		return -EPIPE;
+	if (ex->phase != EXCHANGE_STARTED)
+		return -EPROTO;
+	if (ex->promised >= 0 && len > (uint64_t)ex->promised - ex->sent)
+		return -EMSGSIZE;
+	return 0;
+}
+
+ssize_t exchange_piece(struct exchange *ex, weir_str bytes)
+{
+	ssize_t n;
+	int r;
+
+	r = check_piece(ex, bytes.len);
+	if (r < 0)
+		return r;
+	n = bytes.len == 0 || ex->is_bodiless ? (ssize_t)bytes.len : ex->down->piece(ex, bytes);
+	if (n < 0)
+		return fail(ex, (int)n);
+	ex->sent += (uint64_t)n;
+	return n;
+}
+
+int exchange_file(struct exchange *ex, int fd, uint64_t offset, uint64_t len)
+{
+	int r;
+
+	r = check_piece(ex, len);
+	if (r < 0)
+		return r;
+	r = len == 0 || ex->is_bodiless ? 0 : ex->down->file(ex, fd, offset, len);
+	if (r == -EAGAIN)
+		return r;
+	if (r < 0)
+		return fail(ex, r);
+	ex->sent += len;
+	return r;
+}
+
+int exchange_end(struct exchange *ex, const weir_header *trailers, size_t n_trailers)
+{
+	int r;
+
+	if (!ex->down || ex->phase == EXCHANGE_ABORTED)
+		return -EPIPE;
+	if (ex->phase != EXCHANGE_STARTED)
+		return -EPROTO;
+	if (!ex->is_bodiless && ex->promised >= 0 && ex->sent != (uint64_t)ex->promised)
+		return fail(ex, -EPROTO);
+	r = ex->down->end(ex, trailers, n_trailers);
+	if (r == -EAGAIN)
+		return r;
+	if (r < 0)
+		return fail(ex, r);
+	ex->phase = EXCHANGE_ENDED;
+	return 0;
+}
+
+int exchange_next(struct exchange *ex, weir_str *ret_piece)
+{
+	if (!ex->down)
+		return -EPIPE;
+	if (ex->head.content_length > 0 && (uint64_t)ex->head.content_length > ex->max_body) {
+		ex->fault = FAULT_BODY_TOO_LARGE;
+		return -EMSGSIZE;
+	}
+	return ex->down->next(ex, ret_piece);
+}
+
+void exchange_abort(struct exchange *ex)
+{
+	if (ex->phase == EXCHANGE_ENDED || ex->phase == EXCHANGE_ABORTED)
+		return;
+	ex->phase = EXCHANGE_ABORTED;
+	if (ex->down)
+		ex->down->abort(ex);
+}
+
+void exchange_finish(struct exchange *ex)
+{
+	ex->finish(ex);
+}

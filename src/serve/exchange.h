@@ -1,0 +1,170 @@
+#ifndef WEIR_SERVE_EXCHANGE_H
+#define WEIR_SERVE_EXCHANGE_H
+/*
+ * exchange.h - one request and its response, whatever the protocol. Above it
+ * nobody can tell HTTP/1 from a test; below it nobody can tell a handler from
+ * an error page.
+ *
+ *	    application                  struct exchange_up, filled by app/
+ *	up:   start  readable  writable  gone
+ *	    ─────────────── struct exchange ───────────────
+ *	down: head  interim  piece  file  end  next  abort  finish
+ *	    connection                   struct exchange_down, filled by h1_answer
+ *
+ * The request body is pulled: exchange_next() gives the next piece or says
+ * -EAGAIN, and then readable() is called once there is one. So no call from
+ * below ever arrives in the middle of a call from above, but for start(), in
+ * which the whole exchange may happen.
+ *
+ * Life: the connection makes it and calls start(). It lives until the
+ * application calls exchange_finish(), even if the client goes away before:
+ * then gone() is called, once, and every call down answers -EPIPE.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <weir/base.h>
+
+#include "base/arena.h"
+#include "base/fault.h"
+#include "base/list.h"
+#include "proto/h1_read.h"
+#include "proto/uri.h"
+
+struct exchange;
+struct block;
+
+struct exchange_up {
+	/* A request: head, uri and so on are filled in. */
+	void (*start)(struct exchange *ex);
+	/* exchange_next() said -EAGAIN before and has something else to say now. */
+	void (*readable)(struct exchange *ex);
+	/* exchange_piece() took less than it was given before and has room now. */
+	void (*writable)(struct exchange *ex);
+	/* The client is gone; nobody reads what is sent from now on. */
+	void (*gone)(struct exchange *ex);
+};
+
+struct exchange_down {
+	int (*interim)(struct exchange *ex, int status, const weir_header *fields, size_t n_fields);
+	int (*head)(struct exchange *ex, int64_t content_length, const weir_header *fields,
+		    size_t n_fields);
+	ssize_t (*piece)(struct exchange *ex, weir_str bytes);
+	int (*file)(struct exchange *ex, int fd, uint64_t offset, uint64_t len);
+	int (*end)(struct exchange *ex, const weir_header *trailers, size_t n_trailers);
+	int (*next)(struct exchange *ex, weir_str *ret_piece);
+	void (*abort)(struct exchange *ex);
+};
+
+/* How far the response is. Each call down asserts its step. */
+enum exchange_phase {
+	EXCHANGE_WAITING, /* no byte of a final response yet */
+	EXCHANGE_STARTED, /* the head is out */
+	EXCHANGE_ENDED,	  /* the last piece, or what stands for it, is out */
+	EXCHANGE_ABORTED, /* cut short, or the client is gone: nothing more can be sent */
+};
+
+/* What a client that half-closes its connection means by it. */
+enum half_close {
+	HALF_CLOSE_CANCEL, /* it has gone away: cancel what it asked for */
+	HALF_CLOSE_FINISH, /* it only has nothing more to say */
+};
+
+struct exchange {
+	/* filled by the connection before start(), read-only above */
+	struct h1_head head;
+	struct uri uri;
+	weir_str client; /* "192.0.2.7:51234" */
+	weir_str server; /* "192.0.2.1:80" */
+	weir_str scheme; /* "http" */
+	int64_t started_ms;
+
+	/* the request's memory: everything that lives as long as the exchange */
+	struct arena arena;
+	struct budget budget;
+
+	/* set by the application while it handles start() */
+	uint64_t max_body;	    /* beyond it exchange_next() says -EMSGSIZE */
+	enum half_close half_close; /* see above */
+	bool is_logged;		    /* one line in the access log at the end */
+	void *owner;		    /* the application's, opaque */
+
+	/* kept by exchange.c */
+	enum exchange_phase phase;
+	int status;	  /* of the final response, once started */
+	uint64_t sent;	  /* bytes of response body so far */
+	int64_t promised; /* content-length of the response; -1 when there is none */
+	bool is_bodiless; /* HEAD, 204, 304: pieces are counted and thrown away */
+	enum fault fault; /* why the connection refused the body, if it did */
+
+	const struct exchange_down *down; /* borrowed; NULL once the client is gone */
+	const struct exchange_up *up;	  /* borrowed */
+	void *up_arg;			  /* borrowed: the application's world */
+	/* Takes the exchange back, client gone or not. Set by whoever made it. */
+	void (*finish)(struct exchange *ex);
+	void *maker;	      /* for finish: whose pools it returns to */
+	void *conn;	      /* the connection's, opaque */
+	struct block *pinned; /* owned: the bytes that head points into */
+	struct block *held;   /* owned: the last piece's bytes, if the client left */
+	struct list link;     /* in the pool of unused exchanges */
+};
+
+/* For connections. */
+struct exchange_pool {
+	struct list unused;
+	unsigned n_unused;
+	unsigned n_live;
+	size_t memory_limit; /* of one exchange's arena: option request_memory */
+};
+void exchange_pool_init(struct exchange_pool *pool, size_t memory_limit);
+void exchange_pool_done(struct exchange_pool *pool);
+/* Memory is ready, nothing is answered yet; head, uri, names and maker are the connection's to fill. */
+struct exchange *exchange_new(struct exchange_pool *pool);
+/* Only when finished and detached. */
+void exchange_release(struct exchange_pool *pool, struct exchange *ex);
+/* The client is gone. What the head and the names point to must stay until finish(). */
+void exchange_detach(struct exchange *ex);
+
+/* For the application. None of these suspends. */
+
+/* 1xx but 101. -EAGAIN: call again after writable(). -EPROTO once the final head is out. */
+MUST_USE int exchange_interim(struct exchange *ex, int status, const weir_header *fields,
+			      size_t n_fields);
+/*
+ * The final head. content_length is a promise that exchange_end() checks; when
+ * it is -1 the body is chunked, or ended by the connection's end on HTTP/1.0.
+ * fields hold no framing and were checked (http_field_check()).
+ */
+MUST_USE int exchange_head(struct exchange *ex, int status, int64_t content_length,
+			   const weir_header *fields, size_t n_fields);
+/*
+ * How many bytes were taken, copied: up to the high-water mark. Less than given
+ * means: wait for writable(). -EPIPE when the client is gone, -EMSGSIZE beyond
+ * the promised length.
+ */
+MUST_USE ssize_t exchange_piece(struct exchange *ex, weir_str bytes);
+/*
+ * Part of a file, not copied. 0: nothing is left to wait for; 1: queued, fd is
+ * borrowed until writable(); -EAGAIN: call again after writable(); else as
+ * exchange_piece(). A file shorter than that cuts the response.
+ */
+MUST_USE int exchange_file(struct exchange *ex, int fd, uint64_t offset, uint64_t len);
+/* -EPROTO when less was sent than promised: the response is then cut. -EAGAIN: after writable(). */
+MUST_USE int exchange_end(struct exchange *ex, const weir_header *trailers, size_t n_trailers);
+/*
+ * 1 and the next piece of the request body, valid until the next call; 0 at its
+ * end; -EAGAIN: readable() will be called; -EMSGSIZE beyond max_body; -EBADMSG
+ * for a body that is malformed or was cut short (ex->fault says which); -EPIPE.
+ */
+MUST_USE int exchange_next(struct exchange *ex, weir_str *ret_piece);
+/* Cuts a response short, so that the client can tell. So does a call above that fails half-way. */
+void exchange_abort(struct exchange *ex);
+/* The application is done with it. The exchange may be gone when this returns. */
+void exchange_finish(struct exchange *ex);
+
+static inline bool exchange_is_gone(const struct exchange *ex)
+{
+	return !ex->down;
+}
+
+#endif

@@ -1,0 +1,230 @@
+/*
+ * h1_answer.c - what an exchange says, as HTTP/1.1 bytes. Everything goes
+ * through the stream's queue and leaves on the loop's stack: when the pump that
+ * is running ends, or at the end of this turn. So several small calls of a
+ * handler share a send, and no task's stack carries the kernel's path.
+ */
+#include "serve/h1_answer.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "proto/h1_write.h"
+#include "proto/http.h"
+#include "serve/errpage.h"
+#include "serve/h1_body.h"
+#include "serve/server.h"
+
+#define CRLF H1_WRITE_CRLF
+
+/* Will the connection be in step after this answer? */
+static bool can_keep_alive(const struct h1_conn *c)
+{
+	if (!c->keeps_alive || c->server->is_draining || c->body_error < 0)
+		return false;
+	if (h1_body_can_discard(c))
+		return true;
+	/* Who says yes before the body is here will read it; who says no will not. */
+	return c->ex->status < 400 && !h1_body_is_held_back(c);
+}
+
+static bool has_field(const weir_header *fields, size_t n_fields, weir_str name)
+{
+	for (size_t i = 0; i < n_fields; i++) {
+		if (str_eq_nocase(fields[i].name, name))
+			return true;
+	}
+	return false;
+}
+
+static int queue_head(struct h1_conn *c, const struct h1_response *resp)
+{
+	size_t bound = h1_write_head_bound(resp);
+	char *out = outq_reserve(&c->stream.out, bound);
+
+	if (!out)
+		return -ENOMEM;
+	outq_commit(&c->stream.out, h1_write_head(resp, out));
+	h1_conn_queued(c);
+	return 0;
+}
+
+static int on_head(struct exchange *ex, int64_t content_length, const weir_header *fields,
+		   size_t n_fields)
+{
+	struct h1_conn *c = ex->conn;
+	bool is_open = content_length < 0 && http_status_has_body(ex->status);
+	struct h1_response resp = {
+		.status = ex->status,
+		.version = ex->head.version,
+		.content_length = content_length,
+		.is_chunked = is_open && ex->head.version == 11,
+		.fields = fields,
+		.n_fields = n_fields,
+	};
+
+	c->is_chunked = resp.is_chunked && !ex->is_bodiless;
+	c->is_until_close = is_open && !resp.is_chunked && !ex->is_bodiless;
+	c->keeps_alive = can_keep_alive(c) && !c->is_until_close;
+	resp.keep_alive = c->keeps_alive;
+	if (!has_field(fields, n_fields, WEIR_STR("date")))
+		resp.date = (weir_str){ server_date(c->server), CLOCK_HTTP_DATE };
+	if (!has_field(fields, n_fields, WEIR_STR("server")))
+		resp.server = WEIR_STR("weir");
+	return queue_head(c, &resp);
+}
+
+/* Bytes that may be queued now. */
+static size_t room(const struct h1_conn *c)
+{
+	size_t queued = c->stream.out.queued, high = c->server->limits.high_water;
+
+	return queued < high && c->stream.out.file_left == 0 ? high - queued : 0;
+}
+
+static int on_interim(struct exchange *ex, int status, const weir_header *fields, size_t n_fields)
+{
+	struct h1_conn *c = ex->conn;
+	struct h1_response resp = {
+		.status = status,
+		.version = ex->head.version,
+		.keep_alive = true,
+		.content_length = -1,
+		.fields = fields,
+		.n_fields = n_fields,
+	};
+
+	/* RFC 9110, section 15.2: a 1.0 client knows no interim responses. */
+	if (ex->head.version == 10)
+		return 0;
+	if (room(c) == 0) {
+		c->wants_room = true;
+		return -EAGAIN;
+	}
+	if (status == 100)
+		c->has_continued = true;
+	return queue_head(c, &resp);
+}
+
+int h1_answer_continue(struct h1_conn *c)
+{
+	weir_str line = h1_write_continue();
+	int r;
+
+	if (!h1_body_is_held_back(c) || c->ex->phase != EXCHANGE_WAITING)
+		return 0;
+	r = outq_append(&c->stream.out, line.ptr, line.len);
+	if (r < 0)
+		return r;
+	c->has_continued = true;
+	h1_conn_queued(c);
+	return 0;
+}
+
+static int queue_chunk_line(struct h1_conn *c, uint64_t len)
+{
+	char line[2 + H1_WRITE_CHUNK_MAX] = CRLF;
+	size_t crlf_len = c->owes_crlf ? 2 : 0;
+	size_t n = h1_write_chunk(len, line + 2);
+
+	c->owes_crlf = false;
+	return outq_append(&c->stream.out, line + 2 - crlf_len, n + crlf_len);
+}
+
+static ssize_t on_piece(struct exchange *ex, weir_str bytes)
+{
+	struct h1_conn *c = ex->conn;
+	size_t n = room(c);
+	int r = 0;
+
+	if (n >= bytes.len)
+		n = bytes.len;
+	else
+		c->wants_room = true;
+	if (n == 0)
+		return 0;
+
+	if (c->is_chunked)
+		r = queue_chunk_line(c, n);
+	if (r >= 0)
+		r = outq_append(&c->stream.out, bytes.ptr, n);
+	if (r >= 0 && c->is_chunked)
+		r = outq_append(&c->stream.out, CRLF, 2);
+	h1_conn_queued(c);
+	return r < 0 ? r : (ssize_t)n;
+}
+
+static int on_file(struct exchange *ex, int fd, uint64_t offset, uint64_t len)
+{
+	struct h1_conn *c = ex->conn;
+	int r;
+
+	c->wants_room = true;
+	if (room(c) == 0)
+		return -EAGAIN;
+	if (c->is_chunked) {
+		r = queue_chunk_line(c, len);
+		if (r < 0)
+			return r;
+		c->owes_crlf = true;
+	}
+	outq_append_file(&c->stream.out, fd, offset, len);
+	h1_conn_queued(c);
+	return 1;
+}
+
+static int queue_last(struct h1_conn *c, const weir_header *trailers, size_t n_trailers)
+{
+	size_t bound = h1_write_last_bound(trailers, n_trailers);
+	char *out;
+
+	if (c->owes_crlf && outq_append(&c->stream.out, CRLF, 2) < 0)
+		return -ENOMEM;
+	c->owes_crlf = false;
+	out = outq_reserve(&c->stream.out, bound);
+	if (!out)
+		return -ENOMEM;
+	outq_commit(&c->stream.out, h1_write_last(trailers, n_trailers, out));
+	h1_conn_queued(c);
+	return 0;
+}
+
+static int on_end(struct exchange *ex, const weir_header *trailers, size_t n_trailers)
+{
+	struct h1_conn *c = ex->conn;
+
+	if (c->stream.out.file_left > 0) {
+		c->wants_room = true;
+		return -EAGAIN;
+	}
+	return c->is_chunked ? queue_last(c, trailers, n_trailers) : 0;
+}
+
+/* What was queued so far still leaves; nothing will follow it. */
+static void on_abort(struct exchange *ex)
+{
+	struct h1_conn *c = ex->conn;
+
+	c->keeps_alive = false;
+}
+
+const struct exchange_down h1_answer_down = {
+	.interim = on_interim,
+	.head = on_head,
+	.piece = on_piece,
+	.file = on_file,
+	.end = on_end,
+	.next = h1_body_next,
+	.abort = on_abort,
+};
+
+void h1_answer_refuse(struct h1_conn *c, enum fault fault, bool is_head)
+{
+	char *out = outq_reserve(&c->stream.out, ERRPAGE_MAX);
+
+	if (!out)
+		return; /* it will see the end of the connection */
+	outq_commit(&c->stream.out, errpage_write(out, fault, server_date(c->server), !is_head));
+	h1_conn_queued(c);
+}

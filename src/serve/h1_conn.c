@@ -1,0 +1,449 @@
+/*
+ * h1_conn.c - the socket's side of an HTTP/1 connection. Bytes go through
+ * h1_conn_pump(), which takes one step after the other until it needs more
+ * bytes or the application; what was answered on the way leaves in one send at
+ * the end. So requests that are pipelined share a recv and a send.
+ *
+ * The hard thing is who may hold bytes of c->in: an exchange pins the block
+ * its head lies in, and the application reads in the piece it was given last.
+ * A block that is full and still needed is replaced, never moved; when nothing
+ * can be replaced, reading pauses, and once a second the kernel is asked
+ * whether the peer is still there.
+ */
+#include "serve/h1_conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "serve/h1_steps.h"
+#include "serve/server.h"
+
+/* A head may be as long as this beyond its limit, so that the reader sees that it is too long. */
+#define HEAD_SLACK ((size_t)4096)
+
+static const unsigned char next_states[] = {
+#define S(state) (1 << (state))
+	[H1_IDLE] = S(H1_HEAD) | S(H1_BODY) | S(H1_ANSWER) | S(H1_FLUSHING) | S(H1_CLOSED),
+	[H1_HEAD] = S(H1_BODY) | S(H1_ANSWER) | S(H1_FLUSHING) | S(H1_CLOSED),
+	[H1_BODY] = S(H1_ANSWER) | S(H1_DISCARD) | S(H1_FLUSHING) | S(H1_CLOSED),
+	[H1_ANSWER] = S(H1_IDLE) | S(H1_FLUSHING) | S(H1_CLOSED),
+	[H1_DISCARD] = S(H1_IDLE) | S(H1_FLUSHING) | S(H1_CLOSED),
+	[H1_FLUSHING] = S(H1_LINGER) | S(H1_CLOSED),
+	[H1_LINGER] = S(H1_CLOSED),
+	[H1_CLOSED] = 0,
+#undef S
+};
+
+void h1_conn_set_state(struct h1_conn *c, enum h1_state state)
+{
+	assert(next_states[c->state] & (1 << state));
+	c->state = (uint8_t)state;
+}
+
+static struct h1_conn *of_stream(struct stream *s)
+{
+	return container_of(s, struct h1_conn, stream);
+}
+
+static bool is_pinned(const struct h1_conn *c)
+{
+	return c->ex && c->in && c->ex->pinned == c->in;
+}
+
+/* ---- the end */
+
+static void on_reap(struct loop_defer *defer)
+{
+	free(container_of(defer, struct h1_conn, reap));
+}
+
+void h1_conn_close(struct h1_conn *c)
+{
+	struct server *server = c->server;
+
+	assert(!c->ex);
+	h1_conn_set_state(c, H1_CLOSED);
+	timeouts_stop(&c->waiting);
+	timeouts_stop(&c->sending);
+	timeouts_stop(&c->probing);
+	loop_defer_cancel(&c->flush);
+	h1_read_done(&c->read);
+	stream_close(&c->stream);
+	c->in = block_give(&server->blocks, c->in);
+	list_del(&c->link);
+	if (!c->has_orphan)
+		loop_defer(server->loop, &c->reap);
+	server_conn_gone(server);
+}
+
+/* Nobody will read the answer; the exchange keeps the bytes it points into. */
+static void detach(struct h1_conn *c)
+{
+	struct exchange *ex = c->ex;
+
+	if (!ex)
+		return;
+	if (is_pinned(c)) {
+		c->in = NULL;
+	} else if (c->has_piece_out) {
+		ex->held = c->in;
+		c->in = NULL;
+	}
+	c->ex = NULL;
+	c->has_piece_out = false;
+	c->has_orphan = true;
+	exchange_detach(ex);
+}
+
+void h1_conn_lost(struct h1_conn *c)
+{
+	if (c->state == H1_CLOSED)
+		return;
+	detach(c);
+	/* A proper end would make what the client has of the answer look complete. */
+	if (c->is_until_close && c->state != H1_LINGER)
+		stream_reset(&c->stream);
+	h1_conn_close(c);
+}
+
+void h1_conn_end(struct h1_conn *c)
+{
+	assert(!c->ex);
+	timeouts_stop(&c->waiting);
+	h1_conn_set_state(c, H1_FLUSHING);
+}
+
+/* Has the peer, whose last byte is here, gone away? */
+static bool end_means_gone(const struct h1_conn *c)
+{
+	/* RFC 9112, section 9.6: who said close, or speaks 1.0, may end its side at once. */
+	return c->ex && c->ex->half_close == HALF_CLOSE_CANCEL && c->ex->head.version != 10 &&
+	       c->ex->head.keep_alive;
+}
+
+/* Answers before this one are still delivered. */
+static void leave(struct h1_conn *c)
+{
+	detach(c);
+	outq_drop_file(&c->stream.out);
+	c->is_cut = true;
+	h1_conn_end(c);
+}
+
+/* The queue is empty: our end of the connection is over. */
+static void end_output(struct h1_conn *c)
+{
+	if (c->is_cut && c->is_until_close) {
+		stream_reset(&c->stream); /* its end would look like the answer's proper end */
+		h1_conn_close(c);
+		return;
+	}
+	if (!c->must_linger || c->has_ended) {
+		h1_conn_close(c);
+		return;
+	}
+	stream_shutdown(&c->stream);
+	h1_conn_set_state(c, H1_LINGER);
+	c->body_len = 0;
+	timeouts_touch(&c->server->lingers, &c->waiting);
+}
+
+/* ---- bytes out */
+
+static void send_failed(struct h1_conn *c, int error)
+{
+	if (error == -EIO)
+		log_write(c->server->log, LOG_AT_WARN,
+			  "%.*s: a file is shorter than the answer promised: broken off",
+			  (int)c->client_len, c->names);
+	h1_conn_lost(c);
+}
+
+/* True when the application was told that there is room: it may have done anything. */
+static bool offer_room(struct h1_conn *c)
+{
+	const struct outq *out = &c->stream.out;
+
+	if (!c->wants_room || !c->ex || out->file_left > 0 ||
+	    out->queued > c->server->limits.high_water / 2)
+		return false;
+	c->wants_room = false;
+	c->ex->up->writable(c->ex);
+	return true;
+}
+
+/* True when there may be more to do. */
+static bool flush(struct h1_conn *c)
+{
+	int r;
+
+	loop_defer_cancel(&c->flush);
+	r = outq_is_empty(&c->stream.out) ? 0 : stream_flush(&c->stream);
+	if (r < 0 && r != -EAGAIN) {
+		send_failed(c, r);
+		return false;
+	}
+	if (r == -EAGAIN && !timeout_is_active(&c->sending))
+		timeouts_touch(&c->server->sends, &c->sending);
+	if (r == 0)
+		timeouts_stop(&c->sending);
+	if (r == 0 && c->state == H1_FLUSHING) {
+		end_output(c);
+		return false;
+	}
+	return offer_room(c);
+}
+
+static void on_flush(struct loop_defer *defer)
+{
+	h1_conn_pump(container_of(defer, struct h1_conn, flush));
+}
+
+void h1_conn_queued(struct h1_conn *c)
+{
+	if (!c->is_pumping)
+		loop_defer(c->server->loop, &c->flush);
+}
+
+/* ---- bytes in */
+
+static void pause_reading(struct h1_conn *c)
+{
+	stream_pause(&c->stream);
+	timeouts_touch(&c->server->probes, &c->probing);
+}
+
+void h1_conn_resume(struct h1_conn *c)
+{
+	if (c->has_ended || !stream_is_paused(&c->stream))
+		return;
+	timeouts_stop(&c->probing);
+	stream_resume(&c->stream);
+}
+
+/* A head that does not fit in the usual block goes on in a larger one. */
+static int grow_head(struct h1_conn *c)
+{
+	size_t len = block_len(c->in), cap = c->server->limits.head.max_head + HEAD_SLACK;
+	struct block *larger;
+
+	if (c->in->start > 0) {
+		memmove(c->in->data, c->in->data + c->in->start, len);
+		c->in->start = 0;
+		c->in->end = len;
+		return 0;
+	}
+	assert(c->in->cap < cap); /* else the reader has refused it */
+	larger = block_take(&c->server->blocks, cap);
+	if (!larger)
+		return -ENOMEM;
+	memcpy(larger->data, c->in->data, len);
+	larger->end = len;
+	(void)block_give(&c->server->blocks, c->in);
+	c->in = larger;
+	return 0;
+}
+
+/* Room in c->in for at least a byte. -EAGAIN: what is there must be used first. */
+static int make_room(struct h1_conn *c)
+{
+	struct block *fresh;
+
+	if (c->in && block_len(c->in) == 0 && !is_pinned(c) && !c->has_piece_out) {
+		c->in->start = 0;
+		c->in->end = 0;
+	}
+	if (c->in && block_room(c->in) > 0)
+		return 0;
+	if (c->in && block_len(c->in) > 0)
+		return c->state == H1_HEAD ? grow_head(c) : -EAGAIN;
+	if (c->in && !is_pinned(c))
+		return -EAGAIN;
+
+	/* No block, or a full one that the exchange keeps. */
+	fresh = block_take(&c->server->blocks, 0);
+	if (!fresh)
+		return -ENOMEM;
+	c->in = fresh;
+	return 0;
+}
+
+/* Gives back what is not needed between events. */
+static void tidy(struct h1_conn *c)
+{
+	if (c->in && block_len(c->in) == 0 && !is_pinned(c) && !c->has_piece_out)
+		c->in = block_give(&c->server->blocks, c->in);
+	if (c->state != H1_BODY && c->state != H1_ANSWER)
+		h1_conn_resume(c);
+}
+
+void h1_conn_pump(struct h1_conn *c)
+{
+	if (c->is_pumping || c->state == H1_CLOSED)
+		return;
+	c->is_pumping = true;
+	do {
+		while (h1_steps_take(c))
+			continue;
+		if (c->state == H1_CLOSED)
+			break;
+		if (c->has_ended && end_means_gone(c))
+			leave(c);
+		tidy(c);
+	} while (flush(c));
+	c->is_pumping = false;
+}
+
+/* The peer has said its last. */
+static void on_end(struct h1_conn *c)
+{
+	c->has_ended = true;
+	pause_reading(c);
+	if (end_means_gone(c))
+		leave(c);
+	h1_conn_pump(c);
+}
+
+static void on_readable(struct stream *s)
+{
+	struct h1_conn *c = of_stream(s);
+	ssize_t n;
+	int r;
+
+	r = make_room(c);
+	if (r == -EAGAIN) {
+		pause_reading(c);
+		return;
+	}
+	n = r < 0 ? r : stream_recv(s, c->in);
+	if (n == 0)
+		on_end(c);
+	else if (n > 0 || n == -EAGAIN)
+		h1_conn_pump(c);
+	else
+		h1_conn_lost(c);
+}
+
+static void on_writable(struct stream *s)
+{
+	struct h1_conn *c = of_stream(s);
+
+	timeouts_stop(&c->sending); /* it took some: from now on anew */
+	h1_conn_pump(c);
+}
+
+static void on_broken(struct stream *s, int error)
+{
+	send_failed(of_stream(s), error);
+}
+
+static const struct stream_ops stream_ops = {
+	.readable = on_readable,
+	.writable = on_writable,
+	.broken = on_broken,
+};
+
+/* ---- life */
+
+void h1_conn_expired(struct timeout *timeout)
+{
+	struct h1_conn *c = container_of(timeout, struct h1_conn, waiting);
+
+	switch ((enum h1_state)c->state) {
+	case H1_HEAD:
+		h1_steps_refuse(c, FAULT_HEAD_TIMEOUT, false);
+		break;
+	case H1_BODY:
+		c->ex->fault = FAULT_BODY_TIMEOUT;
+		c->body_error = -EBADMSG;
+		c->keeps_alive = false;
+		c->wants_body = false;
+		c->ex->up->readable(c->ex);
+		break;
+	case H1_DISCARD:
+		h1_conn_end(c);
+		break;
+	default:
+		h1_conn_lost(c); /* silent between requests, or after our end */
+		break;
+	}
+	h1_conn_pump(c);
+}
+
+void h1_conn_stalled(struct timeout *timeout)
+{
+	struct h1_conn *c = container_of(timeout, struct h1_conn, sending);
+
+	/* Closed, the socket would keep its queue, and us busy, for minutes. */
+	stream_reset(&c->stream);
+	h1_conn_lost(c);
+}
+
+void h1_conn_probe(struct timeout *timeout)
+{
+	struct h1_conn *c = container_of(timeout, struct h1_conn, probing);
+	enum stream_peer peer = stream_peer(&c->stream);
+
+	/* An end while we do not read may have bytes before it: they count, unless it means gone. */
+	if (peer == STREAM_PEER_GONE || (peer == STREAM_PEER_ENDED && end_means_gone(c)))
+		h1_conn_lost(c);
+	else
+		timeouts_touch(&c->server->probes, &c->probing);
+}
+
+static struct h1_conn *conn_new(struct server *server, weir_str client, weir_str local)
+{
+	struct h1_conn *c;
+
+	assert(client.len < 256 && local.len < 256);
+	c = calloc(1, sizeof(*c) + client.len + local.len);
+	if (!c)
+		return NULL;
+	c->server = server;
+	c->client_len = (uint8_t)client.len;
+	c->local_len = (uint8_t)local.len;
+	memcpy(c->names, client.ptr, client.len);
+	memcpy(c->names + client.len, local.ptr, local.len);
+	loop_defer_init(&c->flush, on_flush);
+	loop_defer_init(&c->reap, on_reap);
+	timeout_init(&c->waiting);
+	timeout_init(&c->sending);
+	timeout_init(&c->probing);
+	h1_read_init(&c->read, &server->limits.head);
+	list_init(&c->link);
+	return c;
+}
+
+int h1_conn_open(struct server *server, int take_fd, weir_str client, weir_str local,
+		 bool is_welcome)
+{
+	struct h1_conn *c = conn_new(server, client, local);
+
+	if (!c) {
+		(void)close(take_fd);
+		return -ENOMEM;
+	}
+	server->n_conns++;
+	list_add_tail(&server->conns, &c->link);
+	stream_open(&c->stream, server->loop, &server->blocks, take_fd, &stream_ops);
+	if (!is_welcome) {
+		h1_steps_refuse(c, FAULT_OVERLOADED, false);
+		h1_conn_pump(c);
+		return 0;
+	}
+	timeouts_touch(&server->heads, &c->waiting);
+	if (server->is_draining)
+		h1_conn_drain(c);
+	return 0;
+}
+
+void h1_conn_drain(struct h1_conn *c)
+{
+	/* A request that is in the kernel already is still answered. */
+	if (c->state == H1_IDLE && !stream_is_paused(&c->stream))
+		on_readable(&c->stream);
+}

@@ -1,0 +1,99 @@
+#ifndef WEIR_SERVE_H1_CONN_H
+#define WEIR_SERVE_H1_CONN_H
+/*
+ * h1_conn.h - one HTTP/1 connection: requests in, one at a time, in order.
+ *
+ *	h1_conn.c    the socket's side: bytes in, bytes out, time-outs, life
+ *	h1_steps.c   what to do next: the states below, heads to exchanges
+ *	h1_body.c    the request's body: pulled, or thrown away
+ *	h1_answer.c  the response: what an exchange says, as bytes
+ *
+ * The struct is open to these four only. An idle connection holds no buffer
+ * and no exchange.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/stream.h"
+#include "io/timeouts.h"
+#include "proto/h1_read.h"
+#include "serve/exchange.h"
+
+struct server;
+
+enum h1_state {
+	H1_IDLE,     /* between requests, no byte of the next one is here */
+	H1_HEAD,     /* some bytes of a head are */
+	H1_BODY,     /* an exchange is on, its body is not complete */
+	H1_ANSWER,   /* an exchange is on, its request has been read */
+	H1_DISCARD,  /* the answer is given; the rest of the body is thrown away */
+	H1_FLUSHING, /* nothing more is answered; what is queued leaves first */
+	H1_LINGER,   /* our end is sent; we read on so that the peer sees it, not a reset */
+	H1_CLOSED,   /* the socket is closed; the memory goes in the reap step */
+};
+
+struct h1_conn {
+	struct stream stream;
+	struct server *server; /* borrowed */
+	struct list link;      /* among the server's connections */
+
+	struct loop_defer flush; /* something was queued this turn */
+	struct loop_defer reap;
+	struct timeout waiting; /* for the peer's bytes */
+	struct timeout sending; /* for the peer to take ours */
+	struct timeout probing; /* whether it is still there while we do not read */
+
+	struct h1_read read;
+	struct block *in;    /* owned; NULL when no byte is here */
+	struct exchange *ex; /* owned until finish or detach; NULL when idle */
+	uint64_t body_len;   /* bytes of the body so far: handed on, or thrown away */
+	int body_error;	     /* what exchange_next() says from now on */
+
+	uint8_t state;	     /* enum h1_state */
+	bool is_pumping;     /* on the call stack: whoever queues need not flush */
+	bool keeps_alive;    /* the answer under way did not say close */
+	bool is_chunked;     /* the answer is */
+	bool is_cut;	     /* the answer was broken off */
+	bool is_until_close; /* the answer ends with the connection */
+	bool owes_crlf;	     /* behind a chunk that is a file */
+	bool has_continued;  /* 100 was sent */
+	bool has_ended;	     /* the peer's last byte is here */
+	bool has_piece_out;  /* the application reads in our buffer */
+	bool has_orphan;     /* an exchange that was detached still reads our names */
+	bool wants_body;     /* readable() is owed */
+	bool wants_room;     /* writable() is owed */
+	bool must_linger;    /* unread bytes may still come */
+	uint8_t client_len, local_len;
+	char names[]; /* where from, where to */
+};
+
+/*
+ * Starts to read; one that is not welcome is only told that there is no room.
+ * It may be over when this returns. -ENOMEM; the descriptor is taken in any case.
+ */
+MUST_USE int h1_conn_open(struct server *server, int take_fd, weir_str client, weir_str local,
+			  bool is_welcome);
+/* The worker stops: closes now if idle, else after what is in flight. */
+void h1_conn_drain(struct h1_conn *c);
+/* Closes at once; the application hears gone(). */
+void h1_conn_lost(struct h1_conn *c);
+
+/* What the server's lists of time-outs call: no bytes came, none were taken, and once a second. */
+void h1_conn_expired(struct timeout *timeout);
+void h1_conn_stalled(struct timeout *timeout);
+void h1_conn_probe(struct timeout *timeout);
+
+/* For the other three files. */
+void h1_conn_set_state(struct h1_conn *c, enum h1_state state);
+/* Goes as far as it can with the bytes that are here, and sends what was queued on the way. */
+void h1_conn_pump(struct h1_conn *c);
+/* Something was queued: it leaves at the latest at the end of this turn. */
+void h1_conn_queued(struct h1_conn *c);
+/* Reads on, if reading was paused. */
+void h1_conn_resume(struct h1_conn *c);
+/* Nothing more is answered: the connection ends when its queue is empty. */
+void h1_conn_end(struct h1_conn *c);
+/* The peer has seen our end, or need not: closes. */
+void h1_conn_close(struct h1_conn *c);
+
+#endif

@@ -1,0 +1,277 @@
+/*
+ * h1_steps.c - heads become exchanges, one after the other. A step uses bytes
+ * that are here or does nothing; it never reads and never sends.
+ *
+ * The hard thing is the end of an exchange, which may come from within start(),
+ * from a task much later, or long after the client has gone: each must leave a
+ * connection that is in step with its peer, or one that ends.
+ */
+#include "serve/h1_steps.h"
+
+#include <assert.h>
+
+#include "base/log.h"
+#include "serve/exchange_log.h"
+#include "serve/h1_answer.h"
+#include "serve/h1_body.h"
+#include "serve/server.h"
+
+/* What is thrown away after our end, so that the peer sees the answer and not a reset. */
+#define LINGER_MAX ((uint64_t)1024 * 1024)
+
+static bool has_bytes(const struct h1_conn *c)
+{
+	return c->in && block_len(c->in) > 0;
+}
+
+void h1_steps_refuse(struct h1_conn *c, enum fault fault, bool is_head)
+{
+	struct server *server = c->server;
+
+	server->n_refused++;
+	log_write(server->log, LOG_AT_INFO, "%.*s: refused with %d %s: %s", (int)c->client_len,
+		  c->names, fault_status(fault), fault_name(fault), fault_words(fault));
+	c->must_linger = true;
+	h1_conn_end(c);
+	h1_answer_refuse(c, fault, is_head);
+}
+
+/* ---- from a head to an exchange */
+
+static void start_exchange(struct h1_conn *c, struct exchange *ex)
+{
+	struct server *server = c->server;
+
+	ex->down = &h1_answer_down;
+	ex->up = server->up;
+	ex->up_arg = server->up_arg;
+	ex->finish = h1_steps_finish;
+	ex->maker = server;
+	ex->conn = c;
+	ex->pinned = c->in;
+	ex->client = (weir_str){ c->names, c->client_len };
+	ex->server = (weir_str){ c->names + c->client_len, c->local_len };
+	ex->scheme = WEIR_STR("http");
+	ex->started_ms = loop_now_ms(server->loop);
+
+	c->ex = ex;
+	c->keeps_alive = ex->head.keep_alive;
+	c->is_chunked = false;
+	c->is_until_close = false;
+	c->owes_crlf = false;
+	c->has_continued = false;
+	c->wants_body = false;
+	c->wants_room = false;
+	c->body_len = 0;
+	c->body_error = 0;
+	timeouts_stop(&c->waiting);
+	server->n_requests++;
+	h1_conn_set_state(c, ex->head.has_body ? H1_BODY : H1_ANSWER);
+	ex->up->start(ex);
+}
+
+/* A whole head is at data[0..len): makes it an exchange. FAULT_NONE, or what to refuse it for. */
+static enum fault read_head(struct h1_conn *c, struct exchange *ex, char *data, size_t len)
+{
+	enum fault fault = FAULT_OVERLOADED; /* what -ENOMEM comes to */
+	int r;
+
+	ex->head.method_id = HTTP_METHOD_UNKNOWN;
+	r = h1_read_head(&c->read, data, len, &ex->arena, &ex->head, &fault);
+	if (r < 0)
+		return fault;
+	r = uri_parse(&ex->arena, ex->head.target, &ex->uri, &fault);
+	if (r < 0)
+		return fault;
+	if (ex->head.has_bad_expect)
+		return FAULT_EXPECTATION;
+	if (!ex->head.has_body) {
+		weir_str none;
+		size_t used;
+
+		r = h1_read_body(&c->read, NULL, 0, &used, &none, &fault);
+		assert(r == H1_READ_END);
+	}
+	return FAULT_NONE;
+}
+
+static void take_head(struct h1_conn *c, size_t skip, size_t len)
+{
+	struct server *server = c->server;
+	struct exchange *ex;
+	enum fault fault;
+
+	ex = exchange_new(&server->exchanges);
+	if (!ex) {
+		h1_steps_refuse(c, FAULT_OVERLOADED, false);
+		return;
+	}
+	fault = read_head(c, ex, c->in->data + c->in->start + skip, len);
+	if (fault != FAULT_NONE) {
+		bool is_head = ex->head.method_id == HTTP_METHOD_HEAD;
+
+		exchange_release(&server->exchanges, ex);
+		h1_steps_refuse(c, fault, is_head);
+		return;
+	}
+	c->in->start += skip + len;
+	start_exchange(c, ex);
+}
+
+static bool step_head(struct h1_conn *c)
+{
+	struct server *server = c->server;
+	size_t skip = 0, len = 0;
+	enum fault fault;
+	int r = 0;
+
+	if (c->stream.out.queued > server->limits.high_water)
+		return false; /* pipelines, and does not read the answers */
+	if (has_bytes(c))
+		r = h1_read_find(&c->read, c->in->data + c->in->start, block_len(c->in), &skip,
+				 &len, &fault);
+	if (r < 0) {
+		h1_steps_refuse(c, fault, false);
+		return true;
+	}
+	if (r > 0) {
+		take_head(c, skip, len);
+		return true;
+	}
+	if (c->has_ended || (server->is_draining && !has_bytes(c))) {
+		h1_conn_end(c);
+		return true;
+	}
+	if (c->state == H1_IDLE && has_bytes(c)) {
+		h1_conn_set_state(c, H1_HEAD);
+		timeouts_touch(&server->heads, &c->waiting);
+	}
+	return false;
+}
+
+/* ---- in an exchange, and behind it */
+
+static bool step_body(struct h1_conn *c)
+{
+	if (!c->wants_body || !(c->has_ended || has_bytes(c)))
+		return false;
+	c->wants_body = false;
+	timeouts_stop(&c->waiting);
+	c->ex->up->readable(c->ex);
+	return true;
+}
+
+/* A complete request was answered: the next one. */
+static void begin_next(struct h1_conn *c)
+{
+	h1_read_next(&c->read);
+	h1_conn_set_state(c, H1_IDLE);
+	timeouts_touch(&c->server->keep_alives, &c->waiting);
+}
+
+static bool step_discard(struct h1_conn *c)
+{
+	int r = h1_body_discard(c);
+
+	if (r == 0)
+		return false;
+	if (r > 0) {
+		begin_next(c);
+		return true;
+	}
+	c->must_linger = true;
+	h1_conn_end(c);
+	return true;
+}
+
+static bool step_end(struct h1_conn *c)
+{
+	if (c->in) {
+		c->body_len += block_len(c->in);
+		c->in->start = c->in->end;
+	}
+	if (c->state == H1_LINGER && (c->has_ended || c->body_len > LINGER_MAX))
+		h1_conn_close(c);
+	return false;
+}
+
+bool h1_steps_take(struct h1_conn *c)
+{
+	switch ((enum h1_state)c->state) {
+	case H1_IDLE:
+	case H1_HEAD:
+		return step_head(c);
+	case H1_BODY:
+		return step_body(c);
+	case H1_DISCARD:
+		return step_discard(c);
+	case H1_FLUSHING:
+	case H1_LINGER:
+		return step_end(c);
+	case H1_ANSWER:
+	case H1_CLOSED:
+		break;
+	}
+	return false;
+}
+
+/* ---- the end of an exchange */
+
+/* Its line in the log, and its memory; block: what the connection itself still uses. */
+static void release(struct server *server, struct exchange *ex, const struct block *in_use)
+{
+	if (ex->is_logged && server->access_log)
+		exchange_log_write(server->access_log, ex, loop_now_ms(server->loop));
+	if (ex->pinned != in_use)
+		(void)block_give(&server->blocks, ex->pinned);
+	(void)block_give(&server->blocks, ex->held);
+	ex->pinned = NULL;
+	ex->held = NULL;
+	ex->conn = NULL;
+	exchange_release(&server->exchanges, ex);
+}
+
+/* The client had gone before; perhaps the connection was waiting only for this. */
+static void finish_orphan(struct h1_conn *c, struct exchange *ex)
+{
+	struct server *server = c->server;
+
+	release(server, ex, NULL);
+	c->has_orphan = false;
+	if (c->state == H1_CLOSED)
+		loop_defer(server->loop, &c->reap);
+	server_exchange_gone(server);
+}
+
+void h1_steps_finish(struct exchange *ex)
+{
+	struct h1_conn *c = ex->conn;
+	bool may_send_more, is_cut;
+
+	if (c->has_orphan) {
+		finish_orphan(c, ex);
+		return;
+	}
+	/* A file still on its way is its opener's, who is gone. */
+	is_cut = ex->phase != EXCHANGE_ENDED || c->stream.out.file_left > 0;
+	may_send_more = ex->head.keep_alive || c->state == H1_BODY || has_bytes(c);
+	c->keeps_alive = c->keeps_alive && !is_cut && h1_body_can_discard(c);
+	c->is_cut = is_cut;
+	c->has_piece_out = false;
+	c->ex = NULL;
+	timeouts_stop(&c->waiting);
+	outq_drop_file(&c->stream.out);
+	release(c->server, ex, c->in);
+
+	if (!c->keeps_alive) {
+		c->must_linger = may_send_more;
+		h1_conn_end(c);
+	} else if (c->state == H1_BODY) {
+		c->body_len = 0;
+		h1_conn_set_state(c, H1_DISCARD);
+		timeouts_touch(&c->server->bodies, &c->waiting);
+	} else {
+		begin_next(c);
+	}
+	h1_conn_pump(c);
+}

@@ -1,0 +1,128 @@
+/*
+ * server.c - see server.h. The one subtle thing is when a drain is over: the
+ * last connection may be gone while a handler still cleans up after its client.
+ */
+#include "serve/server.h"
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "io/loop.h"
+#include "serve/h1_conn.h"
+
+#define LINGER_MS 2000
+#define PROBE_MS 1000
+/* So many may be around only to hear that there is no room: more are closed without a word. */
+#define TURNED_AWAY_MAX 64
+/* 1 MiB of buffers kept for reuse. */
+#define MAX_UNUSED_BLOCKS 64
+
+static void on_check(struct loop_defer *defer)
+{
+	struct server *server = container_of(defer, struct server, check);
+
+	if (server->n_conns > 0 || server->exchanges.n_live > 0)
+		return;
+	if (server->drained)
+		server->drained(server);
+}
+
+void server_init(struct server *server, struct loop *loop, const struct log *log,
+		 const struct server_limits *limits)
+{
+	*server = (struct server){ .loop = loop, .log = log, .limits = *limits };
+	list_init(&server->conns);
+	loop_defer_init(&server->check, on_check);
+	block_pool_init(&server->blocks, MAX_UNUSED_BLOCKS);
+	exchange_pool_init(&server->exchanges, limits->request_memory);
+	timeouts_init(&server->heads, loop, limits->header_ms, h1_conn_expired);
+	timeouts_init(&server->bodies, loop, limits->body_ms, h1_conn_expired);
+	timeouts_init(&server->keep_alives, loop, limits->keep_alive_ms, h1_conn_expired);
+	timeouts_init(&server->lingers, loop, LINGER_MS, h1_conn_expired);
+	timeouts_init(&server->sends, loop, limits->send_ms, h1_conn_stalled);
+	timeouts_init(&server->probes, loop, PROBE_MS, h1_conn_probe);
+}
+
+void server_done(struct server *server)
+{
+	loop_defer_cancel(&server->check);
+	timeouts_done(&server->heads);
+	timeouts_done(&server->bodies);
+	timeouts_done(&server->keep_alives);
+	timeouts_done(&server->lingers);
+	timeouts_done(&server->sends);
+	timeouts_done(&server->probes);
+	exchange_pool_done(&server->exchanges);
+	block_pool_done(&server->blocks);
+}
+
+/* Not even a place to say so is left. */
+static void turn_away(struct server *server, int take_fd, weir_str client)
+{
+	server->n_refused++;
+	log_write(server->log, LOG_AT_INFO, "%.*s: refused without an answer: %s", WEIR_ARG(client),
+		  fault_words(FAULT_OVERLOADED));
+	(void)close(take_fd);
+}
+
+void server_accept(struct server *server, int take_fd, weir_str client, weir_str local)
+{
+	unsigned max = server->limits.max_connections;
+	bool is_welcome = max == 0 || server->n_conns < max;
+	int r;
+
+	server->n_accepted++;
+	if (!is_welcome && server->n_conns - max >= TURNED_AWAY_MAX) {
+		turn_away(server, take_fd, client);
+		return;
+	}
+	r = h1_conn_open(server, take_fd, client, local, is_welcome);
+	if (r < 0)
+		log_write(server->log, LOG_AT_WARN, "%.*s: no memory for this connection",
+			  WEIR_ARG(client));
+}
+
+const char *server_date(struct server *server)
+{
+	int64_t now_ms = loop_now_ms(server->loop);
+
+	if (now_ms >= server->date_until_ms) {
+		clock_http_date(clock_real_s(), server->date);
+		server->date_until_ms = now_ms + 1000 - clock_real_ms();
+	}
+	return server->date;
+}
+
+/* Deferred behind the reaping of the connection: drained() finds nothing of it. */
+static void check_drained(struct server *server)
+{
+	if (server->is_draining && server->n_conns == 0 && server->exchanges.n_live == 0)
+		loop_defer(server->loop, &server->check);
+}
+
+void server_conn_gone(struct server *server)
+{
+	server->n_conns--;
+	check_drained(server);
+}
+
+void server_exchange_gone(struct server *server)
+{
+	check_drained(server);
+}
+
+void server_drain(struct server *server)
+{
+	if (server->is_draining)
+		return;
+	server->is_draining = true;
+	check_drained(server);
+	list_for_each_safe (link, &server->conns)
+		h1_conn_drain(list_entry(link, struct h1_conn, link));
+}
+
+void server_close_all(struct server *server)
+{
+	list_for_each_safe (link, &server->conns)
+		h1_conn_lost(list_entry(link, struct h1_conn, link));
+}

@@ -1,0 +1,85 @@
+#ifndef WEIR_SERVE_SERVER_H
+#define WEIR_SERVE_SERVER_H
+/*
+ * server.h - what all connections of a worker share: pools, limits, time-outs,
+ * the date, the logs, and who answers requests. And the list of them, for when
+ * the worker has to stop.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "io/block.h"
+#include "io/timeouts.h"
+#include "proto/h1_read.h"
+#include "serve/exchange.h"
+
+struct access_log;
+struct log;
+struct loop;
+
+/* Sizes in bytes, times in milliseconds; 0 turns a time limit off. */
+struct server_limits {
+	struct h1_limits head;
+	size_t request_memory;
+	size_t high_water; /* queued for one client before its handler has to wait */
+	unsigned max_connections;
+	int64_t header_ms;     /* from the first byte of a head, or the accept, to its end */
+	int64_t body_ms;       /* between two bytes of a body that is waited for */
+	int64_t send_ms;       /* between two bytes that the client takes */
+	int64_t keep_alive_ms; /* between two requests */
+};
+
+struct server {
+	struct loop *loop;	       /* borrowed */
+	const struct log *log;	       /* borrowed */
+	struct access_log *access_log; /* borrowed; NULL: none is kept */
+	struct server_limits limits;
+	const struct exchange_up *up; /* borrowed: who answers */
+	void *up_arg;		      /* borrowed */
+
+	struct block_pool blocks;
+	struct exchange_pool exchanges;
+	struct timeouts heads, bodies, sends, keep_alives, lingers, probes;
+
+	struct list conns;
+	unsigned n_conns;
+	bool is_draining;
+	struct loop_defer check; /* whether the drain is over */
+	/* The last connection, and the last exchange, have gone while draining. On the loop's stack. */
+	void (*drained)(struct server *server);
+
+	char date[CLOCK_HTTP_DATE];
+	int64_t date_until_ms; /* when date is too old */
+
+	uint64_t n_accepted, n_requests, n_refused;
+};
+
+void server_init(struct server *server, struct loop *loop, const struct log *log,
+		 const struct server_limits *limits);
+/* All connections must be gone, and all exchanges finished. */
+void server_done(struct server *server);
+
+/*
+ * A new connection; client and local say where from and where to, as text that
+ * is copied. Over max_connections it is answered 503 and closed.
+ */
+void server_accept(struct server *server, int take_fd, weir_str client, weir_str local);
+
+/* The Date field's value, at most a second old. */
+const char *server_date(struct server *server);
+
+/*
+ * No more requests: idle connections are closed now, the others after what
+ * they have in flight. drained() follows when none is left, at the end of a turn.
+ */
+void server_drain(struct server *server);
+/* For connections: one, or an exchange whose connection had gone, is no more. */
+void server_conn_gone(struct server *server);
+void server_exchange_gone(struct server *server);
+/* All connections, whatever they do; for the end of the grace. */
+void server_close_all(struct server *server);
+
+#endif
