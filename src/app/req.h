@@ -1,0 +1,122 @@
+#ifndef WEIR_APP_REQ_H
+#define WEIR_APP_REQ_H
+/*
+ * req.h - the one place where exchanges and coroutines meet. A struct req is a
+ * handler's weir_req: the public part first, then what carries it. It lives in
+ * the exchange's arena, or, for a background task, in one of its own.
+ *
+ * The req_ calls below are the floor that weir_http and asgi stand on: each
+ * does one thing to the exchange and suspends where the exchange says wait.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <weir/http.h>
+
+#include "app/router.h"
+#include "base/arena.h"
+#include "base/buf.h"
+#include "coro/mutex.h"
+#include "coro/sched.h"
+#include "coro/task.h"
+#include "coro/wait.h"
+#include "serve/exchange.h"
+
+struct route;
+struct site;
+
+#define REQ_ID_LEN 16
+
+/* A list of fields that a handler puts together. */
+struct req_fields {
+	weir_header *items; /* in request memory */
+	size_t n, cap;
+};
+
+struct req {
+	struct weir_req pub; /* first: a weir_req is the start of a struct req */
+	struct weir_scope scope;
+	struct site *site;	   /* borrowed */
+	struct weir_app *app;	   /* borrowed; NULL without a module */
+	const struct route *route; /* borrowed; NULL in a background task */
+	const char *name;	   /* of the handler, for logs; borrowed */
+
+	struct exchange *ex; /* borrowed until finish; NULL in a background task */
+	struct arena *arena; /* borrowed: the exchange's, or own_arena */
+	struct task_spec spec;
+	struct task *task; /* NULL before the start and when it has ended */
+	struct list link;  /* among the site's running, once it has suspended */
+	struct wait readable, writable;
+	struct mutex sending; /* several tasks may send: whole calls, in call order */
+
+	struct router_match match;
+	struct req_fields fields; /* for the response */
+	int64_t content_length;	  /* that the handler promised; -1 */
+
+	weir_str fail_words; /* weir_fail()'s, in request memory */
+	int fail_error;
+
+	struct buf body; /* owned: what weir_body() put together */
+
+	bool is_receiving; /* a task is in req_next() */
+	bool has_body_ended;
+	bool has_last_event; /* the same, as the handler behind middleware sees it */
+
+	/* a background task's */
+	struct arena own_arena;
+	struct budget own_budget;
+	void (*ended)(struct req *req, int result);
+	void *ended_arg;
+	int (*task_fn)(weir_req *req, void *arg);
+	void *task_arg;
+
+	char id[REQ_ID_LEN];
+	uint8_t first_fields[4 * sizeof(weir_header)] __attribute__((aligned(8)));
+};
+
+static inline struct req *req_of(const weir_req *pub)
+{
+	return (struct req *)(uintptr_t)pub;
+}
+
+/* struct exchange_up's start: finds the route, and runs its handler or answers itself. */
+void req_start(struct exchange *ex);
+void req_readable(struct exchange *ex);
+void req_writable(struct exchange *ex);
+void req_gone(struct exchange *ex);
+
+/*
+ * A request that no client made: scope->type is WEIR_SCOPE_TASK. fn runs as a
+ * root task; ended() is called on the loop's stack with what it returned, and
+ * must call req_free_task(). -ENOMEM. name is borrowed.
+ */
+MUST_USE int req_new_task(struct site *site, struct weir_app *app, const char *name,
+			  int (*fn)(weir_req *req, void *arg), void *arg,
+			  void (*ended)(struct req *req, int result), void *ended_arg,
+			  struct req **ret_req);
+/* Runs it; it may have ended when this returns. -ENOMEM: ended() is not called. */
+MUST_USE int req_start_task(struct req *req);
+struct req *req_free_task(struct req *req);
+
+/*
+ * Sending. -ECANCELED and -ETIMEDOUT before anything is done; -ENOMEM once for
+ * request memory that ran out since; -EPROTO for a call out of order.
+ */
+MUST_USE int req_head(struct req *req, int status, int64_t content_length,
+		      const weir_header *fields, size_t n_fields);
+/* May suspend. A failure after a part was taken has cut the response. */
+MUST_USE int req_piece(struct req *req, weir_str bytes);
+MUST_USE int req_file(struct req *req, int fd, uint64_t offset, uint64_t len);
+MUST_USE int req_end(struct req *req, const weir_header *trailers, size_t n_trailers);
+MUST_USE int req_interim(struct req *req, int status, const weir_header *fields, size_t n_fields);
+
+/* Receiving, as exchange_next(), but it suspends instead of -EAGAIN. -EBUSY. */
+MUST_USE int req_next(struct req *req, weir_str *ret_piece);
+
+/* Keeps words for the log; returns error. */
+int req_fail(struct req *req, int error, weir_str words);
+
+/* A field for the response: -ENOMEM. name and value are borrowed for the request's life. */
+MUST_USE int req_fields_add(struct req *req, struct req_fields *fields, weir_str name,
+			    weir_str value);
+
+#endif

@@ -1,0 +1,9 @@
+#ifndef WEIR_APP_RESPONSE_API_H
+#define WEIR_APP_RESPONSE_API_H
+/* response_api.h - see weir/http.h for what handlers call. */
+struct req;
+
+/* The handler has returned 0: its layers of middleware hear the last body, if they have not. */
+int response_api_end(struct req *req);
+
+#endif

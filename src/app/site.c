@@ -1,0 +1,24 @@
+/* site.c - see site.h. */
+#include "app/site.h"
+
+#include "app/req.h"
+
+const struct exchange_up site_up = {
+	.start = req_start,
+	.readable = req_readable,
+	.writable = req_writable,
+	.gone = req_gone,
+};
+
+void site_init(struct site *site, struct loop *loop, struct sched *sched, const struct log *log,
+	       struct router *router)
+{
+	*site = (struct site){ .loop = loop, .sched = sched, .log = log, .router = router };
+	list_init(&site->running);
+}
+
+void site_cancel(struct site *site)
+{
+	list_for_each_safe (link, &site->running)
+		task_cancel(list_entry(link, struct req, link)->task, REASON_SHUTDOWN);
+}

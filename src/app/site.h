@@ -1,0 +1,57 @@
+#ifndef WEIR_APP_SITE_H
+#define WEIR_APP_SITE_H
+/*
+ * site.h - what one worker serves: routes bound to handlers, and what a
+ * request needs to run. It knows no connection: exchanges come from a server
+ * or from a test.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <weir/http.h>
+
+#include "app/router.h"
+#include "serve/exchange.h"
+
+struct log;
+struct loop;
+struct sched;
+struct weir_app;
+
+/* One route, bound. Filled by the owner, kept by the site. */
+struct route {
+	const char *name; /* "shop.user", for logs; borrowed */
+	weir_handler *fn;
+	struct weir_app *app;	  /* borrowed; NULL in a test without a module */
+	uint32_t flags;		  /* WEIR_FINISH_ANYWAY */
+	const struct weir_io *io; /* outermost middleware; NULL: none */
+	uint64_t max_body;
+	uint64_t request_memory;
+	enum half_close half_close;
+	bool is_logged;
+};
+
+struct site {
+	struct loop *loop;     /* borrowed */
+	struct sched *sched;   /* borrowed */
+	const struct log *log; /* borrowed */
+	struct router *router; /* borrowed; its targets are struct route */
+	bool is_draining;
+	size_t task_memory; /* of a background task, in bytes */
+	uint64_t next_id;   /* of a request, for request_id */
+	uint64_t id_seed;   /* random: workers' ids differ */
+
+	struct list running; /* requests whose handler has suspended */
+
+	uint64_t n_failed; /* handlers that ended in a 5xx or broke off */
+};
+
+void site_init(struct site *site, struct loop *loop, struct sched *sched, const struct log *log,
+	       struct router *router);
+
+/* The worker stops: every handler that still runs is cancelled with reason shutdown. */
+void site_cancel(struct site *site);
+
+/* For a server: up_arg is the site. */
+extern const struct exchange_up site_up;
+
+#endif

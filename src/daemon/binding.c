@@ -1,0 +1,305 @@
+/*
+ * binding.c - one pass over the modules, one over the routes. Nothing stops at
+ * the first problem: whoever writes a configuration wants to see them all.
+ */
+#include "daemon/binding.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/asgi.h"
+#include "app/module.h"
+#include "base/buf.h"
+#include "base/log.h"
+#include "daemon/conf.h"
+#include "daemon/messages.h"
+#include "proto/http.h"
+
+static void add_words(struct messages *messages, const struct conf_pos *pos, struct buf *words)
+{
+	messages_add(messages, pos, "%.*s", (int)words->len, words->data ? words->data : "");
+	buf_clear(words);
+}
+
+/* ---- modules */
+
+static int open_module(struct binding *b, const struct conf *conf, const struct conf_module *module,
+		       const struct log *log, struct messages *messages)
+{
+	struct module_spec spec = {
+		.path = module->path.text,
+		.name = module->name,
+		.dirs = conf->module_path,
+		.n_dirs = conf->n_module_path,
+		.settings = (const struct module_setting *)(const void *)module->settings,
+		.n_settings = module->n_settings,
+	};
+	_cleanup_(buf_done) struct buf words = { 0 };
+	int r;
+
+	static_assert(sizeof(struct conf_setting) == sizeof(struct module_setting),
+		      "both are a key and a value");
+	r = module_open(&spec, log, &words, &b->apps[b->n_apps]);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		add_words(messages, &module->path.pos, &words);
+	else
+		b->n_apps++;
+	return 0;
+}
+
+static int open_modules(struct binding *b, const struct conf *conf, const struct log *log,
+			struct messages *messages)
+{
+	int r;
+
+	for (size_t i = 0; i < conf->n_modules; i++) {
+		r = open_module(b, conf, &conf->modules[i], log, messages);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static struct weir_app *find_app(const struct binding *b, weir_str name)
+{
+	for (size_t i = 0; i < b->n_apps; i++) {
+		if (weir_str_eq(weir_strz(b->apps[i]->name), name))
+			return b->apps[i];
+	}
+	return NULL;
+}
+
+/* ---- routes */
+
+/* "shop.user": the module, if it could be opened, and the name inside it. */
+static struct weir_app *resolve(const struct binding *b, const char *text, weir_str *ret_entry)
+{
+	weir_str module;
+
+	if (conf_split_name(text, &module, ret_entry) < 0)
+		return NULL;
+	return find_app(b, module);
+}
+
+/* Layers in the order of the list, the connection behind the last. */
+static void bind_middleware(struct binding *b, struct route *route, const struct conf_route *from,
+			    struct messages *messages)
+{
+	weir_io *first = &b->layers[b->n_layers], *last = NULL;
+
+	for (size_t i = 0; i < from->n_middleware; i++) {
+		_cleanup_(buf_done) struct buf words = { 0 };
+		weir_io *layer = &b->layers[b->n_layers];
+		struct weir_app *app;
+		weir_str entry;
+
+		app = resolve(b, from->middleware[i].text, &entry);
+		if (!app)
+			continue; /* its module was already complained about */
+		if (module_middleware(app, entry, &words, layer) < 0) {
+			add_words(messages, &from->middleware[i].pos, &words);
+			continue;
+		}
+		layer->next = &asgi_io;
+		if (last)
+			last->next = layer;
+		last = layer;
+		b->n_layers++;
+	}
+	if (last)
+		route->io = first;
+}
+
+static int add_to_router(struct binding *b, weir_str path, uint64_t methods, struct route *route,
+			 const struct conf_pos *pos, struct messages *messages)
+{
+	const char *words = NULL;
+	void *conflict = NULL;
+	int r;
+
+	r = router_add(b->router, path, methods, route, &words, &conflict);
+	if (r == -EINVAL)
+		messages_add(messages, pos, "the path %.*s %s", WEIR_ARG(path), words);
+	else if (r == -EEXIST)
+		messages_add(messages, pos, "the path %.*s is already taken by %s", WEIR_ARG(path),
+			     ((struct route *)conflict)->name);
+	return r == -ENOMEM ? r : 0;
+}
+
+static int bind_route(struct binding *b, const struct conf_route *from, struct messages *messages)
+{
+	struct route *route = &b->routes[b->n_routes];
+	_cleanup_(buf_done) struct buf words = { 0 };
+	weir_handler_entry handler;
+	weir_str entry;
+
+	*route = (struct route){
+		.name = from->handler.text,
+		.max_body = from->max_body,
+		.request_memory = from->request_memory,
+		.half_close = (enum half_close)from->half_close,
+		.is_logged = from->has_access_log,
+	};
+	route->app = resolve(b, from->handler.text, &entry);
+	if (!route->app)
+		return 0;
+	if (module_handler(route->app, entry, &words, &handler) < 0) {
+		add_words(messages, &from->handler.pos, &words);
+		return 0;
+	}
+	route->fn = handler.fn;
+	route->flags = handler.flags;
+	bind_middleware(b, route, from, messages);
+	b->n_routes++;
+	return add_to_router(b, weir_strz(from->path.text), from->methods, route, &from->path.pos,
+			     messages);
+}
+
+static int bind_routes(struct binding *b, const struct conf *conf, struct messages *messages)
+{
+	size_t n_layers = 0;
+	int r;
+
+	for (size_t i = 0; i < conf->n_routes; i++)
+		n_layers += conf->routes[i].n_middleware;
+	b->routes = calloc(conf->n_routes + 1, sizeof(*b->routes));
+	b->layers = calloc(n_layers + 1, sizeof(*b->layers));
+	if (!b->routes || !b->layers)
+		return -ENOMEM;
+	for (size_t i = 0; i < conf->n_routes; i++) {
+		r = bind_route(b, &conf->routes[i], messages);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- `weir run`: one module on its own paths */
+
+static int run_methods(const weir_handler_entry *entry, uint64_t *ret_methods)
+{
+	enum http_method method;
+
+	*ret_methods = ROUTER_ANY_METHOD;
+	if (!entry->method)
+		return 0;
+	method = http_method_parse(weir_strz(entry->method));
+	if (method == HTTP_METHOD_UNKNOWN)
+		return -EINVAL;
+	*ret_methods = ROUTER_METHOD(method);
+	return 0;
+}
+
+static int bind_own_path(struct binding *b, const struct conf *conf, struct weir_app *app,
+			 const weir_handler_entry *entry, struct messages *messages)
+{
+	struct route *route = &b->routes[b->n_routes];
+	uint64_t methods;
+	char *name;
+
+	if (run_methods(entry, &methods) < 0) {
+		messages_add(messages, NULL, "%s: handler '%s' names a method '%s' that is none",
+			     conf->run_module, entry->name, entry->method);
+		return 0;
+	}
+	if (asprintf(&name, "%s.%s", app->name, entry->name) < 0)
+		return -ENOMEM;
+	b->names[b->n_routes++] = name;
+	*route = (struct route){
+		.name = name,
+		.fn = entry->fn,
+		.flags = entry->flags,
+		.app = app,
+		.max_body = conf->limits.max_body,
+		.request_memory = conf->limits.request_memory,
+		.half_close = HALF_CLOSE_CANCEL,
+		.is_logged = true,
+	};
+	return add_to_router(b, weir_strz(entry->path), methods, route, NULL, messages);
+}
+
+static int bind_run_module(struct binding *b, const struct conf *conf, const struct log *log,
+			   struct messages *messages)
+{
+	struct weir_app *app;
+	int r;
+
+	if (b->n_apps == 0)
+		return 0; /* said already */
+	app = b->apps[0];
+	b->routes = calloc(app->n_handlers + 1, sizeof(*b->routes));
+	b->names = calloc(app->n_handlers + 1, sizeof(*b->names));
+	if (!b->routes || !b->names)
+		return -ENOMEM;
+	for (size_t i = 0; i < app->n_handlers; i++) {
+		weir_handler_entry entry = module_handler_at(app, i);
+
+		if (module_is_websocket(&entry)) {
+			log_write(log, LOG_AT_WARN,
+				  "%s: handler '%s' is left out: WebSockets are "
+				  "not served by this version",
+				  conf->run_module, entry.name);
+			continue;
+		}
+		if (!entry.path)
+			continue;
+		r = bind_own_path(b, conf, app, &entry, messages);
+		if (r < 0)
+			return r;
+	}
+	if (b->n_routes == 0)
+		messages_add(messages, NULL,
+			     "%s has no handler with a path of its own: give it "
+			     "routes in a configuration file",
+			     conf->run_module);
+	return 0;
+}
+
+/* ---- */
+
+int binding_new(const struct conf *conf, const struct log *log, struct messages *messages,
+		struct binding **ret_binding)
+{
+	_cleanup_(binding_freep) struct binding *b = calloc(1, sizeof(*b));
+	size_t n_errors = messages->n_errors;
+	int r;
+
+	if (!b)
+		return -ENOMEM;
+	b->router = router_new();
+	b->apps = calloc(conf->n_modules + 1, sizeof(struct weir_app *));
+	if (!b->router || !b->apps)
+		return -ENOMEM;
+	r = open_modules(b, conf, log, messages);
+	if (r < 0)
+		return r;
+	r = conf->run_module ? bind_run_module(b, conf, log, messages)
+			     : bind_routes(b, conf, messages);
+	if (r < 0)
+		return r;
+	if (messages->n_errors > n_errors)
+		return -EINVAL;
+	*ret_binding = steal_ptr(b);
+	return 0;
+}
+
+struct binding *binding_free(struct binding *b)
+{
+	if (!b)
+		return NULL;
+	(void)router_free(b->router);
+	for (size_t i = 0; b->names && i < b->n_routes; i++)
+		free(b->names[i]);
+	free(b->names);
+	free(b->routes);
+	free(b->layers);
+	for (size_t i = 0; i < b->n_apps; i++)
+		(void)module_free(b->apps[i]);
+	free(b->apps);
+	free(b);
+	return NULL;
+}

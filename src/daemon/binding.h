@@ -1,0 +1,40 @@
+#ifndef WEIR_DAEMON_BINDING_H
+#define WEIR_DAEMON_BINDING_H
+/*
+ * binding.h - the configuration's names turned into functions: modules opened,
+ * handlers and middleware found, routes put into a router. Done in a worker,
+ * and in a child process for a check (daemon/binding_check); never in the
+ * master, which loads no module.
+ */
+#include <stddef.h>
+
+#include "app/site.h"
+#include "base/macro.h"
+
+struct conf;
+struct log;
+struct messages;
+struct router;
+struct weir_app;
+
+struct binding {
+	struct weir_app **apps; /* owned, in the order of the configuration */
+	size_t n_apps;
+	struct route *routes; /* owned */
+	size_t n_routes;
+	weir_io *layers; /* owned: each route's chain of middleware */
+	size_t n_layers;
+	char **names;	       /* owned: of the routes that no file names */
+	struct router *router; /* owned */
+};
+
+/*
+ * All problems go to messages; then -EINVAL. conf and log are borrowed for the
+ * binding's life. -ENOMEM.
+ */
+MUST_USE int binding_new(const struct conf *conf, const struct log *log, struct messages *messages,
+			 struct binding **ret_binding);
+struct binding *binding_free(struct binding *b);
+DEFINE_CLEANUP(struct binding, binding_free)
+
+#endif

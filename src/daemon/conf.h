@@ -1,0 +1,139 @@
+#ifndef WEIR_DAEMON_CONF_H
+#define WEIR_DAEMON_CONF_H
+/*
+ * conf.h - what the operator wants, as plain data: read once, checked, and
+ * never changed afterwards. Everything in it lives in its own arena.
+ *
+ * A value comes from the command line, else from WEIR_NAME in the environment,
+ * else from the file, else from the option table.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <weir/base.h>
+
+#include "base/arena.h"
+#include "base/macro.h"
+
+struct cli;
+struct messages;
+
+/* Where something was written. */
+struct conf_pos {
+	const char *file; /* or "--listen", "WEIR_LISTEN"; NULL: nowhere, it is a default */
+	int line, col;	  /* from 1; 0 when there are no lines */
+};
+
+/* A word that a later message may want to point at. text is NULL when it is absent. */
+struct conf_name {
+	const char *text;
+	struct conf_pos pos;
+};
+
+enum conf_address_type { CONF_ADDRESS_TCP, CONF_ADDRESS_UNIX };
+
+struct conf_address {
+	enum conf_address_type type;
+	bool is_any; /* "*": [::] for both families, or 0.0.0.0 where there is no IPv6 */
+	struct sockaddr_storage sockaddr;
+	socklen_t len;	  /* of sockaddr */
+	const char *text; /* "127.0.0.1:8000", "[::1]:8000", "*:8000", "unix:/path" */
+};
+
+struct conf_listen {
+	struct conf_pos pos;
+	struct conf_address address;
+	unsigned mode; /* of a Unix socket */
+};
+
+struct conf_setting {
+	const char *key, *value;
+};
+
+struct conf_module {
+	struct conf_name path; /* absolute, or without '/': looked for in module_path */
+	const char *name;      /* the file's, without directory and ".so" */
+	const struct conf_setting *settings;
+	size_t n_settings;
+};
+
+struct conf_route {
+	struct conf_name path;		    /* "/users/{id}" */
+	uint64_t methods;		    /* bits: 1 << enum http_method; 0: any */
+	struct conf_name handler;	    /* "module.entry" */
+	const struct conf_name *middleware; /* "module.name", outermost first */
+	size_t n_middleware;
+	int half_close; /* enum half_close (serve/exchange.h) */
+	uint64_t max_body;
+	uint64_t request_memory;
+	bool has_access_log;
+};
+
+enum conf_access_log_type { CONF_ACCESS_LOG_OFF, CONF_ACCESS_LOG_STDOUT, CONF_ACCESS_LOG_FILE };
+
+struct conf_access_log {
+	enum conf_access_log_type type;
+	const char *path; /* absolute; NULL when it is not a file */
+};
+
+/* What the serving code needs to know. Times are milliseconds, sizes are bytes. */
+struct conf_limits {
+	int64_t header_timeout_ms;
+	int64_t body_timeout_ms;
+	int64_t send_timeout_ms;
+	int64_t keep_alive_ms;
+	int64_t graceful_timeout_ms;
+	uint64_t max_head;
+	uint64_t max_target;
+	uint64_t max_body;
+	uint64_t request_memory;
+	uint64_t high_water;
+	uint64_t stack_size;
+	unsigned max_fields;
+	unsigned max_connections; /* of one worker */
+	unsigned max_tasks;	  /* of one worker */
+	unsigned backlog;
+};
+
+struct conf {
+	const char *file;	/* as given to -c; NULL without one */
+	const char *dir;	/* absolute: what relative paths in the file are relative to */
+	const char *cwd;	/* absolute: the same for the environment and the command line */
+	const char *run_module; /* `weir run`: the one module, whose own paths are the routes */
+	unsigned n_workers;
+	int log_level; /* enum log_level */
+	struct conf_access_log access_log;
+	struct conf_limits limits;
+	const struct conf_listen *listen; /* at least one */
+	size_t n_listen;
+	const char *const *module_path; /* absolute directories */
+	size_t n_module_path;
+	const struct conf_module *modules;
+	size_t n_modules;
+	const struct conf_route *routes;
+	size_t n_routes;
+
+	struct arena arena; /* owns all of the above */
+	struct budget budget;
+};
+
+/*
+ * All problems go to messages, sorted by where they are. -EINVAL: there are
+ * some; even then *ret_conf is set if the file could be read at all, without
+ * what was wrong in it, so that `weir -t` can go on looking; nothing may be
+ * served from it. Otherwise 0, or -ENOMEM.
+ */
+MUST_USE int conf_load(const struct cli *cli, struct messages *messages, struct conf **ret_conf);
+/* Empty, but for its arena. NULL without memory. */
+struct conf *conf_new(void);
+struct conf *conf_free(struct conf *conf);
+DEFINE_CLEANUP(struct conf, conf_free)
+
+/* The module of that name; NULL. */
+const struct conf_module *conf_find_module(const struct conf *conf, weir_str name);
+
+/* "shop.user" is module "shop", entry "user". -EINVAL when it has no such form. */
+MUST_USE int conf_split_name(const char *text, weir_str *ret_module, weir_str *ret_entry);
+
+#endif

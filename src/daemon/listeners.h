@@ -1,0 +1,53 @@
+#ifndef WEIR_DAEMON_LISTENERS_H
+#define WEIR_DAEMON_LISTENERS_H
+/*
+ * listeners.h - all listening sockets of the daemon: one for each TCP address
+ * and worker slot, one for each unix address. The master opens them before it
+ * forks and keeps them open as long as the daemon runs: a connection that
+ * waits in a dead worker's socket is served by the next one.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/macro.h"
+
+struct conf_listen;
+struct listeners;
+
+/* Room for words about what went wrong, and for all addresses in one line. */
+#define LISTENERS_WORDS_MAX 512
+
+/*
+ * Opens all, or none. An address whose port is 0 gets one from the kernel. On
+ * failure the words say for people what is wrong with which address.
+ */
+MUST_USE int listeners_open(const struct conf_listen *listen, size_t n_listen, unsigned n_slots,
+			    int backlog, struct listeners **ret_listeners,
+			    char reterr_words[LISTENERS_WORDS_MAX]);
+/*
+ * Closes the sockets of this process; new clients are refused as soon as all
+ * processes have done so. The one that opened them also removes the files of
+ * unix sockets.
+ */
+void listeners_stop(struct listeners *listeners);
+/* Stops, and frees. NULL is fine. */
+struct listeners *listeners_close(struct listeners *listeners);
+DEFINE_CLEANUP(struct listeners, listeners_close)
+
+/* The enum exit_code for an error of listeners_open(). */
+int listeners_exit_code(int error);
+
+size_t listeners_count(const struct listeners *listeners);
+/* "127.0.0.1:8000", "unix:/run/weir/http.sock"; as configured, but with the port it got. */
+const char *listeners_text(const struct listeners *listeners, size_t address);
+/* All of them with commas; cut if they are too many. */
+void listeners_describe(const struct listeners *listeners, char ret_words[LISTENERS_WORDS_MAX]);
+/* Where a slot's worker accepts for an address. Borrowed. */
+int listeners_fd(const struct listeners *listeners, unsigned slot, size_t address);
+/* A unix address: one socket, which all workers share. */
+bool listeners_is_shared(const struct listeners *listeners, size_t address);
+
+/* In a worker: closes the descriptors of all other slots. */
+void listeners_keep(struct listeners *listeners, unsigned slot);
+
+#endif

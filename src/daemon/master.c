@@ -1,0 +1,442 @@
+/*
+ * master.c - one poll() over the signals and the workers' control sockets. The
+ * hard thing is that a worker's end is told in two ways which race: its last
+ * words on the control socket and SIGCHLD. So a child that was reaped has its
+ * socket read to the end before anything is concluded.
+ */
+#include "daemon/master.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/adoption.h"
+#include "daemon/control.h"
+#include "daemon/exit_code.h"
+#include "daemon/listeners.h"
+#include "daemon/notify.h"
+#include "daemon/signals.h"
+#include "daemon/worker_slot.h"
+#include "io/proc.h"
+
+/* A worker cuts its requests off at the end of the grace itself; this is for telling them so. */
+#define KILL_SLACK_MS 500
+/* When the daemon cannot start, nobody is being served yet. */
+#define FAILED_GRACE_MS 2000
+
+enum master_phase {
+	MASTER_STARTING, /* not every worker has been ready yet; a death now is final */
+	MASTER_RUNNING,
+	MASTER_STOPPING, /* no more forks; ends when the last worker has */
+};
+
+struct master {
+	const struct master_setup *setup;
+	const struct log *log;
+	struct worker_slot *slots; /* owned, n_workers of them */
+	struct pollfd *polled;	   /* owned: the signals, then each slot's control socket */
+	int signals_fd;
+	enum master_phase phase;
+	int64_t kill_ms; /* while stopping: when patience ends */
+	int n_stops;
+	int exit_code;
+};
+
+static void send_signal(const struct worker_slot *slot, int sig)
+{
+	if (worker_slot_has_process(slot))
+		(void)kill(slot->pid, sig); /* gone already: then it is about to be reaped */
+}
+
+static void kill_all(struct master *m)
+{
+	for (unsigned i = 0; i < m->setup->n_workers; i++)
+		send_signal(&m->slots[i], SIGKILL);
+	m->kill_ms = INT64_MAX;
+}
+
+static void drain_slot(struct worker_slot *slot)
+{
+	int r;
+
+	if (slot->state == WORKER_BACKING_OFF)
+		worker_slot_move(slot, WORKER_EMPTY);
+	if (!worker_slot_has_process(slot))
+		return;
+	worker_slot_move(slot, WORKER_DRAINING);
+	r = slot->control_fd < 0 ? -EPIPE : control_send_drain(slot->control_fd);
+	if (r < 0)
+		send_signal(slot, SIGTERM);
+}
+
+static void begin_stop(struct master *m, int exit_code, int64_t grace_ms)
+{
+	if (m->phase == MASTER_STOPPING)
+		return;
+	m->phase = MASTER_STOPPING;
+	m->exit_code = exit_code;
+	m->kill_ms = clock_monotonic_ms() + grace_ms;
+	(void)notify_send("STOPPING=1"); /* a courtesy */
+	for (unsigned i = 0; i < m->setup->n_workers; i++)
+		drain_slot(&m->slots[i]);
+	/* The workers do the same; then clients are refused at once, not left in a queue to die. */
+	listeners_stop(m->setup->listeners);
+}
+
+static void fail_start(struct master *m, int exit_code)
+{
+	begin_stop(m, exit_code, FAILED_GRACE_MS);
+}
+
+/* In the child. Everything of the master's but this slot's sockets is closed. */
+__attribute__((noreturn)) static void run_worker(struct master *m, unsigned index, int control_fd)
+{
+	const struct master_setup *setup = m->setup;
+	struct log log = *setup->log;
+	struct worker_args args = { .slot = index,
+				    .control_fd = control_fd,
+				    .listeners = setup->listeners,
+				    .log = &log,
+				    .arg = setup->worker_arg };
+
+	/* A terminal sends these to all of its processes; only the master acts on them. */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	log_set_who(&log, "worker %u", index);
+	(void)close(m->signals_fd);
+	for (unsigned i = 0; i < setup->n_workers; i++)
+		close_fdp(&m->slots[i].control_fd);
+	listeners_keep(setup->listeners, index);
+	exit(setup->worker_main(&args));
+}
+
+static int fork_worker(struct master *m, struct worker_slot *slot)
+{
+	char name[16];
+	int ends[2], r;
+	pid_t pid;
+
+	r = ipc_pair(ends);
+	if (r < 0)
+		return r;
+	(void)snprintf(name, sizeof(name), "weir:worker %u", slot->index);
+	pid = proc_fork(name);
+	if (pid == 0) {
+		(void)close(ends[0]);
+		run_worker(m, slot->index, ends[1]);
+	}
+	(void)close(ends[1]);
+	if (pid < 0) {
+		(void)close(ends[0]);
+		return (int)pid;
+	}
+	worker_slot_forked(slot, pid, ends[0], clock_monotonic_ms());
+	return 0;
+}
+
+static void start_worker(struct master *m, struct worker_slot *slot)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	int r;
+
+	r = fork_worker(m, slot);
+	if (r == 0)
+		return;
+	log_write(m->log, LOG_AT_ERROR, "cannot start worker %u: %s", slot->index, strerror(-r));
+	if (m->phase == MASTER_STARTING) {
+		fail_start(m, EXIT_CODE_SYSTEM);
+		return;
+	}
+	slot->started_ms = now_ms;
+	worker_slot_died(slot, now_ms);
+}
+
+static void say_ready(struct master *m)
+{
+	unsigned n = m->setup->n_workers;
+	char where[LISTENERS_WORDS_MAX];
+
+	listeners_describe(m->setup->listeners, where);
+	log_write(m->log, LOG_AT_NOTICE, "ready: listening on %s, %u worker%s, pid %d", where, n,
+		  n == 1 ? "" : "s", (int)getpid());
+	if (notify_send("READY=1") < 0)
+		log_write(m->log, LOG_AT_WARN, "cannot tell the service manager that we are ready");
+}
+
+static void on_ready(struct master *m, struct worker_slot *slot)
+{
+	if (slot->state != WORKER_STARTING)
+		return;
+	worker_slot_move(slot, WORKER_READY);
+	adoption_end(m->slots, m->setup->n_workers, slot);
+	if (m->phase == MASTER_RUNNING) {
+		log_write(m->log, LOG_AT_NOTICE, "worker %u is ready again, pid %d", slot->index,
+			  (int)slot->pid);
+		return;
+	}
+	for (unsigned i = 0; i < m->setup->n_workers; i++) {
+		if (m->slots[i].state != WORKER_READY)
+			return;
+	}
+	m->phase = MASTER_RUNNING;
+	say_ready(m);
+}
+
+static void on_failed(struct master *m, struct worker_slot *slot, const char *why)
+{
+	/* The others fail for the same reason; once is enough. */
+	if (m->phase == MASTER_STOPPING)
+		return;
+	log_write(m->log, LOG_AT_ERROR, "worker %u cannot start: %s", slot->index, why);
+	if (m->phase == MASTER_STARTING)
+		fail_start(m, EXIT_CODE_START);
+}
+
+static void on_leaving(struct master *m, struct worker_slot *slot)
+{
+	if (slot->state != WORKER_READY)
+		return;
+	worker_slot_move(slot, WORKER_LEAVING);
+	adoption_lost(m->slots, m->setup->n_workers, slot, m->setup->listeners);
+}
+
+static void on_message(struct master *m, struct worker_slot *slot,
+		       const struct ipc_message *message)
+{
+	for (size_t i = 0; i < message->n_fds; i++)
+		close_fdp(&message->fds[i]);
+	if (message->type == CONTROL_READY)
+		on_ready(m, slot);
+	else if (message->type == CONTROL_LEAVING)
+		on_leaving(m, slot);
+	else if (message->type == CONTROL_FAILED)
+		on_failed(m, slot, message->text);
+}
+
+/* All that a worker has said so far. */
+static void listen_to(struct master *m, struct worker_slot *slot)
+{
+	struct ipc_message message;
+	int r;
+
+	while (slot->control_fd >= 0) {
+		r = control_receive(slot->control_fd, &message);
+		if (r == -EAGAIN)
+			return;
+		if (r == 1) {
+			on_message(m, slot, &message);
+			continue;
+		}
+		/* It is ending, or has lost its mind; SIGCHLD will tell which. */
+		(void)close(slot->control_fd);
+		slot->control_fd = -1;
+	}
+}
+
+/* How it ended while it should have served, and what comes next. The slot is backing off. */
+static void say_death(const struct master *m, const struct worker_slot *slot, pid_t pid, int status)
+{
+	long long pause_ms = (long long)worker_slot_pause_ms(slot->n_quick);
+	char how[PROC_END_MAX], when[64] = "";
+
+	proc_describe(status, how);
+	if (pause_ms > 0)
+		(void)snprintf(when, sizeof(when), " in %lld ms: it keeps dying", pause_ms);
+	log_write(m->log, proc_ended_well(status) ? LOG_AT_NOTICE : LOG_AT_ERROR,
+		  "worker %u (pid %d) ended: %s; starting another%s", slot->index, (int)pid, how,
+		  when);
+}
+
+static void on_drained(struct master *m, const struct worker_slot *slot, pid_t pid, int status)
+{
+	char how[PROC_END_MAX];
+
+	if (proc_ended_well(status) || m->exit_code == EXIT_CODE_START)
+		return;
+	proc_describe(status, how);
+	log_write(m->log, LOG_AT_WARN, "worker %u (pid %d) did not stop cleanly: %s", slot->index,
+		  (int)pid, how);
+	if (m->exit_code == EXIT_CODE_OK)
+		m->exit_code = EXIT_CODE_UNCLEAN;
+}
+
+static void on_death(struct master *m, struct worker_slot *slot, int status)
+{
+	pid_t pid = slot->pid;
+	char how[PROC_END_MAX];
+
+	listen_to(m, slot);
+	if (slot->state == WORKER_STARTING && m->phase == MASTER_STARTING) {
+		proc_describe(status, how);
+		log_write(m->log, LOG_AT_ERROR, "worker %u (pid %d) ended while it started: %s",
+			  slot->index, (int)pid, how);
+		fail_start(m, EXIT_CODE_START);
+	}
+	if (slot->state == WORKER_DRAINING) {
+		worker_slot_died(slot, clock_monotonic_ms());
+		on_drained(m, slot, pid, status);
+		return;
+	}
+	worker_slot_died(slot, clock_monotonic_ms());
+	say_death(m, slot, pid, status);
+	adoption_lost(m->slots, m->setup->n_workers, slot, m->setup->listeners);
+}
+
+static void reap(struct master *m)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (unsigned i = 0; i < m->setup->n_workers; i++) {
+			if (m->slots[i].pid == pid)
+				on_death(m, &m->slots[i], status);
+		}
+	}
+}
+
+static void on_stop(struct master *m, int n_more)
+{
+	m->n_stops += n_more;
+	if (m->n_stops > 1) {
+		log_write(m->log, LOG_AT_WARN, "told to stop a second time: ending at once");
+		begin_stop(m, EXIT_CODE_OK, 0);
+		kill_all(m);
+		return;
+	}
+	log_write(m->log, LOG_AT_NOTICE, "stopping: requests in flight have %lld ms to finish",
+		  (long long)m->setup->graceful_ms);
+	begin_stop(m, EXIT_CODE_OK, m->setup->graceful_ms + KILL_SLACK_MS);
+}
+
+static void on_signals(struct master *m)
+{
+	struct signals signals = { 0 };
+
+	signals_read(m->signals_fd, &signals);
+	if (signals.has_children)
+		reap(m);
+	if (signals.has_hangup)
+		log_write(m->log, LOG_AT_WARN,
+			  "SIGHUP is ignored: a new configuration needs a restart");
+	if (signals.n_stops > 0)
+		on_stop(m, signals.n_stops);
+}
+
+/* What is due by now. */
+static void tick(struct master *m)
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	for (unsigned i = 0; i < m->setup->n_workers; i++) {
+		struct worker_slot *slot = &m->slots[i];
+
+		if (slot->state == WORKER_BACKING_OFF && slot->retry_ms <= now_ms)
+			start_worker(m, slot);
+	}
+	if (m->phase != MASTER_STOPPING || m->kill_ms > now_ms)
+		return;
+	for (unsigned i = 0; i < m->setup->n_workers; i++) {
+		if (worker_slot_has_process(&m->slots[i]))
+			log_write(m->log, LOG_AT_WARN, "worker %u (pid %d) did not end in time", i,
+				  (int)m->slots[i].pid);
+	}
+	kill_all(m);
+}
+
+/* For poll(): until the next thing is due; -1 when nothing is. */
+static int wait_ms(const struct master *m)
+{
+	int64_t next_ms = m->phase == MASTER_STOPPING ? m->kill_ms : INT64_MAX;
+	int64_t now_ms = clock_monotonic_ms();
+
+	for (unsigned i = 0; i < m->setup->n_workers; i++) {
+		const struct worker_slot *slot = &m->slots[i];
+
+		if (slot->state == WORKER_BACKING_OFF && slot->retry_ms < next_ms)
+			next_ms = slot->retry_ms;
+	}
+	if (next_ms == INT64_MAX)
+		return -1;
+	if (next_ms <= now_ms)
+		return 0;
+	return next_ms - now_ms < INT32_MAX ? (int)(next_ms - now_ms) : INT32_MAX;
+}
+
+static void wait_and_handle(struct master *m)
+{
+	unsigned n = m->setup->n_workers;
+	int r;
+
+	m->polled[0] = (struct pollfd){ .fd = m->signals_fd, .events = POLLIN };
+	for (unsigned i = 0; i < n; i++)
+		m->polled[1 + i] = (struct pollfd){ .fd = m->slots[i].control_fd,
+						    .events = POLLIN };
+	r = poll(m->polled, n + 1, wait_ms(m));
+	if (r < 0) {
+		assert(errno == EINTR || errno == EAGAIN || errno == ENOMEM);
+		return;
+	}
+	/* Words before deaths: so a READY is not overtaken by a later signal. */
+	for (unsigned i = 0; i < n; i++) {
+		if (m->polled[1 + i].revents)
+			listen_to(m, &m->slots[i]);
+	}
+	if (m->polled[0].revents)
+		on_signals(m);
+}
+
+static bool has_ended(const struct master *m)
+{
+	if (m->phase != MASTER_STOPPING)
+		return false;
+	for (unsigned i = 0; i < m->setup->n_workers; i++) {
+		if (m->slots[i].state != WORKER_EMPTY)
+			return false;
+	}
+	return true;
+}
+
+int master_run(const struct master_setup *setup)
+{
+	_cleanup_(freep) struct worker_slot *slots = NULL;
+	_cleanup_(freep) struct pollfd *polled = NULL;
+	_cleanup_(close_fdp) int signals_fd = -1;
+	struct master m = { .setup = setup, .log = setup->log };
+	int r;
+
+	r = signals_open(&signals_fd);
+	if (r < 0) {
+		log_write(m.log, LOG_AT_ERROR, "cannot watch for signals: %s", strerror(-r));
+		return EXIT_CODE_SYSTEM;
+	}
+	slots = calloc(setup->n_workers, sizeof(*slots));
+	polled = calloc(setup->n_workers + 1, sizeof(*polled));
+	if (!slots || !polled) {
+		log_write(m.log, LOG_AT_ERROR, "cannot start: %s", strerror(ENOMEM));
+		return EXIT_CODE_SYSTEM;
+	}
+	m.slots = slots;
+	m.polled = polled;
+	m.signals_fd = signals_fd;
+
+	for (unsigned i = 0; i < setup->n_workers; i++)
+		worker_slot_init(&slots[i], i);
+	for (unsigned i = 0; i < setup->n_workers && m.phase == MASTER_STARTING; i++)
+		start_worker(&m, &slots[i]);
+	while (!has_ended(&m)) {
+		wait_and_handle(&m);
+		tick(&m);
+	}
+	if (m.exit_code == EXIT_CODE_OK)
+		log_write(m.log, LOG_AT_NOTICE, "stopped");
+	return m.exit_code;
+}

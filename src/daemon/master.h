@@ -1,0 +1,44 @@
+#ifndef WEIR_DAEMON_MASTER_H
+#define WEIR_DAEMON_MASTER_H
+/*
+ * master.h - the process that keeps the workers alive. It forks them, says why
+ * each one died, starts the next, and stops them all in good order. It runs no
+ * threads, loads no module, and never reads a byte that a client sent.
+ */
+#include <stdint.h>
+
+#include "base/macro.h"
+
+struct listeners;
+struct log;
+
+/* What a worker begins its life with. All is borrowed, and there as long as the worker. */
+struct worker_args {
+	unsigned slot;
+	int control_fd;		     /* see daemon/control.h */
+	struct listeners *listeners; /* only this slot's sockets are open */
+	const struct log *log;	     /* says "worker 0" */
+	void *arg;		     /* master_setup's */
+};
+
+/*
+ * Runs in the child; what it returns is the exit code: 0 only after a drain.
+ * SIGINT and SIGHUP are ignored, since the master decides what they mean;
+ * SIGTERM, sent by an operator or by the kernel when the master dies, is the
+ * same as a DRAIN, and both may come, and come again.
+ */
+typedef int worker_main_fn(const struct worker_args *args);
+
+struct master_setup {
+	const struct log *log;	     /* says "master" */
+	struct listeners *listeners; /* open, borrowed; with n_workers slots. A stop closes them */
+	unsigned n_workers;
+	int64_t graceful_ms; /* how long a drain may take */
+	worker_main_fn *worker_main;
+	void *worker_arg;
+};
+
+/* Returns in the master, when all workers have ended: an enum exit_code. */
+MUST_USE int master_run(const struct master_setup *setup);
+
+#endif

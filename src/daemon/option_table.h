@@ -1,0 +1,77 @@
+#ifndef WEIR_DAEMON_OPTION_TABLE_H
+#define WEIR_DAEMON_OPTION_TABLE_H
+/*
+ * option_table.h - every option there is: name, type, limits, default, help,
+ * and where in struct conf it goes. The reader, the environment, `weir -t`,
+ * `weir --help-config` and the packaged file all come from it.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <weir/base.h>
+
+/* Which mapping of the file an option stands in, and so which struct it is a field of. */
+enum option_place {
+	OPTION_TOP,    /* struct conf */
+	OPTION_LISTEN, /* struct conf_listen */
+	OPTION_MODULE, /* struct conf_module */
+	OPTION_ROUTE,  /* struct conf_route */
+};
+
+enum option_type {
+	/* one value */
+	OPTION_COUNT,	    /* unsigned */
+	OPTION_SIZE,	    /* uint64_t, bytes */
+	OPTION_DURATION,    /* int64_t, milliseconds */
+	OPTION_BOOL,	    /* bool */
+	OPTION_OCTAL,	    /* unsigned: permission bits */
+	OPTION_CHOICE,	    /* int: one of choices */
+	OPTION_WORKERS,	    /* unsigned; auto is the CPUs this process may use */
+	OPTION_ACCESS_LOG,  /* struct conf_access_log */
+	OPTION_ADDRESS,	    /* struct conf_address */
+	OPTION_NAME,	    /* struct conf_name */
+	OPTION_MODULE_FILE, /* struct conf_name: absolute, or without a slash */
+	/* several; the number goes to n_offset */
+	OPTION_NAMES,	    /* const struct conf_name * */
+	OPTION_DIRECTORIES, /* const char *const *, absolute */
+	OPTION_METHODS,	    /* uint64_t of bits, no number */
+	OPTION_SETTINGS,    /* const struct conf_setting *: any keys */
+	OPTION_ITEMS,	    /* mappings of the place `items` */
+};
+
+struct option_choice {
+	const char *word;
+	int value;
+};
+
+struct option_spec {
+	const char *name;
+	enum option_place place;
+	enum option_type type;
+	size_t offset, n_offset;
+	uint64_t min, max;    /* of a number */
+	const char *fallback; /* the default, as it would be written; NULL: none */
+	bool is_inherited;    /* the default is the top option of that name */
+	bool is_required;
+	const char *env;		     /* one more variable, after WEIR_NAME */
+	enum option_place items;	     /* of OPTION_ITEMS */
+	const struct option_choice *choices; /* ends with word NULL */
+	const char *help;		     /* whole sentences */
+	const char *example;		     /* of several: lines for the packaged file */
+};
+
+/* All of that place in turn: start with NULL; NULL at the end. */
+const struct option_spec *option_next(enum option_place place, const struct option_spec *last);
+/* NULL when there is none. */
+const struct option_spec *option_find(enum option_place place, weir_str name);
+/* Position in the table, less than OPTION_MAX, for sets of options. */
+#define OPTION_MAX 64
+size_t option_index(const struct option_spec *option);
+
+bool option_is_list(const struct option_spec *option);
+
+/* "WEIR_MAX_BODY"; only options of OPTION_TOP with one value, and listen, have one. */
+#define OPTION_ENV 64
+bool option_env(const struct option_spec *option, char ret_name[OPTION_ENV]);
+
+#endif

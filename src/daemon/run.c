@@ -1,0 +1,118 @@
+/*
+ * run.c - what happens before there are workers, in the order in which it can
+ * go wrong: arguments, configuration, modules, addresses, logs. Each has its
+ * exit code, and words on standard error.
+ */
+#include "daemon/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/binding_check.h"
+#include "daemon/cli.h"
+#include "daemon/conf.h"
+#include "daemon/exit_code.h"
+#include "daemon/listeners.h"
+#include "daemon/master.h"
+#include "daemon/messages.h"
+#include "daemon/worker.h"
+#include "io/proc.h"
+#include "serve/access_log.h"
+
+static int open_access_log(const struct conf *conf, const struct log *log, int *ret_fd)
+{
+	int r;
+
+	*ret_fd = -1;
+	if (conf->access_log.type == CONF_ACCESS_LOG_OFF)
+		return EXIT_CODE_OK;
+	r = access_log_open(conf->access_log.path, ret_fd);
+	if (r >= 0)
+		return EXIT_CODE_OK;
+	log_write(log, LOG_AT_ERROR, "cannot open the access log %s: %s",
+		  conf->access_log.path ? conf->access_log.path : "(standard output)",
+		  strerror(-r));
+	return r == -EACCES || r == -EPERM ? EXIT_CODE_PERMISSION : EXIT_CODE_START;
+}
+
+static int serve(const struct conf *conf, const struct log *log)
+{
+	_cleanup_(listeners_closep) struct listeners *listeners = NULL;
+	struct worker_setup worker = { .conf = conf };
+	char words[LISTENERS_WORDS_MAX];
+	int r;
+
+	proc_raise_nofile();
+	r = listeners_open(conf->listen, conf->n_listen, conf->n_workers, (int)conf->limits.backlog,
+			   &listeners, words);
+	if (r < 0) {
+		log_write(log, LOG_AT_ERROR, "%s", words);
+		return listeners_exit_code(r);
+	}
+	r = open_access_log(conf, log, &worker.access_log_fd);
+	if (r != EXIT_CODE_OK)
+		return r;
+	return master_run(&(struct master_setup){
+		.log = log,
+		.listeners = listeners,
+		.n_workers = conf->n_workers,
+		.graceful_ms = conf->limits.graceful_timeout_ms,
+		.worker_main = worker_main,
+		.worker_arg = &worker,
+	});
+}
+
+/* Loads the configuration and tries whether it can be bound; says what is wrong with either. */
+static int load(const struct cli *cli, struct log *log, struct conf **ret_conf)
+{
+	struct messages messages;
+	int r, r_binding = 0;
+
+	messages_init(&messages);
+	r = conf_load(cli, &messages, ret_conf);
+	if (*ret_conf) {
+		log->level = (*ret_conf)->log_level;
+		r_binding = binding_check(*ret_conf, log, &messages);
+	}
+	messages_sort(&messages);
+	messages_write(&messages, STDERR_FILENO);
+	messages_done(&messages);
+	return r < 0 ? r : r_binding;
+}
+
+static int run(const struct cli *cli)
+{
+	_cleanup_(conf_freep) struct conf *conf = NULL;
+	struct log log;
+	int r;
+
+	log_init(&log, STDERR_FILENO, LOG_AT_INFO);
+	log_set_who(&log, "master");
+	r = load(cli, &log, &conf);
+	if (r == -EINVAL)
+		return EXIT_CODE_CONFIG;
+	if (r < 0) {
+		log_write(&log, LOG_AT_ERROR, "cannot load the configuration: %s", strerror(-r));
+		return EXIT_CODE_SYSTEM;
+	}
+	if (cli->command == CLI_CHECK) {
+		(void)fprintf(stderr, "%s: the configuration is fine\n",
+			      conf->file ? conf->file : "weir");
+		return EXIT_CODE_OK;
+	}
+	return serve(conf, &log);
+}
+
+int weir_main(int argc, char **argv)
+{
+	struct cli cli = { 0 };
+
+	/* What makes no sense is CLI_BAD, which has an answer like other commands. */
+	if (cli_parse(argc, argv, &cli) < 0)
+		return cli_answer(&cli, stdout, stderr);
+	if (cli.command != CLI_SERVE && cli.command != CLI_CHECK)
+		return cli_answer(&cli, stdout, stderr);
+	return run(&cli);
+}

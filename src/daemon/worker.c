@@ -1,0 +1,321 @@
+/*
+ * worker.c - everything a worker has, put together from the bottom up, and
+ * taken apart in the same order.
+ *
+ *	start:	bind the routes, startup() of the modules, accept, say READY
+ *	stop:	stop accepting; idle connections go at once, the others after what
+ *		they do; when the grace is over, handlers are cancelled; then
+ *		shutdown() of the modules
+ *
+ * Every step of stopping may already be under way when the next reason to stop
+ * comes: each is asked for once, by the phase.
+ */
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "app/lifespan.h"
+#include "app/site.h"
+#include "base/log.h"
+#include "coro/sched.h"
+#include "daemon/binding.h"
+#include "daemon/conf.h"
+#include "daemon/control.h"
+#include "daemon/exit_code.h"
+#include "daemon/messages.h"
+#include "daemon/ports.h"
+#include "io/loop.h"
+#include "io/proc.h"
+#include "serve/access_log.h"
+#include "serve/server.h"
+
+/* After the handlers were cancelled, for what they still send. */
+#define LAST_WORDS_MS 300
+
+enum worker_phase {
+	WORKER_STARTING, /* the modules start up; nobody is accepted */
+	WORKER_SERVING,
+	WORKER_DRAINING, /* nobody is accepted; what is in flight goes on */
+	WORKER_LEAVING,	 /* the modules shut down; then the loop stops */
+};
+
+struct worker {
+	const struct worker_args *args;
+	const struct conf *conf;
+	const struct log *log;
+	enum worker_phase phase;
+	int exit_code;
+
+	struct loop *loop;
+	struct sched *sched;
+	struct binding *binding;
+	struct site site;
+	struct lifespan *lifespan;
+	struct access_log *access_log;
+	struct server server;
+	bool has_server;
+
+	struct ports ports;
+	ev_io control;
+	ev_signal terminate;
+	struct timer grace;
+	struct timer last_words;
+};
+
+/* ---- stopping */
+
+static void on_shut_down(void *arg, int result)
+{
+	struct worker *w = arg;
+
+	loop_stop(w->loop);
+}
+
+static void leave(struct worker *w)
+{
+	if (w->phase == WORKER_LEAVING)
+		return;
+	w->phase = WORKER_LEAVING;
+	loop_timer_stop(w->loop, &w->grace);
+	loop_timer_stop(w->loop, &w->last_words);
+	if (w->lifespan)
+		lifespan_shutdown(w->lifespan, on_shut_down, w);
+	else
+		loop_stop(w->loop);
+}
+
+static void on_drained(struct server *server)
+{
+	leave(container_of(server, struct worker, server));
+}
+
+static void on_grace_over(struct timer *timer)
+{
+	struct worker *w = container_of(timer, struct worker, grace);
+
+	log_write(w->log, LOG_AT_NOTICE, "the grace is over: %u connections are cut off",
+		  w->server.n_conns);
+	site_cancel(&w->site);
+	loop_timer_start(w->loop, &w->last_words, loop_now_ms(w->loop) + LAST_WORDS_MS);
+}
+
+static void on_last_words_over(struct timer *timer)
+{
+	server_close_all(&container_of(timer, struct worker, last_words)->server);
+}
+
+static void drain(struct worker *w)
+{
+	if (w->phase == WORKER_STARTING) {
+		leave(w);
+		return;
+	}
+	if (w->phase != WORKER_SERVING)
+		return;
+	w->phase = WORKER_DRAINING;
+	ports_close(&w->ports);
+	w->site.is_draining = true;
+	lifespan_drain(w->lifespan);
+	loop_timer_start(w->loop, &w->grace,
+			 loop_now_ms(w->loop) + w->conf->limits.graceful_timeout_ms);
+	server_drain(&w->server);
+}
+
+static void on_terminate(struct ev_loop *ev, ev_signal *watcher, int events)
+{
+	drain(container_of(watcher, struct worker, terminate));
+}
+
+/* ---- the master speaks */
+
+static void adopt(struct worker *w, const struct ipc_message *message)
+{
+	for (size_t i = 0; i < message->n_fds; i++) {
+		if (w->phase != WORKER_SERVING)
+			(void)close(message->fds[i]);
+		else
+			ports_adopt(&w->ports, message->number, message->fds[i]);
+	}
+}
+
+static void on_control(struct ev_loop *ev, ev_io *watcher, int events)
+{
+	struct worker *w = container_of(watcher, struct worker, control);
+	struct ipc_message message;
+	int r;
+
+	while ((r = control_receive(w->args->control_fd, &message)) > 0) {
+		if (message.type == CONTROL_DRAIN)
+			drain(w);
+		else if (message.type == CONTROL_ADOPT)
+			adopt(w, &message);
+		else if (message.type == CONTROL_RETURN)
+			ports_return(&w->ports, message.number);
+	}
+	if (r == -EAGAIN)
+		return;
+	/* The master is dead: nobody will start us again, and nobody should have to kill us. */
+	ev_io_stop(ev, watcher);
+	log_write(w->log, LOG_AT_ERROR, "the master is gone: stopping");
+	drain(w);
+}
+
+/* ---- starting */
+
+static void fail(struct worker *w, const char *why)
+{
+	w->exit_code = EXIT_CODE_START;
+	if (control_send_failed(w->args->control_fd, why) < 0)
+		log_write(w->log, LOG_AT_ERROR, "cannot start: %s", why);
+	leave(w);
+}
+
+static void on_started(void *arg, int result)
+{
+	struct worker *w = arg;
+
+	if (w->phase != WORKER_STARTING)
+		return;
+	if (result < 0) {
+		fail(w, lifespan_words(w->lifespan));
+		return;
+	}
+	if (ports_open(&w->ports, w->args->listeners, w->args->slot) < 0) {
+		fail(w, "no memory for its listeners");
+		return;
+	}
+	w->phase = WORKER_SERVING;
+	if (control_send_ready(w->args->control_fd) < 0)
+		drain(w);
+}
+
+static int bind_routes(struct worker *w)
+{
+	_cleanup_(buf_done) struct buf words = { 0 };
+	struct messages messages;
+	int r;
+
+	messages_init(&messages);
+	r = binding_new(w->conf, w->log, &messages, &w->binding);
+	if (r < 0) {
+		if (messages_format(&messages, &words) < 0 || buf_append(&words, "", 1) < 0)
+			buf_clear(&words);
+		fail(w, words.len ? words.data : "no memory to load the modules");
+	}
+	messages_done(&messages);
+	return r;
+}
+
+static void make_server(struct worker *w)
+{
+	const struct conf_limits *limits = &w->conf->limits;
+	struct server_limits server_limits = {
+		.head = { .max_head = limits->max_head,
+			  .max_target = limits->max_target,
+			  .max_fields = limits->max_fields },
+		.request_memory = limits->request_memory,
+		.high_water = limits->high_water,
+		.max_connections = limits->max_connections,
+		.header_ms = limits->header_timeout_ms,
+		.body_ms = limits->body_timeout_ms,
+		.send_ms = limits->send_timeout_ms,
+		.keep_alive_ms = limits->keep_alive_ms,
+	};
+
+	server_init(&w->server, w->loop, w->log, &server_limits);
+	w->has_server = true;
+	w->server.up = &site_up;
+	w->server.up_arg = &w->site;
+	w->server.access_log = w->access_log;
+	w->server.drained = on_drained;
+	ports_init(&w->ports, w->loop, w->log, &w->server);
+}
+
+static int make(struct worker *w)
+{
+	const struct worker_setup *setup = w->args->arg;
+	struct sched_opts opts = { .stack_size = w->conf->limits.stack_size,
+				   .max_tasks = w->conf->limits.max_tasks,
+				   .log = w->log };
+	int r;
+
+	r = sched_new(w->loop, &opts, &w->sched);
+	if (r < 0)
+		return r;
+	r = bind_routes(w);
+	if (r < 0)
+		return r;
+	site_init(&w->site, w->loop, w->sched, w->log, w->binding->router);
+	w->site.task_memory = w->conf->limits.request_memory;
+	if (getrandom(&w->site.id_seed, sizeof(w->site.id_seed), 0) < 0)
+		w->site.id_seed = (uint64_t)getpid() << 32;
+	if (setup->access_log_fd >= 0) {
+		r = access_log_new(w->loop, w->log, setup->access_log_fd, &w->access_log);
+		if (r < 0)
+			return r;
+	}
+	make_server(w);
+	return lifespan_new(&w->site, w->binding->apps, w->binding->n_apps,
+			    w->conf->limits.max_tasks, &w->lifespan);
+}
+
+static void watch(struct worker *w)
+{
+	struct ev_loop *ev = loop_ev(w->loop);
+
+	timer_init(&w->grace, on_grace_over);
+	timer_init(&w->last_words, on_last_words_over);
+	ev_io_init(&w->control, on_control, w->args->control_fd, EV_READ);
+	ev_io_start(ev, &w->control);
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	ev_signal_init(&w->terminate, on_terminate, SIGTERM);
+	ev_signal_start(ev, &w->terminate);
+}
+
+static void unmake(struct worker *w)
+{
+	struct ev_loop *ev = loop_ev(w->loop);
+
+	ev_io_stop(ev, &w->control);
+	ev_signal_stop(ev, &w->terminate);
+	if (w->has_server) {
+		ports_close(&w->ports);
+		server_close_all(&w->server);
+		loop_turn(w->loop, false); /* the reap step */
+		server_done(&w->server);
+	}
+	w->lifespan = lifespan_free(w->lifespan);
+	w->access_log = access_log_free(w->access_log);
+	w->binding = binding_free(w->binding);
+	w->sched = sched_free(w->sched);
+}
+
+int worker_main(const struct worker_args *args)
+{
+	const struct worker_setup *setup = args->arg;
+	struct worker w = { .args = args, .conf = setup->conf, .log = args->log };
+	int r;
+
+	r = loop_new(&w.loop);
+	if (r < 0) {
+		log_write(args->log, LOG_AT_ERROR, "cannot start: %s", strerror(-r));
+		return EXIT_CODE_START;
+	}
+	watch(&w);
+	r = make(&w);
+	if (r == -ENOMEM)
+		fail(&w, "no memory to start");
+	if (r >= 0)
+		lifespan_startup(w.lifespan, on_started, &w);
+	if (r >= 0)
+		loop_run(w.loop);
+	unmake(&w);
+	w.loop = loop_free(w.loop);
+	return w.exit_code;
+}

@@ -1,0 +1,21 @@
+#ifndef WEIR_DAEMON_WORKER_H
+#define WEIR_DAEMON_WORKER_H
+/*
+ * worker.h - a process that serves: one loop, one scheduler, the modules, and
+ * the connections of one slot. Made by the master, which it tells when it is
+ * ready or why it cannot be.
+ */
+#include "daemon/master.h"
+
+struct conf;
+
+/* What the master hands through: worker_args.arg. All borrowed. */
+struct worker_setup {
+	const struct conf *conf;
+	int access_log_fd; /* -1: no access log */
+};
+
+/* A worker_main_fn: returns an enum exit_code. */
+int worker_main(const struct worker_args *args);
+
+#endif

@@ -1,0 +1,56 @@
+#ifndef WEIR_DAEMON_WORKER_SLOT_H
+#define WEIR_DAEMON_WORKER_SLOT_H
+/*
+ * worker_slot.h - one of the places a worker runs in, as the master sees it:
+ * plain state, no system calls, the time comes in from outside.
+ *
+ *	             fork            READY            drain
+ *	EMPTY ──────────► STARTING ─────────► READY ─────────► DRAINING ──► EMPTY
+ *	                   ▲    │               │    (or from       died
+ *	              fork │    │ died          │ died  STARTING)
+ *	                   │    ▼               │
+ *	                BACKING_OFF ◄───────────┘
+ *	                           (or after it was LEAVING by itself)
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum worker_state {
+	WORKER_EMPTY,	    /* no process, and none is due */
+	WORKER_STARTING,    /* a process that does not serve yet */
+	WORKER_READY,	    /* a process that serves */
+	WORKER_LEAVING,	    /* a process that stops by itself: it does not accept any more */
+	WORKER_DRAINING,    /* a process that was told to end */
+	WORKER_BACKING_OFF, /* no process; one is due at retry_ms, perhaps already */
+};
+
+/* A worker that lived shorter than this may be in a crash loop. */
+#define WORKER_SLOT_QUICK_MS 10000
+
+struct worker_slot {
+	unsigned index;
+	enum worker_state state;
+	pid_t pid;	/* 0 without a process */
+	int control_fd; /* owned; -1 when closed */
+	int64_t started_ms;
+	int64_t retry_ms;
+	unsigned n_quick; /* deaths in a row that came too soon */
+	int adopter;	  /* index of the slot that accepts for this one; -1: none */
+};
+
+void worker_slot_init(struct worker_slot *slot, unsigned index);
+bool worker_slot_has_process(const struct worker_slot *slot);
+
+/* The one way from state to state; a step that is not in the picture is our mistake. */
+void worker_slot_move(struct worker_slot *slot, enum worker_state to);
+
+/* EMPTY or BACKING_OFF to STARTING. The descriptor is taken. */
+void worker_slot_forked(struct worker_slot *slot, pid_t pid, int take_control_fd, int64_t now_ms);
+/* Its process has ended, or could not be forked: to EMPTY if it was asked to, else to BACKING_OFF, with retry_ms set. */
+void worker_slot_died(struct worker_slot *slot, int64_t now_ms);
+
+/* The pause after so many quick deaths in a row: none after the first, then 100 ms, doubled up to 30 s. */
+int64_t worker_slot_pause_ms(unsigned n_quick);
+
+#endif

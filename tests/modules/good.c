@@ -1,0 +1,24 @@
+/* good.c - nothing is wrong with it. It calls nothing, so that it loads without a server. */
+#include <weir/module.h>
+
+static int user(weir_req *req)
+{
+	return 0;
+}
+
+static int chat(weir_req *req)
+{
+	return 0;
+}
+
+static int stamp(const weir_io *io, weir_req *req, const weir_event *ev)
+{
+	return io->next->send(io->next, req, ev);
+}
+
+WEIR_MIDDLEWARE(audit, NULL, stamp);
+
+WEIR_MODULE(.name = "good",
+	    .handlers = WEIR_HANDLERS({ "user", user, "GET", "/users/{id}", WEIR_FINISH_ANYWAY },
+				      { "users", user, NULL, NULL, 0 },
+				      { "chat", chat, "WS", "/chat", 0 }));

@@ -1,0 +1,126 @@
+/* test_control.c - both ends held by one process. */
+#include "daemon/control.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+struct ends {
+	int master, worker;
+};
+
+static struct ends make_ends(void)
+{
+	int fds[2];
+
+	cr_assert_eq(ipc_pair(fds), 0);
+	return (struct ends){ fds[0], fds[1] };
+}
+
+Test(control, a_worker_says_that_it_is_ready)
+{
+	struct ends ends = make_ends();
+	struct ipc_message message;
+
+	cr_assert_eq(control_send_ready(ends.worker), 0);
+	cr_assert_eq(control_receive(ends.master, &message), 1);
+	cr_assert_eq(message.type, CONTROL_READY);
+}
+
+Test(control, a_worker_says_that_it_leaves)
+{
+	struct ends ends = make_ends();
+	struct ipc_message message;
+
+	cr_assert_eq(control_send_leaving(ends.worker), 0);
+	cr_assert_eq(control_receive(ends.master, &message), 1);
+	cr_assert_eq(message.type, CONTROL_LEAVING);
+}
+
+Test(control, a_worker_says_why_it_failed)
+{
+	struct ends ends = make_ends();
+	struct ipc_message message;
+
+	cr_assert_eq(control_send_failed(ends.worker, "shop: no database"), 0);
+	cr_assert_eq(control_receive(ends.master, &message), 1);
+	cr_assert_eq(message.type, CONTROL_FAILED);
+	cr_assert_str_eq(message.text, "shop: no database");
+}
+
+Test(control, a_reason_that_is_too_long_is_cut)
+{
+	struct ends ends = make_ends();
+	char why[IPC_TEXT_MAX * 2];
+	struct ipc_message message;
+
+	memset(why, 'w', sizeof(why));
+	why[sizeof(why) - 1] = '\0';
+	cr_assert_eq(control_send_failed(ends.worker, why), 0);
+	cr_assert_eq(control_receive(ends.master, &message), 1);
+	cr_assert_eq(strlen(message.text), IPC_TEXT_MAX - 1u);
+}
+
+Test(control, a_master_asks_to_drain)
+{
+	struct ends ends = make_ends();
+	struct ipc_message message;
+
+	cr_assert_eq(control_send_drain(ends.master), 0);
+	cr_assert_eq(control_receive(ends.worker, &message), 1);
+	cr_assert_eq(message.type, CONTROL_DRAIN);
+}
+
+Test(control, an_orphan_comes_with_its_sockets_and_goes_again)
+{
+	struct ends ends = make_ends();
+	int fds[2] = { ends.master, ends.worker };
+	struct ipc_message message;
+
+	cr_assert_eq(control_send_adopt(ends.master, 5, fds, 2), 0);
+	cr_assert_eq(control_send_return(ends.master, 5), 0);
+	cr_assert_eq(control_receive(ends.worker, &message), 1);
+	cr_assert_eq(message.type, CONTROL_ADOPT);
+	cr_assert_eq(message.number, 5u);
+	cr_assert_eq(message.n_fds, 2u);
+	cr_assert_eq(control_receive(ends.worker, &message), 1);
+	cr_assert_eq(message.type, CONTROL_RETURN);
+	cr_assert_eq(message.number, 5u);
+}
+
+Test(control, an_orphan_with_too_many_sockets_is_refused)
+{
+	struct ends ends = make_ends();
+	int fds[IPC_FDS_MAX + 1] = { 0 };
+
+	cr_assert_eq(control_send_adopt(ends.master, 5, fds, IPC_FDS_MAX + 1), -EMSGSIZE);
+}
+
+Test(control, the_others_death_is_end_of_file)
+{
+	struct ends ends = make_ends();
+	struct ipc_message message;
+
+	cr_assert_eq(control_receive(ends.worker, &message), -EAGAIN);
+	close(ends.master);
+	cr_assert_eq(control_receive(ends.worker, &message), 0);
+}
+
+Test(control, an_unknown_word_is_refused)
+{
+	struct ipc_message message = { .type = 99 };
+	struct ends ends = make_ends();
+
+	cr_assert_eq(ipc_send(ends.worker, &message), 0);
+	cr_assert_eq(control_receive(ends.master, &message), -EBADMSG);
+}
+
+Test(control, a_text_without_room_for_its_end_is_refused)
+{
+	struct ipc_message message = { .type = CONTROL_FAILED, .text_len = IPC_TEXT_MAX };
+	struct ends ends = make_ends();
+
+	cr_assert_eq(ipc_send(ends.worker, &message), 0);
+	cr_assert_eq(control_receive(ends.master, &message), -EBADMSG);
+}

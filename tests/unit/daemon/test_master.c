@@ -1,0 +1,682 @@
+/*
+ * test_master.c - real masters with workers that are not real: they do what a
+ * test needs to see. Everything is waited for by its line in the log.
+ */
+#include "daemon/master.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/conf.h"
+#include "daemon/control.h"
+#include "daemon/exit_code.h"
+#include "daemon/listeners.h"
+#include "io/sock.h"
+
+#define PATIENCE_MS 8000
+
+struct world {
+	struct log log;
+	int log_fd; /* what master and workers say */
+	char text[20000];
+	size_t len, read_to; /* of text: what has come, and what was looked at */
+	struct listeners *listeners;
+	struct sock_addr address;
+	pid_t master;
+};
+
+static void open_listeners(struct world *world, unsigned n_workers)
+{
+	struct conf_listen listen = { .address = { .type = CONF_ADDRESS_TCP,
+						   .len = sizeof(struct sockaddr_in),
+						   .text = "" } };
+	struct sockaddr_in *in = (struct sockaddr_in *)&listen.address.sockaddr;
+	char words[LISTENERS_WORDS_MAX];
+
+	in->sin_family = AF_INET;
+	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	cr_assert_eq(listeners_open(&listen, 1, n_workers, 64, &world->listeners, words), 0);
+	cr_assert_eq(sock_local(listeners_fd(world->listeners, 0, 0), &world->address), 0);
+}
+
+/* A daemon with so many workers, each of which lives as given. */
+static void begin(struct world *world, unsigned n_workers, int64_t graceful_ms,
+		  worker_main_fn *worker_main)
+{
+	int fds[2];
+
+	memset(world, 0, sizeof(*world));
+	cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
+	world->log_fd = fds[0];
+	log_init(&world->log, fds[1], LOG_AT_DEBUG);
+	world->log.has_time = false;
+	open_listeners(world, n_workers);
+
+	world->master = fork();
+	cr_assert_geq(world->master, 0);
+	if (world->master == 0) {
+		struct master_setup setup = { .log = &world->log,
+					      .listeners = world->listeners,
+					      .n_workers = n_workers,
+					      .graceful_ms = graceful_ms,
+					      .worker_main = worker_main };
+
+		log_set_who(&world->log, "master");
+		close(world->log_fd);
+		_exit(master_run(&setup));
+	}
+	/* From now on the log ends when master and workers are gone, and so does the port. */
+	close(fds[1]);
+	world->listeners = listeners_close(world->listeners);
+}
+
+/* One more piece of the log; false at its end. */
+static bool read_more(struct world *world)
+{
+	struct pollfd polled = { .fd = world->log_fd, .events = POLLIN };
+	ssize_t n;
+
+	cr_assert_eq(poll(&polled, 1, PATIENCE_MS), 1, "nothing more came after: %s", world->text);
+	n = read(world->log_fd, world->text + world->len, sizeof(world->text) - 1 - world->len);
+	cr_assert_geq(n, 0);
+	world->len += (size_t)n;
+	return n > 0;
+}
+
+/* Waits for a line with these words after the last one; returns what follows the words. */
+static const char *expect(struct world *world, const char *words)
+{
+	for (;;) {
+		const char *at = strstr(world->text + world->read_to, words);
+		const char *end = at ? strchr(at, '\n') : NULL;
+
+		if (end) {
+			world->read_to = (size_t)(end - world->text);
+			return at + strlen(words);
+		}
+		cr_assert(read_more(world), "\"%s\" was never said, but: %s", words, world->text);
+	}
+}
+
+static void expect_end_of_all(struct world *world)
+{
+	while (read_more(world))
+		;
+}
+
+static int count(const struct world *world, const char *words)
+{
+	int n = 0;
+
+	for (const char *p = world->text; (p = strstr(p, words)); p++)
+		n++;
+	return n;
+}
+
+static int exit_code(struct world *world)
+{
+	int status = 0;
+
+	expect_end_of_all(world);
+	cr_assert_eq(waitpid(world->master, &status, 0), world->master);
+	cr_assert(WIFEXITED(status), "%d: %s", status, world->text);
+	return WEXITSTATUS(status);
+}
+
+/* The pid in "worker 1: begins, pid 123". */
+static pid_t expect_worker(struct world *world, const char *slot)
+{
+	char words[64];
+
+	(void)snprintf(words, sizeof(words), "worker %s: begins, pid ", slot);
+	return (pid_t)atoi(expect(world, words));
+}
+
+static void say_begin(const struct worker_args *args)
+{
+	log_write(args->log, LOG_AT_NOTICE, "begins, pid %d", (int)getpid());
+}
+
+static void be_ready(const struct worker_args *args)
+{
+	if (control_send_ready(args->control_fd) < 0)
+		_exit(99);
+}
+
+/* Does what the master says until it says drain. */
+static void obey(const struct worker_args *args)
+{
+	struct pollfd polled = { .fd = args->control_fd, .events = POLLIN };
+	struct ipc_message message;
+
+	for (;;) {
+		int r;
+
+		(void)poll(&polled, 1, -1);
+		r = control_receive(args->control_fd, &message);
+		if (r == -EAGAIN)
+			continue;
+		if (r <= 0 || message.type == CONTROL_DRAIN)
+			return;
+		if (message.type == CONTROL_ADOPT)
+			log_write(args->log, LOG_AT_NOTICE, "adopts slot %u with %zu sockets",
+				  message.number, message.n_fds);
+		if (message.type == CONTROL_RETURN)
+			log_write(args->log, LOG_AT_NOTICE, "returns slot %u", message.number);
+	}
+}
+
+static int good_worker(const struct worker_args *args)
+{
+	say_begin(args);
+	be_ready(args);
+	obey(args);
+	log_write(args->log, LOG_AT_NOTICE, "drained");
+	_exit(0);
+}
+
+Test(master, says_once_that_all_workers_are_ready, .timeout = 20)
+{
+	char expected[160], name[SOCK_NAME_MAX];
+	struct world world;
+
+	begin(&world, 2, 1000, good_worker);
+	(void)sock_name(&world.address, name);
+	(void)snprintf(expected, sizeof(expected),
+		       "notice master: ready: listening on %s, 2 workers, pid %d\n", name,
+		       (int)world.master);
+	expect(&world, "ready: ");
+	cr_assert_not_null(strstr(world.text, expected), "%s", world.text);
+
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	cr_assert_eq(count(&world, "ready: listening on"), 1);
+}
+
+Test(master, tells_the_service_manager, .timeout = 20)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char name[64], text[64] = "";
+	struct world world;
+	socklen_t len;
+
+	(void)snprintf(name, sizeof(name), "@weir-master-test-%d", (int)getpid());
+	memcpy(sun.sun_path + 1, name + 1, strlen(name) - 1);
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
+	cr_assert_eq(bind(fd, (struct sockaddr *)&sun, len), 0);
+	setenv("NOTIFY_SOCKET", name, 1);
+
+	begin(&world, 1, 1000, good_worker);
+	cr_assert_eq(recv(fd, text, sizeof(text), 0), 7);
+	cr_assert_str_eq(text, "READY=1");
+	kill(world.master, SIGTERM);
+	cr_assert_eq(recv(fd, text, sizeof(text), 0), 10);
+	cr_assert_eq(strncmp(text, "STOPPING=1", 10), 0);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+}
+
+static void check_drain(int sig)
+{
+	struct world world;
+
+	begin(&world, 2, 60000, good_worker);
+	expect(&world, "ready: ");
+	kill(world.master, sig);
+	expect(&world, "stopping: requests in flight have 60000 ms to finish");
+	expect(&world, "master: stopped");
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	cr_assert_eq(count(&world, ": drained"), 2);
+}
+
+Test(master, sigterm_drains, .timeout = 20)
+{
+	check_drain(SIGTERM);
+}
+
+Test(master, sigint_drains, .timeout = 20)
+{
+	check_drain(SIGINT);
+}
+
+Test(master, sighup_changes_nothing, .timeout = 20)
+{
+	struct world world;
+
+	begin(&world, 1, 1000, good_worker);
+	expect(&world, "ready: ");
+	kill(world.master, SIGHUP);
+	expect(&world, "SIGHUP is ignored");
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+}
+
+Test(master, a_worker_killed_is_replaced_at_once_and_its_reason_said, .timeout = 20)
+{
+	char expected[100];
+	struct world world;
+	pid_t pid;
+
+	begin(&world, 1, 1000, good_worker);
+	pid = expect_worker(&world, "0");
+	expect(&world, "ready: ");
+	kill(pid, SIGKILL);
+	(void)snprintf(expected, sizeof(expected),
+		       "error master: worker 0 (pid %d) ended: killed by signal 9 (SIGKILL); "
+		       "starting another\n",
+		       (int)pid);
+	cr_assert_neq(expect_worker(&world, "0"), pid);
+	cr_assert_not_null(strstr(world.text, expected), "%s", world.text);
+	expect(&world, "worker 0 is ready again");
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	cr_assert_eq(count(&world, "ready: listening on"), 1);
+}
+
+/* Waits for SIGTERM as a real one does: as if it were told to drain. */
+static int polite_worker(const struct worker_args *args)
+{
+	sigset_t set;
+	int sig;
+
+	say_begin(args);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	be_ready(args);
+	(void)sigwait(&set, &sig);
+	_exit(0);
+}
+
+Test(master, a_worker_that_left_by_itself_is_replaced_too, .timeout = 20)
+{
+	struct world world;
+	pid_t pid;
+
+	begin(&world, 1, 100, polite_worker);
+	pid = expect_worker(&world, "0");
+	expect(&world, "ready: ");
+	kill(pid, SIGTERM);
+	expect(&world, "ended: exit code 0; starting another");
+	expect(&world, "worker 0 is ready again");
+	kill(world.master, SIGKILL);
+	expect_end_of_all(&world);
+}
+
+/* Answers each connection with its pid. */
+static int answering_worker(const struct worker_args *args)
+{
+	int fd = listeners_fd(args->listeners, args->slot, 0);
+	struct pollfd polled[2] = { { .fd = args->control_fd, .events = POLLIN },
+				    { .fd = fd, .events = POLLIN } };
+
+	say_begin(args);
+	be_ready(args);
+	while (poll(polled, 2, -1) > 0 && !polled[0].revents) {
+		pid_t pid = getpid();
+		int client = accept4(fd, NULL, NULL, 0);
+
+		if (client >= 0 && write(client, &pid, sizeof(pid)) == (ssize_t)sizeof(pid))
+			(void)close(client);
+	}
+	_exit(0);
+}
+
+Test(master, what_waited_in_a_dead_workers_socket_is_served_by_the_next, .timeout = 20)
+{
+	int fds[10];
+	struct world world;
+	pid_t pid, answered;
+
+	begin(&world, 1, 1000, answering_worker);
+	pid = expect_worker(&world, "0");
+	expect(&world, "ready: ");
+	/* It stands still, so that the connections are in the queue when it dies. */
+	kill(pid, SIGSTOP);
+	for (int i = 0; i < 10; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		cr_assert_eq(
+			connect(fds[i], (struct sockaddr *)&world.address.ss, world.address.len),
+			0);
+	}
+	kill(pid, SIGKILL);
+	for (int i = 0; i < 10; i++) {
+		cr_assert_eq(read(fds[i], &answered, sizeof(answered)), (ssize_t)sizeof(answered));
+		cr_assert_neq(answered, pid);
+	}
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+}
+
+Test(master, another_worker_adopts_a_dead_ones_socket_for_a_while, .timeout = 20)
+{
+	struct world world;
+	pid_t pid;
+
+	begin(&world, 2, 1000, good_worker);
+	pid = expect_worker(&world, "0");
+	expect(&world, "ready: ");
+	kill(pid, SIGKILL);
+	expect(&world, "worker 1: adopts slot 0 with 1 sockets");
+	expect(&world, "worker 1: returns slot 0");
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+}
+
+static int failing_worker(const struct worker_args *args)
+{
+	if (args->slot == 1) {
+		(void)!control_send_failed(args->control_fd, "shop: no database");
+		_exit(EXIT_CODE_START);
+	}
+	return good_worker(args);
+}
+
+Test(master, a_worker_that_cannot_start_ends_the_daemon, .timeout = 20)
+{
+	struct world world;
+
+	begin(&world, 3, 60000, failing_worker);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_START);
+	cr_assert_eq(count(&world, "error master: worker 1 cannot start: shop: no database\n"), 1);
+	cr_assert_eq(count(&world, "ready:"), 0);
+}
+
+static int all_failing_worker(const struct worker_args *args)
+{
+	(void)!control_send_failed(args->control_fd, "shop: no database");
+	_exit(EXIT_CODE_START);
+}
+
+Test(master, what_all_workers_say_is_said_once, .timeout = 20)
+{
+	struct world world;
+
+	begin(&world, 4, 60000, all_failing_worker);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_START);
+	cr_assert_eq(count(&world, "no database"), 1);
+	cr_assert_eq(count(&world, "\n"), 1, "%s", world.text);
+}
+
+static int crashing_at_start_worker(const struct worker_args *args)
+{
+	(void)raise(SIGKILL);
+	return 0;
+}
+
+Test(master, a_worker_that_dies_while_it_starts_ends_the_daemon, .timeout = 20)
+{
+	struct world world;
+
+	begin(&world, 1, 60000, crashing_at_start_worker);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_START);
+	cr_assert_eq(count(&world, "ended while it started: killed by signal 9 (SIGKILL)"), 1);
+}
+
+static int crash_loop_worker(const struct worker_args *args)
+{
+	be_ready(args);
+	_exit(42);
+}
+
+Test(master, a_crash_loop_is_slowed_down, .timeout = 20)
+{
+	int64_t start_ms = clock_monotonic_ms();
+	struct world world;
+
+	begin(&world, 1, 1000, crash_loop_worker);
+	expect(&world, "ended: exit code 42; starting another\n");
+	expect(&world, "starting another in 100 ms: it keeps dying");
+	expect(&world, "starting another in 200 ms: it keeps dying");
+	expect(&world, "starting another in 400 ms: it keeps dying");
+	cr_assert_geq(clock_monotonic_ms() - start_ms, 300);
+	/* Nothing runs at the moment: there is nobody to wait for. */
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	cr_assert_eq(count(&world, "ready: listening on"), 1);
+}
+
+/* The first one lives until the test kills it; those after it cannot start. */
+static int failing_later_worker(const struct worker_args *args)
+{
+	char mark[64];
+	int fd;
+
+	(void)snprintf(mark, sizeof(mark), "/tmp/weir-master-test-%d", (int)getppid());
+	fd = open(mark, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return good_worker(args);
+	(void)!control_send_failed(args->control_fd, "shop: no database any more");
+	_exit(EXIT_CODE_START);
+}
+
+Test(master, who_cannot_start_later_does_not_end_the_others, .timeout = 20)
+{
+	char mark[64];
+	struct world world;
+	pid_t pid;
+
+	begin(&world, 1, 1000, failing_later_worker);
+	(void)snprintf(mark, sizeof(mark), "/tmp/weir-master-test-%d", (int)world.master);
+	pid = expect_worker(&world, "0");
+	expect(&world, "ready: ");
+	kill(pid, SIGKILL);
+	expect(&world, "worker 0 cannot start: shop: no database any more");
+	expect(&world, "starting another in 100 ms");
+	/* The operator has repaired it. */
+	cr_assert_eq(unlink(mark), 0);
+	expect(&world, "worker 0 is ready again");
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	(void)unlink(mark);
+}
+
+__attribute__((noreturn)) static int stubborn_worker(const struct worker_args *args)
+{
+	(void)signal(SIGTERM, SIG_IGN);
+	say_begin(args);
+	be_ready(args);
+	for (;;)
+		(void)pause();
+}
+
+Test(master, who_does_not_drain_in_time_is_killed, .timeout = 20)
+{
+	struct world world;
+
+	begin(&world, 2, 50, stubborn_worker);
+	expect(&world, "ready: ");
+	kill(world.master, SIGTERM);
+	expect(&world, "did not end in time");
+	cr_assert_eq(exit_code(&world), EXIT_CODE_UNCLEAN);
+	cr_assert_eq(count(&world, "did not stop cleanly: killed by signal 9 (SIGKILL)"), 2);
+}
+
+Test(master, a_second_signal_ends_at_once, .timeout = 20)
+{
+	struct world world;
+
+	begin(&world, 2, 60000, stubborn_worker);
+	expect(&world, "ready: ");
+	kill(world.master, SIGTERM);
+	expect(&world, "stopping: ");
+	kill(world.master, SIGINT);
+	expect(&world, "told to stop a second time: ending at once");
+	cr_assert_eq(exit_code(&world), EXIT_CODE_UNCLEAN);
+}
+
+/* Never gets ready. */
+static int slow_worker(const struct worker_args *args)
+{
+	say_begin(args);
+	obey(args);
+	_exit(0);
+}
+
+Test(master, stopping_while_starting_is_clean, .timeout = 20)
+{
+	struct world world;
+
+	begin(&world, 2, 60000, slow_worker);
+	expect_worker(&world, "1");
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	cr_assert_eq(count(&world, "ready: listening on"), 0);
+}
+
+static int dying_while_draining_worker(const struct worker_args *args)
+{
+	be_ready(args);
+	obey(args);
+	_exit(1);
+}
+
+Test(master, a_worker_that_fails_while_draining_is_told_by_the_exit_code, .timeout = 20)
+{
+	struct world world;
+
+	begin(&world, 1, 60000, dying_while_draining_worker);
+	expect(&world, "ready: ");
+	kill(world.master, SIGTERM);
+	expect(&world, "did not stop cleanly: exit code 1");
+	cr_assert_eq(exit_code(&world), EXIT_CODE_UNCLEAN);
+}
+
+/* Drains for as long as the master lets it, with its doors closed. */
+__attribute__((noreturn)) static int lingering_worker(const struct worker_args *args)
+{
+	be_ready(args);
+	obey(args);
+	listeners_stop(args->listeners);
+	log_write(args->log, LOG_AT_NOTICE, "lingers");
+	for (;;)
+		(void)pause();
+}
+
+Test(master, a_stopping_daemon_frees_its_address, .timeout = 20)
+{
+	struct sock_addr address;
+	struct world world;
+	int fd;
+
+	begin(&world, 1, 60000, lingering_worker);
+	expect(&world, "ready: ");
+	address = world.address;
+	kill(world.master, SIGTERM);
+	expect(&world, "worker 0: lingers");
+	/* The master closes its own sockets before it looks at its signals again. */
+	kill(world.master, SIGHUP);
+	expect(&world, "SIGHUP is ignored");
+	cr_assert_eq(sock_bind_tcp(&address, false, &fd), 0);
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_UNCLEAN);
+}
+
+static int leaving_worker(const struct worker_args *args)
+{
+	int r = 0;
+
+	say_begin(args);
+	be_ready(args);
+	if (args->slot == 0)
+		r = control_send_leaving(args->control_fd);
+	obey(args);
+	_exit(r < 0);
+}
+
+Test(master, a_worker_that_leaves_has_its_socket_adopted_at_once, .timeout = 20)
+{
+	struct world world;
+	pid_t pid;
+
+	begin(&world, 2, 1000, leaving_worker);
+	pid = expect_worker(&world, "0");
+	expect(&world, "worker 1: adopts slot 0 with 1 sockets");
+	kill(pid, SIGKILL);
+	expect(&world, "starting another");
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	cr_assert_leq(count(&world, "adopts slot 0"), 2);
+}
+
+Test(master, workers_notice_that_it_died, .timeout = 20)
+{
+	struct world world;
+
+	begin(&world, 3, 60000, good_worker);
+	expect(&world, "ready: ");
+	kill(world.master, SIGKILL);
+	expect_end_of_all(&world);
+	cr_assert_eq(waitpid(world.master, NULL, 0), world.master);
+}
+
+/* Closes its control socket, against all rules, and lives on. */
+__attribute__((noreturn)) static int silent_worker(const struct worker_args *args)
+{
+	be_ready(args);
+	(void)close(args->control_fd);
+	log_write(args->log, LOG_AT_NOTICE, "is silent");
+	for (;;)
+		(void)pause();
+}
+
+Test(master, who_does_not_listen_is_told_by_signal, .timeout = 20)
+{
+	struct world world;
+
+	begin(&world, 1, 60000, silent_worker);
+	expect(&world, "ready: ");
+	kill(world.master, SIGTERM);
+	expect(&world, "did not stop cleanly: killed by signal 15 (SIGTERM)");
+	cr_assert_eq(exit_code(&world), EXIT_CODE_UNCLEAN);
+}
+
+static int inspecting_worker(const struct worker_args *args)
+{
+	struct sigaction action;
+	int n_fds = 0;
+
+	(void)sigaction(SIGINT, NULL, &action);
+	for (int fd = 3; fd < 64; fd++)
+		n_fds += fcntl(fd, F_GETFD) >= 0;
+	log_write(args->log, LOG_AT_NOTICE, "has %d descriptors%s", n_fds,
+		  action.sa_handler == SIG_IGN ? ", ignores SIGINT" : "");
+	return good_worker(args);
+}
+
+/* Every worker sees as much as the first, whatever was made for others before it. */
+Test(master, a_worker_inherits_nothing_of_the_others, .timeout = 20)
+{
+	struct world world;
+	int n_fds[3];
+
+	begin(&world, 3, 1000, inspecting_worker);
+	expect(&world, "ready: ");
+	world.read_to = 0;
+	for (int i = 0; i < 3; i++) {
+		char words[32];
+
+		world.read_to = 0;
+		(void)snprintf(words, sizeof(words), "worker %d: has ", i);
+		n_fds[i] = atoi(expect(&world, words));
+	}
+	cr_assert_eq(n_fds[0], n_fds[1]);
+	cr_assert_eq(n_fds[0], n_fds[2]);
+	cr_assert_eq(count(&world, "ignores SIGINT"), 3);
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+}
