@@ -26,7 +26,7 @@ static const struct entry entries[] = {
 	{ "ten tasks at once, all awaited", "", "/fanout?n=10" },
 	{ "three tasks, the fastest wins", "", "/fanout/race" },
 	{ "five tasks, each reported when it ends", "-N", "/fanout/ordered" },
-	{ "size and SHA-256 of a file", "-T README.md", "/upload" },
+	{ "size and SHA-256 of a file", "-T LICENSE", "/upload" },
 	{ "an answer after half a second", "", "/sleep/500" },
 	{ "a greeting through scope, receive and send, with middleware", "-i", "/asgi" },
 	{ "a counter in the module's memory", "", "/state" },

@@ -1,7 +1,7 @@
 /*
  * upload.c - a body of any size, counted and hashed while it streams.
  *
- *	curl -T README.md http://127.0.0.1:8000/upload
+ *	curl -T LICENSE http://127.0.0.1:8000/upload
  *
  * Only one piece of it is in memory at a time. The library that does the work,
  * OpenSSL here, is used as in any C program; what it allocates is not request

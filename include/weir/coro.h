@@ -106,7 +106,8 @@ WEIR_API WEIR_SUSPENDS int weir_next(weir_group *g, weir_task **ret_task);
  * These take NULL. An error that nobody has seen, by join, next or result,
  * when the block ends, is logged with the place of its weir_spawn.
  */
-WEIR_API int weir_task_result(const weir_task *t); /* -EINPROGRESS before it has returned; NULL: -ESRCH */
+/* -EINPROGRESS before it has returned; -ESRCH for NULL. */
+WEIR_API int weir_task_result(const weir_task *t);
 WEIR_API void *weir_task_arg(const weir_task *t);
 WEIR_API void weir_cancel(weir_task *t);
 
@@ -179,7 +180,7 @@ WEIR_API WEIR_SUSPENDS int weir_future_await(weir_future *f);
 /* Gives the waiter's reference back, set or not. */
 WEIR_API void weir_future_drop(weir_future *f);
 
-/* Bounded queue of fixed-size items, counted by references: may outlive the request that made it. */
+/* Bounded queue of items of one size, counted by references: may outlive its request. */
 typedef struct weir_chan weir_chan;
 /* One reference. With capacity 0 a sender waits for its receiver. NULL: no memory. */
 WEIR_API weir_chan *weir_chan_open(size_t item_size, size_t capacity);

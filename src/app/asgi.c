@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "app/req.h"
+#include "app/req_io.h"
 #include "base/str.h"
 #include "proto/http.h"
 
@@ -26,10 +27,10 @@ static const char *event_name(uint32_t type)
 	}
 }
 
-/* An event at the wrong time is the handler's mistake: its name and the event's go to the log. */
+/* The handler's mistake. It is logged here: the handler may not look at what this returns. */
 static int out_of_order(struct req *req, const weir_event *ev, const char *why)
 {
-	(void)weir_fail(&req->pub, -EINVAL, "%s sent %s %s", req->name, event_name(ev->type), why);
+	weir_log(&req->pub, WEIR_LOG_ERROR, "sent %s %s", event_name(ev->type), why);
 	return -EINVAL;
 }
 
@@ -73,7 +74,7 @@ static int send_start(struct req *req, const weir_event *ev)
 	r = collect_fields(req, ev, &fields, &length);
 	if (r < 0)
 		return r;
-	return req_head(req, ev->status, length, fields.items, fields.n);
+	return req_io_head(req, ev->status, length, fields.items, fields.n);
 }
 
 static int send_body(struct req *req, const weir_event *ev)
@@ -84,10 +85,10 @@ static int send_body(struct req *req, const weir_event *ev)
 		return out_of_order(req, ev, "before http.response.start");
 	if (req->ex->phase == EXCHANGE_ENDED)
 		return out_of_order(req, ev, "after the last body");
-	r = req_piece(req, ev->body);
+	r = req_io_piece(req, ev->body);
 	if (r < 0 || ev->more)
 		return r;
-	return req_end(req, NULL, 0);
+	return req_io_end(req, NULL, 0);
 }
 
 static int on_send(const weir_io *io, weir_req *pub, const weir_event *ev)
@@ -130,7 +131,7 @@ static int on_receive(const weir_io *io, weir_req *pub, weir_event *ret_ev)
 		return -EOPNOTSUPP;
 	if (req->has_body_ended)
 		return receive_disconnect(req, ret_ev);
-	r = req_next(req, &piece);
+	r = req_io_next(req, &piece);
 	if (r < 0)
 		return r;
 	req->has_body_ended = r == 0;

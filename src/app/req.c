@@ -11,6 +11,7 @@
 #include "app/req.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,23 +35,25 @@ static void answer_page(struct exchange *ex, int status, const char *words,
 	bool has_body = http_status_has_body(status);
 	char body[ERRPAGE_MAX];
 	size_t n = has_body ? 1 : 0, len = has_body ? errpage_body(body, status, words) : 0;
-	ssize_t taken;
 
 	assert(n_extra <= 1);
 	if (n_extra)
 		fields[n++] = *extra;
-	if (exchange_head(ex, status, has_body ? (int64_t)len : -1, fields, n) < 0)
-		return;
-	taken = exchange_piece(ex, (weir_str){ body, len });
-	if (taken != (ssize_t)len || exchange_end(ex, NULL, 0) < 0)
+	if (exchange_respond(ex, status, fields, n, (weir_str){ body, len }) < 0)
 		exchange_abort(ex);
+}
+
+/* Did the handler ask for an error page? */
+static bool is_status(int error)
+{
+	return error <= WEIR_STATUS(200) && error >= WEIR_STATUS(999);
 }
 
 /* http.h promises this table: only what the client did may look like the client's fault. */
 static int status_of(const struct exchange *ex, int error)
 {
-	if (error <= WEIR_STATUS(100) && error >= WEIR_STATUS(999))
-		return -error - 10000;
+	if (is_status(error))
+		return WEIR_STATUS(0) - error;
 	if ((error == -EBADMSG || error == -EMSGSIZE) && ex->fault != FAULT_NONE)
 		return fault_status(ex->fault);
 	switch (error) {
@@ -72,6 +75,8 @@ static const char *error_name(int error)
 {
 	const char *name = error < 0 ? strerrorname_np(-error) : NULL;
 
+	if (is_status(error))
+		return "WEIR_STATUS, too late";
 	return name ? name : "an unknown error";
 }
 
@@ -82,6 +87,13 @@ static void log_failure(const struct req *req, int error, int status, const char
 	log_write(req->site->log, LOG_AT_ERROR, "%s: %.*s %.*s: %s (%d): %s%s%.*s", req->name,
 		  WEIR_ARG(req->scope.method), WEIR_ARG(req->scope.path), what, status,
 		  error_name(error), words.len ? ": " : "", WEIR_ARG(words));
+}
+
+static void log_refusal(const struct site *site, const struct exchange *ex, const char *name,
+			int status, enum fault fault)
+{
+	log_write(site->log, LOG_AT_INFO, "%.*s: %s: refused with %d %s: %s", WEIR_ARG(ex->client),
+		  name, status, fault_name(fault), fault_words(fault));
 }
 
 static void conclude_unanswered(struct req *req, int result)
@@ -95,13 +107,11 @@ static void conclude_unanswered(struct req *req, int result)
 		result = -EPROTO;
 	}
 	status = status_of(ex, result);
-	if (status >= 500 && result > WEIR_STATUS(100)) {
+	if (status >= 500 && !is_status(result)) {
 		req->site->n_failed++;
 		log_failure(req, result, status, "failed");
 	} else if (ex->fault != FAULT_NONE) {
-		log_write(req->site->log, LOG_AT_INFO, "%.*s: %s refused with %d %s: %s",
-			  WEIR_ARG(ex->client), req->name, status, fault_name(ex->fault),
-			  fault_words(ex->fault));
+		log_refusal(req->site, ex, req->name, status, ex->fault);
 	}
 	answer_page(ex, status, NULL, &retry, status == 503);
 }
@@ -110,6 +120,7 @@ static void conclude_unanswered(struct req *req, int result)
 static void conclude(struct req *req, int result)
 {
 	struct exchange *ex = req->ex;
+	bool is_gone = exchange_is_gone(ex);
 
 	switch (ex->phase) {
 	case EXCHANGE_WAITING:
@@ -131,8 +142,12 @@ static void conclude(struct req *req, int result)
 			log_failure(req, result, ex->status, "failed after its answer");
 		break;
 	case EXCHANGE_ABORTED:
-		if (!exchange_is_gone(ex) && result != -ECANCELED && result != -EPIPE)
-			log_failure(req, result, ex->status, "broke off its answer");
+		if (result == -ECANCELED || result == -EPIPE || (result >= 0 && is_gone))
+			break;
+		if (result >= 0)
+			req->fail_words = WEIR_STR("it did not look at an error");
+		log_failure(req, result < 0 ? result : -EIO, ex->status,
+			    is_gone ? "failed after its client" : "broke off its answer");
 		break;
 	}
 }
@@ -154,23 +169,33 @@ static void on_done(struct task_spec *spec, int result)
 static int req_main(void *arg)
 {
 	struct req *req = arg;
-
 	int r;
 
 	r = req->route->fn(&req->pub);
 	return r >= 0 ? response_api_end(req) : r;
 }
 
+/* Eight hex digits, the highest first, in the order they lie in memory. */
+static uint64_t hex_digits(uint32_t x)
+{
+	uint64_t v = x;
+
+	/* A nibble a byte, then ten and above get the distance from '9' to 'a' as well. */
+	v = (v << 16 | v) & 0x0000ffff0000ffffu;
+	v = (v << 8 | v) & 0x00ff00ff00ff00ffu;
+	v = (v << 4 | v) & 0x0f0f0f0f0f0f0f0fu;
+	v += 0x3030303030303030u + ((v + 0x0606060606060606u) >> 4 & 0x0101010101010101u) * 0x27;
+	return htobe64(v);
+}
+
 /* Sixteen hex digits that differ between requests and, likely, between workers. */
 static void make_id(struct site *site, char ret_id[REQ_ID_LEN])
 {
-	static const char digits[] = "0123456789abcdef";
-	uint64_t id = site->next_id++;
-
 	/* Odd multiplier: a bijection, so that ids of neighbours look unlike and never repeat. */
-	id = (id * 0x9e3779b97f4a7c15u) ^ site->id_seed;
-	for (size_t i = REQ_ID_LEN; i-- > 0; id >>= 4)
-		ret_id[i] = digits[id & 15];
+	uint64_t id = (site->next_id++ * 0x9e3779b97f4a7c15u) ^ site->id_seed;
+	uint64_t digits[2] = { hex_digits((uint32_t)(id >> 32)), hex_digits((uint32_t)id) };
+
+	memcpy(ret_id, digits, REQ_ID_LEN);
 }
 
 static void fill_scope(struct req *req, const struct exchange *ex)
@@ -211,27 +236,6 @@ static void req_init(struct req *req, struct site *site, struct weir_app *app, c
 	req->pub.io = &asgi_io;
 }
 
-static struct req *req_alloc(struct exchange *ex, const struct route *route)
-{
-	struct req *req = arena_alloc(&ex->arena, sizeof(*req));
-
-	if (!req)
-		return NULL;
-	memset(req, 0, offsetof(struct req, own_arena));
-	req_init(req, ex->up_arg, route->app, route->name);
-	req->ex = ex;
-	req->arena = &ex->arena;
-	req->route = route;
-	req->fields.items = (weir_header *)(void *)req->first_fields;
-	req->fields.cap = sizeof(req->first_fields) / sizeof(weir_header);
-	req->spec.fn = req_main;
-	req->spec.done = on_done;
-	fill_scope(req, ex);
-	if (route->io)
-		req->pub.io = route->io;
-	return req;
-}
-
 static void refuse(struct exchange *ex, int status, const char *words, const weir_header *extra)
 {
 	answer_page(ex, status, words, extra, extra ? 1 : 0);
@@ -253,12 +257,12 @@ static int start_task(struct req *req)
 	return 0;
 }
 
-static void run(struct exchange *ex, struct router_match *match)
+/* The match is in req already. */
+static void run(struct req *req, struct exchange *ex)
 {
-	const struct route *route = match->target;
+	const struct route *route = req->match.target;
 	struct site *site = ex->up_arg;
-	enum fault fault;
-	struct req *req;
+	enum fault fault = FAULT_OVERLOADED; /* what -ENOMEM comes to */
 	int r;
 
 	ex->max_body = route->max_body;
@@ -266,18 +270,27 @@ static void run(struct exchange *ex, struct router_match *match)
 	ex->is_logged = route->is_logged;
 	if (route->request_memory)
 		ex->budget.limit = route->request_memory;
-	r = router_decode(match, &ex->arena, &fault);
+	r = router_decode(&req->match, &ex->arena, &fault);
 	if (r < 0) {
-		refuse(ex, r == -ENOMEM ? 503 : 400, NULL, NULL);
+		log_refusal(site, ex, route->name, fault_status(fault), fault);
+		refuse(ex, fault_status(fault), NULL, NULL);
 		return;
 	}
-	req = req_alloc(ex, route);
-	if (!req) {
-		refuse(ex, 503, NULL, NULL);
-		return;
-	}
-	req->match = *match;
+	memset(req, 0, offsetof(struct req, match));
+	req_init(req, site, route->app, route->name);
+	req->ex = ex;
+	req->arena = &ex->arena;
+	req->route = route;
+	req->fields.items = req->first_fields;
+	req->fields.cap = ARRAY_LEN(req->first_fields);
+	req->spec.fn = req_main;
+	req->spec.done = on_done;
+	fill_scope(req, ex);
+	if (route->io)
+		req->pub.io = route->io;
+
 	ex->owner = req;
+	*site->last_route = route->number;
 	r = start_task(req);
 	if (r < 0) {
 		log_write(site->log, LOG_AT_WARN, "%s: no memory for a task", route->name);
@@ -287,21 +300,25 @@ static void run(struct exchange *ex, struct router_match *match)
 
 void req_start(struct exchange *ex)
 {
-	struct site *site = ex->up_arg;
+	struct req *req = arena_alloc(&ex->arena, sizeof(*req));
 	weir_header allow = { .name = WEIR_STR("allow") };
-	struct router_match match;
+	struct site *site = ex->up_arg;
 
 	ex->owner = NULL;
-	switch (router_find(site->router, ex->head.method_id, ex->uri.segments, &match)) {
+	if (!req) {
+		refuse(ex, 503, NULL, NULL);
+		return;
+	}
+	switch (router_find(site->router, ex->head.method_id, ex->uri.segments, &req->match)) {
 	case ROUTER_FOUND:
-		run(ex, &match);
+		run(req, ex);
 		return;
 	case ROUTER_OPTIONS:
-		allow.value = match.allow;
+		allow.value = req->match.allow;
 		refuse(ex, 204, NULL, &allow);
 		return;
 	case ROUTER_NOT_ALLOWED:
-		allow.value = match.allow;
+		allow.value = req->match.allow;
 		refuse(ex, 405, NULL, &allow);
 		return;
 	case ROUTER_NOT_FOUND:
@@ -394,12 +411,11 @@ struct req *req_free_task(struct req *req)
 	return NULL;
 }
 
-/* ---- what a running handler does */
+/* ---- for whoever works on a request */
 
 int req_fail(struct req *req, int error, weir_str words)
 {
 	req->fail_words = words;
-	req->fail_error = error;
 	return error;
 }
 
@@ -411,159 +427,11 @@ int req_fields_add(struct req *req, struct req_fields *fields, weir_str name, we
 
 		if (!items)
 			return -ENOMEM;
-		memcpy(items, fields->items, fields->n * sizeof(*items));
+		if (fields->n > 0)
+			memcpy(items, fields->items, fields->n * sizeof(*items));
 		fields->items = items;
 		fields->cap = cap;
 	}
 	fields->items[fields->n++] = (weir_header){ name, value };
 	return 0;
-}
-
-/* What every call that would send asks first. */
-static int check_send(struct req *req)
-{
-	struct budget *budget = req->arena->budget;
-	int r;
-
-	r = task_check();
-	if (r < 0)
-		return r;
-	if (!req->ex)
-		return -EOPNOTSUPP;
-	if (!budget->is_short)
-		return 0;
-	budget->is_short = false;
-	return -ENOMEM;
-}
-
-int req_head(struct req *req, int status, int64_t content_length, const weir_header *fields,
-	     size_t n_fields)
-{
-	int r;
-
-	r = check_send(req);
-	if (r < 0)
-		return r;
-	return exchange_head(req->ex, status, content_length, fields, n_fields);
-}
-
-int req_interim(struct req *req, int status, const weir_header *fields, size_t n_fields)
-{
-	int r;
-
-	r = check_send(req);
-	if (r < 0)
-		return r;
-	return exchange_interim(req->ex, status, fields, n_fields);
-}
-
-/* Cut short in the middle: what the client has is no complete answer any more. */
-static int send_pieces(struct req *req, weir_str bytes)
-{
-	int r;
-
-	for (;;) {
-		ssize_t n = exchange_piece(req->ex, bytes);
-
-		if (n < 0)
-			return (int)n;
-		bytes.ptr += n;
-		bytes.len -= (size_t)n;
-		if (bytes.len == 0)
-			return 0;
-		r = wait_park(&req->writable);
-		if (r < 0) {
-			exchange_abort(req->ex);
-			return r;
-		}
-	}
-}
-
-int req_piece(struct req *req, weir_str bytes)
-{
-	int r;
-
-	r = check_send(req);
-	if (r < 0)
-		return r;
-	r = mutex_lock(&req->sending);
-	if (r < 0)
-		return r;
-	r = send_pieces(req, bytes);
-	mutex_unlock(&req->sending);
-	return r;
-}
-
-static int send_file(struct req *req, int fd, uint64_t offset, uint64_t len)
-{
-	int r, queued;
-
-	for (;;) {
-		/* A wake that was meant for an earlier call must not end this one. */
-		wait_init(&req->writable);
-		queued = exchange_file(req->ex, fd, offset, len);
-		if (queued != -EAGAIN && queued <= 0)
-			return queued;
-		r = wait_park(&req->writable);
-		if (r < 0) {
-			exchange_abort(req->ex);
-			return r;
-		}
-		if (exchange_is_gone(req->ex))
-			return -EPIPE;
-		if (queued == 1)
-			return 0;
-	}
-}
-
-int req_file(struct req *req, int fd, uint64_t offset, uint64_t len)
-{
-	int r;
-
-	r = check_send(req);
-	if (r < 0)
-		return r;
-	r = mutex_lock(&req->sending);
-	if (r < 0)
-		return r;
-	r = send_file(req, fd, offset, len);
-	mutex_unlock(&req->sending);
-	return r;
-}
-
-int req_end(struct req *req, const weir_header *trailers, size_t n_trailers)
-{
-	int r;
-
-	r = check_send(req);
-	if (r < 0)
-		return r;
-	r = mutex_lock(&req->sending);
-	if (r < 0)
-		return r;
-	r = exchange_end(req->ex, trailers, n_trailers);
-	mutex_unlock(&req->sending);
-	return r;
-}
-
-int req_next(struct req *req, weir_str *ret_piece)
-{
-	int r;
-
-	r = task_check();
-	if (r < 0)
-		return r;
-	if (!req->ex)
-		return -EOPNOTSUPP;
-	if (req->is_receiving)
-		return -EBUSY;
-
-	req->is_receiving = true;
-	while ((r = exchange_next(req->ex, ret_piece)) == -EAGAIN) {
-		r = wait_park(&req->readable);
-		if (r < 0)
-			break;
-	}
-	req->is_receiving = false;
-	return r;
 }

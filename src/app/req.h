@@ -5,8 +5,7 @@
  * handler's weir_req: the public part first, then what carries it. It lives in
  * the exchange's arena, or, for a background task, in one of its own.
  *
- * The req_ calls below are the floor that weir_http and asgi stand on: each
- * does one thing to the exchange and suspends where the exchange says wait.
+ * What a running handler does to its exchange is in app/req_io.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,18 +47,22 @@ struct req {
 	struct wait readable, writable;
 	struct mutex sending; /* several tasks may send: whole calls, in call order */
 
-	struct router_match match;
 	struct req_fields fields; /* for the response */
 	int64_t content_length;	  /* that the handler promised; -1 */
 
 	weir_str fail_words; /* weir_fail()'s, in request memory */
-	int fail_error;
 
 	struct buf body; /* owned: what weir_body() put together */
 
 	bool is_receiving; /* a task is in req_next() */
 	bool has_body_ended;
 	bool has_last_event; /* the same, as the handler behind middleware sees it */
+
+	char id[REQ_ID_LEN];
+
+	/* what is not zero at the start of every request */
+	struct router_match match;
+	weir_header first_fields[4]; /* what fields begins with */
 
 	/* a background task's */
 	struct arena own_arena;
@@ -68,9 +71,6 @@ struct req {
 	void *ended_arg;
 	int (*task_fn)(weir_req *req, void *arg);
 	void *task_arg;
-
-	char id[REQ_ID_LEN];
-	uint8_t first_fields[4 * sizeof(weir_header)] __attribute__((aligned(8)));
 };
 
 static inline struct req *req_of(const weir_req *pub)
@@ -96,21 +96,6 @@ MUST_USE int req_new_task(struct site *site, struct weir_app *app, const char *n
 /* Runs it; it may have ended when this returns. -ENOMEM: ended() is not called. */
 MUST_USE int req_start_task(struct req *req);
 struct req *req_free_task(struct req *req);
-
-/*
- * Sending. -ECANCELED and -ETIMEDOUT before anything is done; -ENOMEM once for
- * request memory that ran out since; -EPROTO for a call out of order.
- */
-MUST_USE int req_head(struct req *req, int status, int64_t content_length,
-		      const weir_header *fields, size_t n_fields);
-/* May suspend. A failure after a part was taken has cut the response. */
-MUST_USE int req_piece(struct req *req, weir_str bytes);
-MUST_USE int req_file(struct req *req, int fd, uint64_t offset, uint64_t len);
-MUST_USE int req_end(struct req *req, const weir_header *trailers, size_t n_trailers);
-MUST_USE int req_interim(struct req *req, int status, const weir_header *fields, size_t n_fields);
-
-/* Receiving, as exchange_next(), but it suspends instead of -EAGAIN. -EBUSY. */
-MUST_USE int req_next(struct req *req, weir_str *ret_piece);
 
 /* Keeps words for the log; returns error. */
 int req_fail(struct req *req, int error, weir_str words);

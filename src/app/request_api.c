@@ -10,10 +10,11 @@
 
 #include "app/asgi.h"
 #include "app/req.h"
+#include "app/req_io.h"
 #include "app/scratch.h"
 #include "app/site.h"
 #include "base/log.h"
-#include "proto/fields.h"
+#include "base/str.h"
 #include "proto/uri.h"
 
 /* ---- memory */
@@ -28,9 +29,9 @@ weir_str weir_copy(weir_req *req, weir_str s)
 	return arena_copy(scratch_arena(req_of(req)), s);
 }
 
-weir_str request_api_vprintf(weir_req *req, const char *fmt, va_list ap)
+static weir_str vprintf_in(struct arena *arena, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
+static weir_str vprintf_in(struct arena *arena, const char *fmt, va_list ap)
 {
-	struct arena *arena = scratch_arena(req_of(req));
 	char small[256];
 	va_list again;
 	char *text;
@@ -51,6 +52,11 @@ weir_str request_api_vprintf(weir_req *req, const char *fmt, va_list ap)
 	return (weir_str){ text, (size_t)n };
 }
 
+weir_str request_api_vprintf(weir_req *req, const char *fmt, va_list ap)
+{
+	return vprintf_in(scratch_arena(req_of(req)), fmt, ap);
+}
+
 weir_str weir_printf(weir_req *req, const char *fmt, ...)
 {
 	weir_str text;
@@ -66,7 +72,13 @@ weir_str weir_printf(weir_req *req, const char *fmt, ...)
 
 weir_str weir_header_get(const weir_req *req, const char *name)
 {
-	return fields_get(req->scope->headers, req->scope->n_headers, weir_strz(name));
+	weir_str wanted = weir_strz(name);
+
+	for (size_t i = 0; i < req->scope->n_headers; i++) {
+		if (str_eq_nocase(req->scope->headers[i].name, wanted))
+			return req->scope->headers[i].value;
+	}
+	return (weir_str){ NULL, 0 };
 }
 
 int weir_query_next(weir_req *req, size_t *iter, weir_str *ret_name, weir_str *ret_value)
@@ -110,7 +122,7 @@ int weir_body_next(weir_req *pub, weir_str *ret_piece)
 	if (pub->io == &asgi_io) {
 		if (req->has_body_ended)
 			return 0;
-		r = req_next(req, ret_piece);
+		r = req_io_next(req, ret_piece);
 		req->has_body_ended = r == 0;
 		return r;
 	}
@@ -139,17 +151,19 @@ int weir_body(weir_req *pub, size_t max, weir_str *ret_body)
 	if (req->ex && req->ex->head.content_length > 0 &&
 	    (uint64_t)req->ex->head.content_length > max)
 		return -EMSGSIZE;
-	req->body.limit = max ? max : 1;
 	while ((r = weir_body_next(pub, &piece)) > 0) {
-		if (piece.len > max - req->body.len)
-			return -EMSGSIZE;
 		r = buf_append_str(&req->body, piece);
 		if (r < 0)
 			return r;
+		if (req->body.len > max)
+			return -EMSGSIZE;
 	}
-	if (r == 0)
-		*ret_body = (weir_str){ req->body.data ? req->body.data : "", req->body.len };
-	return r;
+	if (r < 0)
+		return r;
+	if (req->body.len > max) /* an earlier call was allowed more */
+		return -EMSGSIZE;
+	*ret_body = (weir_str){ req->body.data ? req->body.data : "", req->body.len };
+	return 0;
 }
 
 /* ---- the log */
@@ -159,8 +173,9 @@ int weir_fail(weir_req *req, int error, const char *fmt, ...)
 	weir_str text;
 	va_list ap;
 
+	/* Not from a scratch, which may end before the log is written. */
 	va_start(ap, fmt);
-	text = request_api_vprintf(req, fmt, ap);
+	text = vprintf_in(req_of(req)->arena, fmt, ap);
 	va_end(ap);
 	return req_fail(req_of(req), error, text);
 }
@@ -179,7 +194,11 @@ static void write_line(void *arg)
 	const struct req *req = call->req;
 	char text[1024];
 
+	/* The compiler checked fmt where weir_log() was called. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	(void)vsnprintf(text, sizeof(text), call->fmt, *call->ap);
+#pragma GCC diagnostic pop
 	log_write(req->site->log, call->level, "%s: %s", req->name, text);
 }
 

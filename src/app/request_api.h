@@ -5,6 +5,6 @@
 #include <weir/http.h>
 
 /* weir_printf() with a va_list. */
-weir_str request_api_vprintf(weir_req *req, const char *fmt, va_list ap);
+weir_str request_api_vprintf(weir_req *req, const char *fmt, va_list ap) WEIR_PRINTF(2, 0);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "app/asgi.h"
 #include "app/req.h"
+#include "app/req_io.h"
 #include "app/request_api.h"
 #include "app/site.h"
 #include "base/log.h"
@@ -31,6 +32,18 @@ static weir_header *find_field(struct req_fields *fields, weir_str name)
 			return &fields->items[i];
 	}
 	return NULL;
+}
+
+/* All of that name from the given place on. */
+static void drop_fields(struct req_fields *fields, size_t from, weir_str name)
+{
+	size_t kept = from;
+
+	for (size_t i = from; i < fields->n; i++) {
+		if (!str_eq_nocase(fields->items[i].name, name))
+			fields->items[kept++] = fields->items[i];
+	}
+	fields->n = kept;
 }
 
 /* A copy of name and value in request memory: the caller's is its own again. */
@@ -58,11 +71,11 @@ static int put_field(struct req *req, weir_str name, weir_str value, bool is_rep
 {
 	weir_header *field = is_replacing ? find_field(&req->fields, name) : NULL;
 
-	if (field) {
-		field->value = value;
-		return 0;
-	}
-	return req_fields_add(req, &req->fields, name, value);
+	if (!field)
+		return req_fields_add(req, &req->fields, name, value);
+	field->value = value;
+	drop_fields(&req->fields, (size_t)(field - req->fields.items) + 1, name);
+	return 0;
 }
 
 static int take_field(struct req *req, const char *name_z, weir_str value, bool is_replacing)
@@ -116,51 +129,66 @@ static int send_start_event(struct req *req, int status, int64_t length)
 	return weir_send(&req->pub, &ev);
 }
 
-static int send_start(struct req *req, int status, const char *type, int64_t length)
+/* Type and length of the answer, decided. */
+static int prepare(struct req *req, int status, const char *type, int64_t *length)
 {
-	int r;
+	weir_str value = weir_strz(type);
 
 	if (status < 200 || status > 999)
 		return -EINVAL;
 	if (!req->ex)
 		return -EOPNOTSUPP;
-	if (type) {
-		weir_str value = weir_strz(type);
-
-		if (!http_is_value(value))
-			return -EINVAL;
-		r = put_field(req, WEIR_STR("content-type"), value, true);
-		if (r < 0)
-			return r;
-	}
 	if (req->content_length >= 0)
-		length = req->content_length;
+		*length = req->content_length;
+	else if (!http_status_has_body(status))
+		*length = -1;
+	if (!type)
+		return 0;
+	if (!http_is_value(value))
+		return -EINVAL;
+	return put_field(req, WEIR_STR("content-type"), value, true);
+}
+
+static int begin(struct req *req, int status, int64_t length)
+{
 	if (!is_direct(req))
 		return send_start_event(req, status, length);
-	return req_head(req, status, length, req->fields.items, req->fields.n);
+	return req_io_head(req, status, length, req->fields.items, req->fields.n);
 }
 
 int weir_respond(weir_req *pub, int status, const char *type, weir_str body)
 {
 	struct req *req = req_of(pub);
+	int64_t length = (int64_t)body.len;
 	int r;
 
-	r = send_start(req, status, type, (int64_t)body.len);
+	r = prepare(req, status, type, &length);
+	if (r < 0)
+		return r;
+	if (is_direct(req) && req->content_length < 0)
+		return req_io_respond(req, status, req->fields.items, req->fields.n, body);
+
+	r = begin(req, status, length);
 	if (r < 0)
 		return r;
 	if (!is_direct(req))
 		return weir_send(pub, &(weir_event){ .type = WEIR_HTTP_BODY, .body = body });
-	if (body.len > 0) {
-		r = req_piece(req, body);
-		if (r < 0)
-			return r;
-	}
-	return req_end(req, NULL, 0);
+	r = req_io_piece(req, body);
+	if (r < 0)
+		return r;
+	return req_io_end(req, NULL, 0);
 }
 
-int weir_start(weir_req *req, int status, const char *type)
+int weir_start(weir_req *pub, int status, const char *type)
 {
-	return send_start(req_of(req), status, type, -1);
+	struct req *req = req_of(pub);
+	int64_t length = -1;
+	int r;
+
+	r = prepare(req, status, type, &length);
+	if (r < 0)
+		return r;
+	return begin(req, status, length);
 }
 
 int weir_write(weir_req *pub, weir_str bytes)
@@ -170,7 +198,7 @@ int weir_write(weir_req *pub, weir_str bytes)
 	if (!is_direct(req))
 		return weir_send(pub,
 				 &(weir_event){ .type = WEIR_HTTP_BODY, .body = bytes, .more = 1 });
-	return req_piece(req, bytes);
+	return req_io_piece(req, bytes);
 }
 
 int weir_writef(weir_req *req, const char *fmt, ...)
@@ -192,7 +220,7 @@ int weir_sendfile(weir_req *pub, int fd, uint64_t offset, uint64_t len)
 	/* Middleware sees bytes or nothing: a file behind its back would be neither. */
 	if (!is_direct(req))
 		return -EOPNOTSUPP;
-	return req_file(req, fd, offset, len);
+	return req_io_file(req, fd, offset, len);
 }
 
 int weir_interim(weir_req *pub, int status, const weir_header *headers, size_t n_headers)
@@ -205,8 +233,11 @@ int weir_interim(weir_req *pub, int status, const weir_header *headers, size_t n
 		r = http_field_check(headers[i].name, headers[i].value);
 		if (r < 0)
 			return r;
+		/* RFC 9110, section 8.6: it would be taken for the final answer's. */
+		if (str_eq_nocase(headers[i].name, WEIR_STR("content-length")))
+			return -EINVAL;
 	}
-	return req_interim(req_of(pub), status, headers, n_headers);
+	return req_io_interim(req_of(pub), status, headers, n_headers);
 }
 
 int response_api_end(struct req *req)

@@ -14,7 +14,6 @@
 
 #include "app/router_pattern.h"
 #include "base/arena.h"
-#include "base/str.h"
 #include "proto/uri.h"
 
 #define ROUTER_MEMORY ((size_t)64 * 1024 * 1024)
@@ -407,7 +406,7 @@ int router_add(struct router *router, weir_str text, uint64_t methods, void *tar
 
 /* --- finding --- */
 
-static const struct node *follow_literal(const struct node *node, weir_str segment)
+static const struct node *follow_literal(const struct node *node, weir_str segment, bool has_escape)
 {
 	char decoded[ROUTER_MAX_LITERAL];
 	bool is_there;
@@ -415,10 +414,8 @@ static const struct node *follow_literal(const struct node *node, weir_str segme
 
 	if (node->n_edges == 0)
 		return NULL;
-	if (segment.len > 0 && memchr(segment.ptr, '%', segment.len)) {
-		if (router_pattern_decode(segment, decoded, &segment) < 0)
-			return NULL;
-	}
+	if (has_escape && router_pattern_decode(segment, decoded, &segment) < 0)
+		return NULL;
 	at = edge_position(node, segment, &is_there);
 	return is_there ? node->edges[at].node : NULL;
 }
@@ -429,18 +426,34 @@ static const struct leaf *used(const struct leaf *leaf)
 	return leaf && leaf->entries ? leaf : NULL;
 }
 
+/* Segments are short: looking at each byte once is less than two calls of memchr(). */
+static weir_str first_segment(weir_str path, weir_str *ret_rest, bool *ret_has_escape)
+{
+	size_t len = 0;
+	bool has_escape = false;
+
+	while (len < path.len && path.ptr[len] != '/')
+		has_escape |= path.ptr[len++] == '%';
+	*ret_has_escape = has_escape;
+	*ret_rest = (weir_str){ NULL, 0 };
+	if (len < path.len)
+		*ret_rest = (weir_str){ path.ptr + len + 1, path.len - len - 1 };
+	return (weir_str){ path.ptr, len };
+}
+
 /* path is what follows a slash; ptr NULL when no slash was left. */
 static const struct leaf *walk(const struct node *node, weir_str path, struct router_match *match,
 			       unsigned n_params)
 {
-	weir_str rest = path, segment;
 	const struct leaf *leaf = NULL;
 	const struct node *next;
+	weir_str segment, rest;
+	bool has_escape;
 
 	if (!path.ptr)
 		return used(node->end);
-	segment = str_split(&rest, '/');
-	next = follow_literal(node, segment);
+	segment = first_segment(path, &rest, &has_escape);
+	next = follow_literal(node, segment, has_escape);
 	if (next)
 		leaf = walk(next, rest, match, n_params);
 	if (!leaf && node->param && segment.len > 0) {

@@ -15,6 +15,7 @@ void site_init(struct site *site, struct loop *loop, struct sched *sched, const 
 {
 	*site = (struct site){ .loop = loop, .sched = sched, .log = log, .router = router };
 	list_init(&site->running);
+	site->last_route = &site->no_route;
 }
 
 void site_cancel(struct site *site)

@@ -23,11 +23,12 @@ struct route {
 	weir_handler *fn;
 	struct weir_app *app;	  /* borrowed; NULL in a test without a module */
 	uint32_t flags;		  /* WEIR_FINISH_ANYWAY */
-	const struct weir_io *io; /* outermost middleware; NULL: none */
+	const struct weir_io *io; /* the layer next to the handler; NULL: none */
 	uint64_t max_body;
 	uint64_t request_memory;
 	enum half_close half_close;
 	bool is_logged;
+	uint32_t number; /* among the routes, for last_route */
 };
 
 struct site {
@@ -41,6 +42,10 @@ struct site {
 	uint64_t id_seed;   /* random: workers' ids differ */
 
 	struct list running; /* requests whose handler has suspended */
+
+	/* The number of the route whose handler was started last: somebody may read it after a crash. */
+	uint32_t *last_route; /* borrowed; at first no_route */
+	uint32_t no_route;
 
 	uint64_t n_failed; /* handlers that ended in a 5xx or broke off */
 };

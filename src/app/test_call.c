@@ -115,7 +115,7 @@ static int down_interim(struct exchange *ex, int status, const weir_header *fiel
 }
 
 static int down_head(struct exchange *ex, int64_t content_length, const weir_header *fields,
-		     size_t n_fields)
+		     size_t n_fields, weir_str body)
 {
 	struct test_reply *reply = of_exchange(ex)->reply;
 	weir_header *headers = arena_alloc(&reply->arena, n_fields * sizeof(*headers));
@@ -128,7 +128,9 @@ static int down_head(struct exchange *ex, int64_t content_length, const weir_hea
 	}
 	reply->pub.headers = headers;
 	reply->pub.n_headers = n_fields;
-	return reply->budget.is_short ? -ENOMEM : 0;
+	if (reply->budget.is_short)
+		return -ENOMEM;
+	return buf_append_str(&reply->body, body);
 }
 
 static ssize_t down_piece(struct exchange *ex, weir_str bytes)
@@ -444,6 +446,7 @@ static int make_world(struct test_call *call)
 	if (r < 0)
 		return r;
 	site_init(&call->site, call->loop, call->sched, &call->log, call->router);
+	call->site.task_memory = REQUEST_MEMORY;
 	return 0;
 }
 

@@ -35,9 +35,9 @@ static bool scope_push(struct task *t, bool is_shield)
 		t->n_lost++;
 		return false;
 	}
-	t->scopes[t->n_scopes++] = (struct deadline_scope){
-		.limit_ms = t->limit_ms, .shield = t->shield, .is_shield = is_shield
-	};
+	t->scopes[t->n_scopes++] = (struct deadline_scope){ .limit_ms = t->limit_ms,
+							    .shield = t->shield,
+							    .is_shield = is_shield };
 	return true;
 }
 

@@ -26,7 +26,7 @@ struct group {
 	enum reason reason; /* why it is cancelled */
 	struct list live, finished, kept;
 	unsigned n_live, n_uncollected;
-	struct wait changed; /* the owner waits for a child to finish */
+	struct wait changed;	     /* the owner waits for a child to finish */
 	struct group_child *decider; /* whose result is the group's */
 	struct group_child *last;    /* that group_next() returned */
 	int result;
@@ -116,7 +116,7 @@ struct task *group_mark(struct group *g, enum reason reason, bool is_forced, str
 {
 	if (g->reason == REASON_NONE)
 		g->reason = reason;
-	list_for_each(it, &g->live) {
+	list_for_each (it, &g->live) {
 		struct group_child *c = list_entry(it, struct group_child, link);
 
 		if (c->state == CHILD_RUNNING) {
@@ -256,11 +256,9 @@ struct group_child *group_spawn(struct group *g, int (*fn)(void *arg), void *arg
 	c->group = g;
 	c->fn = fn;
 	c->arg = arg;
-	c->spec = (struct task_spec){ .fn = child_main,
-				      .arg = c,
-				      .name = name,
-				      .done = on_child_done,
-				      .user = g->user };
+	c->spec = (struct task_spec){
+		.fn = child_main, .arg = c, .name = name, .done = on_child_done, .user = g->user
+	};
 	child_inherit(c, task_current());
 	list_init(&c->ready.link);
 	c->ready.run = child_begin;
@@ -381,7 +379,7 @@ static void report_unseen(const struct group *g)
 	unsigned n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-		list_for_each(it, lists[i]) {
+		list_for_each (it, lists[i]) {
 			const struct group_child *c = list_entry(it, struct group_child, link);
 
 			if (is_unseen_error(c) && n++ == 0)
@@ -394,7 +392,7 @@ static void report_unseen(const struct group *g)
 
 static void free_children(struct list *children)
 {
-	list_for_each_safe(it, children)
+	list_for_each_safe (it, children)
 		child_free(list_entry(it, struct group_child, link));
 }
 

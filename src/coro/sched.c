@@ -37,7 +37,7 @@ static bool sweep_parked(struct sched *sched, int64_t now_ms)
 		if (n == SWEEP_AT_ONCE)
 			return true;
 		list_del(&t->ready.link);
-		stack_release_below(t->stack, t->context.sp);
+		stack_release_below(t->stack);
 	}
 	return false;
 }
@@ -146,7 +146,7 @@ void sched_outside(void (*fn)(void *arg), void *arg)
 	}
 	sched->outside_fn = fn;
 	sched->outside_arg = arg;
-	switch_to(&sched->current->context, &sched->main);
+	switch_to(&sched->current->stack->context, &sched->main);
 }
 
 struct log_call {

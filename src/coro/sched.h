@@ -48,7 +48,7 @@ void sched_log(const struct sched *sched, int level, const char *fmt, ...) PRINT
 /* The loop's clock; 0 on a thread without a scheduler. */
 int64_t sched_now_ms(void);
 
-/* Tasks that exist, running, ready or suspended; spawned ones that have not begun are not counted. */
+/* Tasks that exist, running, ready or suspended; without those spawned that have not begun. */
 size_t sched_n_tasks(const struct sched *sched);
 
 /* From here on: for this folder. */

@@ -9,10 +9,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/log.h"
-#include "coro/switch.h"
 
 #if defined(__has_include)
 #if __has_include(<valgrind/valgrind.h>)
@@ -43,25 +43,42 @@ struct stack_slab {
 void stack_pool_init(struct stack_pool *pool, size_t size, enum guard best, const struct log *log)
 {
 	*pool = (struct stack_pool){ .log = log };
-	list_init(&pool->hot);
 	list_init(&pool->cold);
 	list_init(&pool->slabs);
 	pool->size = (size + PAGE - 1) & ~(PAGE - 1);
 	guard_probe(&pool->guards, best);
 }
 
+static size_t n_free(const struct stack_pool *pool)
+{
+	return pool->n_hot + pool->n_cold;
+}
+
+static void stack_forget(struct stack *stack)
+{
+	if (!stack->is_warm)
+		return;
+	stack->is_warm = false;
+	switch_done(&stack->context);
+#if defined(SWITCH_ASAN)
+	/* The frames that lie on it are never left, and so never unpoisoned. */
+	__asan_unpoison_memory_region(stack->low, (size_t)(stack->top - stack->low));
+#endif
+}
+
+/* Its stacks are all free, and linked as cold ones or not at all. */
 static void slab_free(struct stack_pool *pool, struct stack_slab *slab)
 {
 	for (size_t i = 0; i < SLAB_STACKS; i++) {
 		struct stack *stack = &slab->stacks[i];
 
+		stack_forget(stack);
 		list_del(&stack->link);
 		guard_forget(&pool->guards, stack->guard);
 #if defined(STACK_VALGRIND)
 		VALGRIND_STACK_DEREGISTER(stack->valgrind_id);
 #endif
 	}
-	pool->n_free -= SLAB_STACKS;
 	pool->n_cold -= slab->n_cold;
 	pool->n_slabs--;
 	list_del(&slab->link);
@@ -71,9 +88,11 @@ static void slab_free(struct stack_pool *pool, struct stack_slab *slab)
 
 void stack_pool_done(struct stack_pool *pool)
 {
-	assert(pool->n_free == pool->n_slabs * SLAB_STACKS);
-	list_for_each_safe(it, &pool->slabs)
+	assert(n_free(pool) == pool->n_slabs * SLAB_STACKS);
+	list_for_each_safe (it, &pool->slabs)
 		slab_free(pool, list_entry(it, struct stack_slab, link));
+	free(pool->hot);
+	pool->hot = NULL;
 }
 
 static void say_canary(struct stack_pool *pool)
@@ -103,7 +122,7 @@ static void stack_cut(struct stack_pool *pool, struct stack_slab *slab, size_t i
 	list_add_tail(&pool->cold, &stack->link);
 }
 
-static int pool_grow(struct stack_pool *pool)
+static int slab_new(struct stack_pool *pool, struct stack_slab **ret_slab)
 {
 	_cleanup_(freep) struct stack_slab *slab = calloc(1, sizeof(*slab));
 
@@ -116,52 +135,65 @@ static int pool_grow(struct stack_pool *pool)
 		return -ENOMEM;
 	/* A huge page would make the first touch of one stack pay for ten. */
 	(void)madvise(slab->base, slab->size, MADV_NOHUGEPAGE);
+	*ret_slab = steal_ptr(slab);
+	return 0;
+}
+
+static int pool_grow(struct stack_pool *pool)
+{
+	struct stack_slab *slab;
+	struct stack **hot;
+	int r;
+
+	/* Room for all there will be, so that giving one back cannot fail. */
+	hot = realloc(pool->hot, (pool->n_slabs + 1) * SLAB_STACKS * sizeof(struct stack *));
+	if (!hot)
+		return -ENOMEM;
+	pool->hot = hot;
+	r = slab_new(pool, &slab);
+	if (r < 0)
+		return r;
 
 	for (size_t i = 0; i < SLAB_STACKS; i++)
 		stack_cut(pool, slab, i);
 	slab->n_cold = SLAB_STACKS;
 	list_add_tail(&pool->slabs, &slab->link);
 	pool->n_slabs++;
-	pool->n_free += SLAB_STACKS;
 	pool->n_cold += SLAB_STACKS;
-	(void)steal_ptr(slab);
 	return 0;
 }
 
-static void stack_prepare(struct stack *stack)
+static struct stack *take_cold(struct stack_pool *pool)
 {
-	if (stack->guard == GUARD_CANARY)
-		guard_arm_canary(stack->low);
-#if defined(SWITCH_ASAN)
-	/* Frames that were never left (the task's first) are still poisoned. */
-	__asan_unpoison_memory_region(stack->low, (size_t)(stack->top - stack->low));
-	/* Only while it is used: what the dead left behind must not hide a leak. */
-	__lsan_register_root_region(stack->low, (size_t)(stack->top - stack->low));
-#endif
-}
-
-static struct stack *take_free(struct stack_pool *pool)
-{
-	struct list *link = list_pop(&pool->hot);
+	struct list *link = list_pop(&pool->cold);
 	struct stack *stack;
 
-	if (!link) {
-		link = list_pop(&pool->cold);
-		assert(link);
-		list_entry(link, struct stack, link)->slab->n_cold--;
-		pool->n_cold--;
-	}
+	assert(link);
 	stack = list_entry(link, struct stack, link);
-	pool->n_free--;
-	if (pool->n_idle > pool->n_free)
-		pool->n_idle = pool->n_free;
-	stack_prepare(stack);
+	stack->slab->n_cold--;
+	pool->n_cold--;
+	if (stack->guard == GUARD_CANARY)
+		guard_arm_canary(stack->low);
 	return stack;
 }
 
-struct stack *stack_take(struct stack_pool *pool)
+/* There is one. */
+static struct stack *take_free(struct stack_pool *pool)
 {
-	if (pool->n_free == pool->n_reserved && pool_grow(pool) < 0)
+	struct stack *stack;
+
+	stack = pool->n_hot > 0 ? pool->hot[--pool->n_hot] : take_cold(pool);
+	if (pool->n_idle > pool->n_hot)
+		pool->n_idle = pool->n_hot;
+#if defined(SWITCH_ASAN)
+	stack_show_pointers(stack);
+#endif
+	return stack;
+}
+
+struct stack *stack_take_slowly(struct stack_pool *pool)
+{
+	if (n_free(pool) == pool->n_reserved && pool_grow(pool) < 0)
 		return NULL;
 	return take_free(pool);
 }
@@ -170,7 +202,7 @@ int stack_reserve(struct stack_pool *pool)
 {
 	int r;
 
-	if (pool->n_free == pool->n_reserved) {
+	if (n_free(pool) == pool->n_reserved) {
 		r = pool_grow(pool);
 		if (r < 0)
 			return r;
@@ -191,27 +223,17 @@ struct stack *stack_take_reserved(struct stack_pool *pool)
 	return take_free(pool);
 }
 
-void stack_give(struct stack_pool *pool, struct stack *stack)
+/* Its pages go; with the last of its slab, the slab. */
+static void stack_cool(struct stack_pool *pool, struct stack *stack)
 {
-#if defined(SWITCH_ASAN)
-	__lsan_unregister_root_region(stack->low, (size_t)(stack->top - stack->low));
-#endif
-	list_add_head(&pool->hot, &stack->link);
-	pool->n_free++;
-}
-
-/* The pages of the coldest of the hot ones; with the last of its slab, the slab. */
-static void cool_one(struct stack_pool *pool)
-{
-	struct stack *stack = list_entry(pool->hot.prev, struct stack, link);
 	struct stack_slab *slab = stack->slab;
 
-	list_move_tail(&pool->cold, &stack->link);
+	stack_forget(stack);
+	list_add_tail(&pool->cold, &stack->link);
 	pool->n_cold++;
 	slab->n_cold++;
-	if (slab->n_cold == SLAB_STACKS && pool->n_free - SLAB_STACKS >= pool->n_reserved) {
+	if (slab->n_cold == SLAB_STACKS && n_free(pool) - SLAB_STACKS >= pool->n_reserved) {
 		slab_free(pool, slab);
-		pool->n_idle -= SLAB_STACKS;
 		return;
 	}
 	(void)madvise(stack->low, (size_t)(stack->top - stack->low), MADV_DONTNEED);
@@ -219,26 +241,45 @@ static void cool_one(struct stack_pool *pool)
 
 bool stack_trim(struct stack_pool *pool)
 {
-	size_t n = 0;
+	size_t n_more = pool->n_idle > SPARE_STACKS ? pool->n_idle - SPARE_STACKS : 0;
+	size_t n = n_more < TRIM_AT_ONCE ? n_more : TRIM_AT_ONCE;
+	struct stack *cooling[TRIM_AT_ONCE];
 
-	/* Cold ones are taken last, so those that stayed idle are all of them and then hot ones. */
-	while (pool->n_idle > pool->n_cold + SPARE_STACKS) {
-		if (n++ == TRIM_AT_ONCE)
-			return true;
-		cool_one(pool);
+	/* The first are those that have been idle for longest. */
+	if (n > 0) {
+		memcpy(cooling, pool->hot, n * sizeof(cooling[0]));
+		pool->n_hot -= n;
+		memmove(pool->hot, pool->hot + n, pool->n_hot * sizeof(cooling[0]));
 	}
-	pool->n_idle = pool->n_free;
-	return false;
+	for (size_t i = 0; i < n; i++)
+		stack_cool(pool, cooling[i]);
+
+	pool->n_idle = n < n_more ? pool->n_idle - n : pool->n_hot;
+	return n < n_more;
 }
 
-void stack_release_below(struct stack *stack, const char *sp)
+void stack_release_below(struct stack *stack)
 {
 	/* Below sp lies the red zone, 128 bytes that a leaf function uses without asking. */
-	char *end = (char *)((uintptr_t)(sp - 128) & ~(PAGE - 1));
+	char *end = (char *)(((uintptr_t)stack->context.sp - 128) & ~(PAGE - 1));
 
 	if (end <= stack->low)
 		return;
 	(void)madvise(stack->low, (size_t)(end - stack->low), MADV_DONTNEED);
 	if (stack->guard == GUARD_CANARY)
 		guard_arm_canary(stack->low);
+}
+
+void stack_show_pointers(const struct stack *stack)
+{
+#if defined(SWITCH_ASAN)
+	__lsan_register_root_region(stack->low, (size_t)(stack->top - stack->low));
+#endif
+}
+
+void stack_hide_pointers(const struct stack *stack)
+{
+#if defined(SWITCH_ASAN)
+	__lsan_unregister_root_region(stack->low, (size_t)(stack->top - stack->low));
+#endif
 }

@@ -14,21 +14,13 @@
 /* In the .S files: calls the entry found in the saved registers. */
 void switch_asm_begin(void);
 
+#if !defined(WEIR_SWITCH_UCONTEXT)
 #if defined(__x86_64__)
 enum { FRAME_ENTRY = 2, FRAME_ARG = 3, FRAME_FP = 5, FRAME_PC = 6, FRAME_WORDS = 9 };
 #elif defined(__aarch64__)
 enum { FRAME_ENTRY = 0, FRAME_ARG = 1, FRAME_FP = 10, FRAME_PC = 11, FRAME_WORDS = 20 };
 #endif
 
-void switch_init_own(struct context *c)
-{
-	*c = (struct context){ NULL };
-#if defined(SWITCH_TSAN)
-	c->fiber = __tsan_get_current_fiber();
-#endif
-}
-
-#if defined(__x86_64__) || defined(__aarch64__)
 static void *asm_frame(char *top, void (*entry)(void *), void *arg)
 {
 	uintptr_t *frame = (uintptr_t *)(void *)top - FRAME_WORDS;
@@ -41,6 +33,14 @@ static void *asm_frame(char *top, void (*entry)(void *), void *arg)
 	return frame;
 }
 #endif
+
+void switch_init_own(struct context *c)
+{
+	*c = (struct context){ NULL };
+#if defined(SWITCH_TSAN)
+	c->fiber = __tsan_get_current_fiber();
+#endif
+}
 
 void switch_init(struct context *c, char *low, char *top, void (*entry)(void *), void *arg)
 {

@@ -48,7 +48,7 @@ struct context {
 void switch_init_own(struct context *c);
 /* One that calls entry(arg) on a new stack when first switched to; entry must not return. */
 void switch_init(struct context *c, char *low, char *top, void (*entry)(void *), void *arg);
-/* When the stack of a context that switch_init() made will not be switched to again. */
+/* When a context that switch_init() made will not be switched to again. */
 void switch_done(struct context *c);
 
 /* Saves the stack pointer in *ret_sp and goes on upon sp. The assembly routine, or ucontext. */
@@ -84,18 +84,6 @@ static inline void switch_entered(struct context *from)
 #if defined(SWITCH_ASAN)
 	__sanitizer_finish_switch_fiber(NULL, &from->low, &from->size);
 #endif
-}
-
-/* The last thing on a stack. */
-static inline void switch_last(struct context *from, struct context *to)
-{
-#if defined(SWITCH_ASAN)
-	__sanitizer_start_switch_fiber(NULL, to->low, to->size);
-#elif defined(SWITCH_TSAN)
-	__tsan_switch_to_fiber(to->fiber, 0);
-#endif
-	switch_raw(&from->sp, to->sp);
-	__builtin_unreachable();
 }
 
 #endif

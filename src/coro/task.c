@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "coro/deadline.h"
@@ -37,14 +38,17 @@ const char *task_reason_name(enum reason reason)
 	return names[reason];
 }
 
+/* One task after the other, as long as the stack is warm. */
 static void task_main(void *arg)
 {
 	struct task *t = arg;
 
 	switch_entered(&t->sched->main);
-	t->result = t->spec->fn(t->spec->arg);
-	t->has_returned = true;
-	switch_last(&t->context, &t->sched->main);
+	for (;;) {
+		t->result = t->spec->fn(t->spec->arg);
+		t->has_returned = true;
+		switch_to(&t->stack->context, &t->sched->main);
+	}
 }
 
 static void on_ready(struct ready *ready)
@@ -52,52 +56,72 @@ static void on_ready(struct ready *ready)
 	task_run(container_of(ready, struct task, ready));
 }
 
-struct task *task_make(struct sched *sched, struct stack *stack, struct task_spec *spec)
+/* What is the same for each task on this stack. */
+static __attribute__((noinline)) void task_warm(struct sched *sched, struct stack *stack,
+						struct task *t)
+{
+	memset(t, 0, sizeof(*t));
+	t->sched = sched;
+	t->stack = stack;
+	list_init(&t->ready.link);
+	t->ready.run = on_ready;
+	t->max_scopes = TASK_SCOPES;
+	t->scopes = t->own_scopes;
+	switch_init(&stack->context, stack->low, (char *)t, task_main, t);
+	stack->is_warm = true;
+}
+
+static inline struct task *task_init(struct sched *sched, struct stack *stack,
+				     struct task_spec *spec)
 {
 	struct task *t = (struct task *)(void *)(stack->top -
 						 ((sizeof(struct task) + 63) & ~(size_t)63));
 
-	list_init(&t->ready.link);
-	t->ready.run = on_ready;
-	t->sched = sched;
-	t->stack = stack;
+	if (!stack->is_warm)
+		task_warm(sched, stack, t);
 	t->spec = spec;
 	t->has_returned = false;
 	t->is_forced = false;
 	t->reason = REASON_NONE;
-	t->groups = NULL;
 	t->limit_ms = INT64_MAX;
 	t->n_shields = 0;
 	t->shield = 0;
 	t->n_scopes = 0;
-	t->max_scopes = TASK_SCOPES;
 	t->n_lost = 0;
-	t->scopes = t->own_scopes;
 	t->n_refused = 0;
-	t->wait = NULL;
-	t->timer.link = NULL;
-	t->locals = NULL;
 	t->user = spec->user;
 	for (size_t i = 0; i < TASK_SLOTS; i++)
 		t->slots[i] = NULL;
-	switch_init(&t->context, stack->low, (char *)t, task_main, t);
 	sched->n_tasks++;
 	return t;
 }
 
+struct task *task_make(struct sched *sched, struct stack *stack, struct task_spec *spec)
+{
+	return task_init(sched, stack, spec);
+}
+
+static __attribute__((noinline)) void task_tidy(struct task *t)
+{
+	if (t->locals)
+		local_drop(t->locals);
+	t->locals = NULL;
+	if (t->scopes != t->own_scopes)
+		free(t->scopes);
+	t->scopes = t->own_scopes;
+	t->max_scopes = TASK_SCOPES;
+}
+
 /* Nothing of the task may be used once its stack is given back. */
-static void task_finish(struct task *t)
+static inline void task_finish(struct task *t)
 {
 	struct sched *sched = t->sched;
 	struct task_spec *spec = t->spec;
 	int result = t->result;
 
 	assert(!t->groups); /* a WEIR_GROUP was jumped out of */
-	if (t->locals)
-		local_drop(t->locals);
-	if (t->scopes != t->own_scopes)
-		free(t->scopes);
-	switch_done(&t->context);
+	if (t->locals || t->max_scopes != TASK_SCOPES)
+		task_tidy(t);
 	sched->n_tasks--;
 	stack_give(&sched->stacks, t->stack);
 
@@ -106,23 +130,28 @@ static void task_finish(struct task *t)
 	sched->depth--;
 }
 
+/* What the task wants done on this stack; then it goes on. */
+static void call_outside(struct sched *sched, struct task *t)
+{
+	void (*fn)(void *arg) = sched->outside_fn;
+
+	sched->outside_fn = NULL;
+	sched->is_outside = true;
+	fn(sched->outside_arg);
+	sched->is_outside = false;
+	switch_to(&sched->main, &t->stack->context);
+}
+
 /* Until it suspends or returns. */
-static void task_step(struct task *t)
+static inline void task_step(struct task *t)
 {
 	struct sched *sched = t->sched;
 
 	assert(!sched->current);
 	sched->current = t;
-	switch_to(&sched->main, &t->context);
-	while (sched->outside_fn) {
-		void (*fn)(void *arg) = sched->outside_fn;
-
-		sched->outside_fn = NULL;
-		sched->is_outside = true;
-		fn(sched->outside_arg);
-		sched->is_outside = false;
-		switch_to(&sched->main, &t->context);
-	}
+	switch_to(&sched->main, &t->stack->context);
+	while (sched->outside_fn)
+		call_outside(sched, t);
 	if (t->stack->guard == GUARD_CANARY && guard_is_canary_dead(t->stack->low))
 		overflow_found(t);
 	sched->current = NULL;
@@ -137,7 +166,7 @@ void task_run(struct task *t)
 
 void task_suspend(struct task *t)
 {
-	switch_to(&t->context, &t->sched->main);
+	switch_to(&t->stack->context, &t->sched->main);
 }
 
 int task_start(struct sched *sched, struct task_spec *spec, struct task **ret_task)
@@ -147,7 +176,7 @@ int task_start(struct sched *sched, struct task_spec *spec, struct task **ret_ta
 
 	if (!stack)
 		return -ENOMEM;
-	t = task_make(sched, stack, spec);
+	t = task_init(sched, stack, spec);
 	*ret_task = t;
 	if (sched->current || sched->depth >= MAX_DEPTH) {
 		sched_make_ready(sched, &t->ready);
@@ -255,7 +284,8 @@ static void slow_down(struct task *t, int r)
 	if (over == 0)
 		sched_log(t->sched, LOG_AT_WARN, "task %s goes on although %s; it is slowed down",
 			  task_name(t),
-			  r == -ETIMEDOUT ? "its deadline has passed" : task_reason_name(t->reason));
+			  r == -ETIMEDOUT ? "its deadline has passed"
+					  : task_reason_name(t->reason));
 	if (over < 10)
 		pause_ms = 1U << over;
 	wait_pause_anyway(t, pause_ms < REFUSED_MAX_PAUSE_MS ? pause_ms : REFUSED_MAX_PAUSE_MS);

@@ -90,11 +90,14 @@ struct deadline_scope {
 };
 #define TASK_SCOPES 4 /* that need no malloc */
 
+/*
+ * It stays on its stack when the task has returned, for the next one: what is
+ * marked (same) is then as it was when the task began.
+ */
 struct task {
-	struct ready ready;	/* in the sched's ready or parked list */
-	struct context context; /* while somebody else runs */
-	struct sched *sched;	/* borrowed */
-	struct stack *stack;
+	struct sched *sched;	/* borrowed (same) */
+	struct stack *stack;	/* (same) */
+	struct ready ready;	/* in the sched's ready or parked list, or in none (same) */
 	struct task_spec *spec; /* borrowed */
 	int result;
 	bool has_returned;
@@ -102,26 +105,27 @@ struct task {
 	/* cancellation */
 	bool is_forced; /* shields do not hold any more */
 	enum reason reason;
-	struct group *groups;	   /* that it has open, the innermost first */
+	struct group *groups;	   /* that it has open, the innermost first; none (same) */
 	struct task *next_to_mark; /* while a tree is cancelled */
 
 	/* limits */
 	int64_t limit_ms;   /* the nearest deadline in force */
 	unsigned n_shields; /* of its own, in which it is */
 	uint32_t shield;    /* the number of the innermost, its own or its group's; 0: none */
-	unsigned n_scopes, max_scopes;
+	unsigned n_scopes;
 	unsigned n_lost;	       /* scopes there was no memory for */
-	struct deadline_scope *scopes; /* own_scopes, or owned */
+	unsigned max_scopes;	       /* (same) */
+	struct deadline_scope *scopes; /* own_scopes, or owned (same) */
 
 	/* waiting */
-	bool is_fixed;	   /* waits for what must not be given up */
 	unsigned n_refused; /* calls in a row that were refused: see task_check() */
-	struct wait *wait; /* what it is parked on; NULL: not parked */
+	bool is_fixed;	    /* waits for what must not be given up */
+	struct wait *wait;  /* what it is parked on; NULL: not parked (same) */
 	int64_t parked_ms;
-	struct timer timer;
+	struct timer timer; /* stopped (same) */
 
 	/* handed down */
-	struct locals *locals; /* a reference; NULL: none set */
+	struct locals *locals; /* a reference; NULL: none set (same) */
 	void *user;
 	void *slots[TASK_SLOTS];
 

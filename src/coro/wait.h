@@ -22,7 +22,7 @@
 struct task;
 
 struct wait {
-	struct list link;  /* in a queue of its owner; left when the task is woken, for whatever reason */
+	struct list link;  /* in a queue of its owner; left when the wait ends, however it does */
 	struct task *task; /* who is parked here */
 	int result;	   /* -ECANCELED or -ETIMEDOUT, when that ended it */
 	bool is_woken;

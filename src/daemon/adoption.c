@@ -60,7 +60,7 @@ void adoption_lost(struct worker_slot *slots, unsigned n_slots, struct worker_sl
 	}
 }
 
-void adoption_end(struct worker_slot *slots, unsigned n_slots, struct worker_slot *slot)
+static void give_back(struct worker_slot *slots, struct worker_slot *slot)
 {
 	struct worker_slot *adopter;
 
@@ -71,4 +71,17 @@ void adoption_end(struct worker_slot *slots, unsigned n_slots, struct worker_slo
 	/* Accepting for a slot that also accepts itself is harmless: each connection goes to one. */
 	if (adopter->state == WORKER_READY && adopter->control_fd >= 0)
 		(void)control_send_return(adopter->control_fd, slot->index);
+}
+
+void adoption_ready(struct worker_slot *slots, unsigned n_slots, struct worker_slot *ready,
+		    const struct listeners *listeners)
+{
+	give_back(slots, ready);
+	for (unsigned i = 0; i < n_slots; i++) {
+		bool has_lost = slots[i].state == WORKER_BACKING_OFF ||
+				slots[i].state == WORKER_LEAVING;
+
+		if (has_lost && slots[i].adopter < 0)
+			adopt(slots, n_slots, &slots[i], listeners);
+	}
 }

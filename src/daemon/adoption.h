@@ -11,7 +11,8 @@ struct worker_slot;
 /* The slot's worker has died, or is leaving: finds another for it and for those it had adopted. It is not READY any more. */
 void adoption_lost(struct worker_slot *slots, unsigned n_slots, struct worker_slot *dead,
 		   const struct listeners *listeners);
-/* The slot has a worker that is ready. */
-void adoption_end(struct worker_slot *slots, unsigned n_slots, struct worker_slot *slot);
+/* The slot has a worker that is ready: it gets its sockets back, and orphans that nobody could adopt. */
+void adoption_ready(struct worker_slot *slots, unsigned n_slots, struct worker_slot *ready,
+		    const struct listeners *listeners);
 
 #endif

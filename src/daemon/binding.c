@@ -85,12 +85,13 @@ static struct weir_app *resolve(const struct binding *b, const char *text, weir_
 	return find_app(b, module);
 }
 
-/* Layers in the order of the list, the connection behind the last. */
+/*
+ * A request passes the layers in the order of the list, so each stands between
+ * those before it, which are nearer to the connection, and the handler.
+ */
 static void bind_middleware(struct binding *b, struct route *route, const struct conf_route *from,
 			    struct messages *messages)
 {
-	weir_io *first = &b->layers[b->n_layers], *last = NULL;
-
 	for (size_t i = 0; i < from->n_middleware; i++) {
 		_cleanup_(buf_done) struct buf words = { 0 };
 		weir_io *layer = &b->layers[b->n_layers];
@@ -104,14 +105,10 @@ static void bind_middleware(struct binding *b, struct route *route, const struct
 			add_words(messages, &from->middleware[i].pos, &words);
 			continue;
 		}
-		layer->next = &asgi_io;
-		if (last)
-			last->next = layer;
-		last = layer;
+		layer->next = route->io ? route->io : &asgi_io;
+		route->io = layer;
 		b->n_layers++;
 	}
-	if (last)
-		route->io = first;
 }
 
 static int add_to_router(struct binding *b, weir_str path, uint64_t methods, struct route *route,

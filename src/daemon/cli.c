@@ -114,13 +114,13 @@ static int try_value(struct cli *cli, enum option_place place, const char *optio
 	int r;
 
 	if (!conf)
-		return -ENOMEM;
+		return refuse(cli, "no memory");
 	context.arena = &conf->arena;
 	r = option_set(spec, weir_strz(text), &context,
 		       place == OPTION_TOP ? (void *)conf : (void *)&listen, words);
 	if (r == -EINVAL)
 		return refuse(cli, "%s: %s", source, words);
-	return r;
+	return r < 0 ? refuse(cli, "no memory") : 0;
 }
 
 static int add_listen(struct cli *cli, const char *address)

@@ -20,55 +20,47 @@ static const char *where(const struct conf_pos *pos, char ret_text[WHERE])
 	return ret_text;
 }
 
-static void check_listen(const struct conf *conf, struct messages *messages)
+/* Does it get in the way of one before it? */
+static bool is_listener_good(const struct conf *conf, const struct conf_listen *listen,
+			     struct messages *messages)
 {
 	char line[WHERE];
 
-	for (size_t i = 0; i < conf->n_listen; i++) {
-		const struct conf_listen *listen = &conf->listen[i];
-
-		for (size_t j = 0; j < i; j++) {
-			const struct conf_listen *first = &conf->listen[j];
-
-			if (!conf_address_overlaps(&first->address, &listen->address))
-				continue;
-			if (!strcmp(first->address.text, listen->address.text))
-				messages_add(messages, &listen->pos, "%s is already there%s",
-					     listen->address.text, where(&first->pos, line));
-			else
-				messages_add(
-					messages, &listen->pos,
-					"%s overlaps %s%s: only one of them can be listened on",
-					listen->address.text, first->address.text,
-					where(&first->pos, line));
-			break;
-		}
+	for (const struct conf_listen *first = conf->listen; first < listen; first++) {
+		if (!conf_address_overlaps(&first->address, &listen->address))
+			continue;
+		where(&first->pos, line);
+		if (!strcmp(first->address.text, listen->address.text))
+			messages_add(messages, &listen->pos, "%s is already there%s",
+				     listen->address.text, line);
+		else
+			messages_add(messages, &listen->pos,
+				     "%s overlaps %s%s: only one of them can be listened on",
+				     listen->address.text, first->address.text, line);
+		return false;
 	}
+	return true;
 }
 
-static void check_modules(const struct conf *conf, struct messages *messages)
+static bool is_module_good(const struct conf *conf, const struct conf_module *module,
+			   struct messages *messages)
 {
 	char line[WHERE];
 
-	for (size_t i = 0; i < conf->n_modules; i++) {
-		const struct conf_module *module = &conf->modules[i];
-
-		for (size_t j = 0; j < i; j++) {
-			const struct conf_module *first = &conf->modules[j];
-
-			if (strcmp(first->name, module->name) != 0)
-				continue;
-			messages_add(messages, &module->path.pos,
-				     "a module of the name \"%s\" is already there%s", module->name,
-				     where(&first->path.pos, line));
-			break;
-		}
+	for (const struct conf_module *first = conf->modules; first < module; first++) {
+		if (strcmp(first->name, module->name) != 0)
+			continue;
+		messages_add(messages, &module->path.pos,
+			     "a module of the name \"%s\" is already there%s", module->name,
+			     where(&first->path.pos, line));
+		return false;
 	}
+	return true;
 }
 
 /* "shop.user": is there a module of that name? */
-static void check_name(const struct conf *conf, const struct conf_name *name, const char *what,
-		       struct messages *messages)
+static bool is_name_good(const struct conf *conf, const struct conf_name *name, const char *what,
+			 struct messages *messages)
 {
 	struct messages_guess guess = { 0 };
 	char quote[MESSAGES_QUOTE];
@@ -79,15 +71,16 @@ static void check_name(const struct conf *conf, const struct conf_name *name, co
 	if (r < 0) {
 		messages_add(messages, &name->pos, "%s: %s is not of the form MODULE.NAME", what,
 			     messages_quote(weir_strz(name->text), quote));
-		return;
+		return false;
 	}
 	if (conf_find_module(conf, module))
-		return;
+		return true;
 	for (size_t i = 0; i < conf->n_modules; i++)
 		messages_guess(&guess, module, conf->modules[i].name);
 	messages_add(messages, &name->pos, "%s: there is no module %s%s%s%s", what,
 		     messages_quote(module, quote), guess.text ? "; did you mean \"" : "",
 		     guess.text ? guess.text : "", guess.text ? "\"?" : "");
+	return false;
 }
 
 static void refuse_duplicate(const struct conf_route *route, const struct conf_route *first,
@@ -108,17 +101,18 @@ static void refuse_duplicate(const struct conf_route *route, const struct conf_r
 			     quote, first->path.text, line);
 }
 
-static int check_route(const struct conf *conf, struct router *router,
-		       const struct conf_route *route, struct messages *messages)
+/* 1, 0 when it is not good, or -ENOMEM. */
+static int is_route_good(const struct conf *conf, struct router *router,
+			 const struct conf_route *route, struct messages *messages)
 {
+	bool is_good = is_name_good(conf, &route->handler, "handler", messages);
 	char quote[MESSAGES_QUOTE];
 	const char *words = "";
 	void *conflict = NULL;
 	int r;
 
-	check_name(conf, &route->handler, "handler", messages);
 	for (size_t i = 0; i < route->n_middleware; i++)
-		check_name(conf, &route->middleware[i], "middleware", messages);
+		is_good &= is_name_good(conf, &route->middleware[i], "middleware", messages);
 
 	r = router_add(router, weir_strz(route->path.text), route->methods, (void *)route, &words,
 		       &conflict);
@@ -127,23 +121,58 @@ static int check_route(const struct conf *conf, struct router *router,
 			     messages_quote(weir_strz(route->path.text), quote), words);
 	if (r == -EEXIST)
 		refuse_duplicate(route, conflict, messages);
-	return r == -ENOMEM ? r : 0;
+	return r == -ENOMEM ? r : r == 0 && is_good;
 }
 
-static int check_routes(const struct conf *conf, struct messages *messages)
+static void check_listeners(struct conf *conf, struct messages *messages)
+{
+	/* conf is still being made; its lists become read-only when it is handed out. */
+	struct conf_listen *listen = (struct conf_listen *)conf->listen;
+	size_t n = conf->n_listen;
+
+	conf->n_listen = 0;
+	for (size_t i = 0; i < n; i++) {
+		listen[conf->n_listen] = listen[i];
+		conf->n_listen += is_listener_good(conf, &listen[conf->n_listen], messages);
+	}
+}
+
+static void check_modules(struct conf *conf, struct messages *messages)
+{
+	struct conf_module *modules = (struct conf_module *)conf->modules;
+	size_t n = conf->n_modules;
+
+	conf->n_modules = 0;
+	for (size_t i = 0; i < n; i++) {
+		modules[conf->n_modules] = modules[i];
+		conf->n_modules += is_module_good(conf, &modules[conf->n_modules], messages);
+	}
+}
+
+static int check_routes(struct conf *conf, struct messages *messages)
 {
 	_cleanup_(router_freep) struct router *router = router_new();
+	struct conf_route *routes = (struct conf_route *)conf->routes;
 	struct conf_pos pos = { conf->file, 0, 0 };
+	size_t n_good = 0;
 
 	if (!router)
 		return -ENOMEM;
+	/* The router points to routes where they are: they move when it has seen all of them. */
 	for (size_t i = 0; i < conf->n_routes; i++) {
-		int r = check_route(conf, router, &conf->routes[i], messages);
+		int r = is_route_good(conf, router, &routes[i], messages);
 
 		if (r < 0)
 			return r;
+		if (r == 0)
+			routes[i].handler.text = NULL;
 	}
-	if (conf->n_routes == 0 && !conf->run_module && messages->n_errors == 0)
+	for (size_t i = 0; i < conf->n_routes; i++) {
+		routes[n_good] = routes[i];
+		n_good += routes[i].handler.text != NULL;
+	}
+	conf->n_routes = n_good;
+	if (n_good == 0 && !conf->run_module && messages->n_errors == 0)
 		messages_warn(messages, &pos, "there are no routes: every request is answered 404");
 	return 0;
 }
@@ -160,10 +189,10 @@ static void check_limits(const struct conf *conf, struct messages *messages)
 			     conf_value_size_text(conf->limits.max_head, head));
 }
 
-int conf_check(const struct conf *conf, struct messages *messages)
+int conf_check(struct conf *conf, struct messages *messages)
 {
 	check_limits(conf, messages);
-	check_listen(conf, messages);
+	check_listeners(conf, messages);
 	check_modules(conf, messages);
 	return check_routes(conf, messages);
 }

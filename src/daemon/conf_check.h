@@ -10,7 +10,11 @@
 struct conf;
 struct messages;
 
-/* Mistakes go to messages. -ENOMEM. */
-MUST_USE int conf_check(const struct conf *conf, struct messages *messages);
+/*
+ * Mistakes go to messages; listeners, modules and routes that have one are
+ * taken out of conf, so that whoever looks further does not find them again.
+ * -ENOMEM.
+ */
+MUST_USE int conf_check(struct conf *conf, struct messages *messages);
 
 #endif

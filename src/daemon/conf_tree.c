@@ -286,6 +286,7 @@ static void report(struct builder *b, struct fy_diag *diag)
 
 static int build(struct builder *b, struct fy_parser *parser, struct fy_diag *diag)
 {
+	void *iter = NULL;
 	int r = 0;
 
 	while (r == 0) {
@@ -296,7 +297,8 @@ static int build(struct builder *b, struct fy_parser *parser, struct fy_diag *di
 		r = on_event(b, event);
 		fy_parser_event_free(parser, event);
 	}
-	if (r == 0 && fy_parser_get_stream_error(parser)) {
+	/* Of some things, such as directives it does not know, it only complains. */
+	if (r == 0 && (fy_parser_get_stream_error(parser) || fy_diag_errors_iterate(diag, &iter))) {
 		report(b, diag);
 		r = -EINVAL;
 	}

@@ -24,6 +24,7 @@
 #include "daemon/listeners.h"
 #include "daemon/notify.h"
 #include "daemon/signals.h"
+#include "daemon/worker_notes.h"
 #include "daemon/worker_slot.h"
 #include "io/proc.h"
 
@@ -43,6 +44,7 @@ struct master {
 	const struct log *log;
 	struct worker_slot *slots; /* owned, n_workers of them */
 	struct pollfd *polled;	   /* owned: the signals, then each slot's control socket */
+	struct worker_notes notes; /* what a slot's worker wants known when it dies */
 	int signals_fd;
 	enum master_phase phase;
 	int64_t kill_ms; /* while stopping: when patience ends */
@@ -104,6 +106,7 @@ __attribute__((noreturn)) static void run_worker(struct master *m, unsigned inde
 	struct worker_args args = { .slot = index,
 				    .control_fd = control_fd,
 				    .listeners = setup->listeners,
+				    .note = worker_notes_at(&m->notes, index),
 				    .log = &log,
 				    .arg = setup->worker_arg };
 
@@ -115,6 +118,7 @@ __attribute__((noreturn)) static void run_worker(struct master *m, unsigned inde
 	for (unsigned i = 0; i < setup->n_workers; i++)
 		close_fdp(&m->slots[i].control_fd);
 	listeners_keep(setup->listeners, index);
+	worker_notes_clear(args.note);
 	exit(setup->worker_main(&args));
 }
 
@@ -176,7 +180,7 @@ static void on_ready(struct master *m, struct worker_slot *slot)
 	if (slot->state != WORKER_STARTING)
 		return;
 	worker_slot_move(slot, WORKER_READY);
-	adoption_end(m->slots, m->setup->n_workers, slot);
+	adoption_ready(m->slots, m->setup->n_workers, slot, m->setup->listeners);
 	if (m->phase == MASTER_RUNNING) {
 		log_write(m->log, LOG_AT_NOTICE, "worker %u is ready again, pid %d", slot->index,
 			  (int)slot->pid);
@@ -241,17 +245,31 @@ static void listen_to(struct master *m, struct worker_slot *slot)
 	}
 }
 
+/* What the number of a signal that we did not send may mean. */
+static const char *guess_cause(int status)
+{
+	if (!WIFSIGNALED(status))
+		return "";
+	if (WTERMSIG(status) == SIGKILL)
+		return ", perhaps because memory ran out";
+	return WTERMSIG(status) == SIGALRM ? ": it was stuck" : "";
+}
+
 /* How it ended while it should have served, and what comes next. The slot is backing off. */
 static void say_death(const struct master *m, const struct worker_slot *slot, pid_t pid, int status)
 {
 	long long pause_ms = (long long)worker_slot_pause_ms(slot->n_quick);
-	char how[PROC_END_MAX], when[64] = "";
+	bool is_well = proc_ended_well(status);
+	char how[PROC_END_MAX], when[64] = "", last[WORKER_NOTES_NAME] = "";
 
 	proc_describe(status, how);
+	if (!is_well)
+		worker_notes_read(&m->notes, slot->index, last);
 	if (pause_ms > 0)
 		(void)snprintf(when, sizeof(when), " in %lld ms: it keeps dying", pause_ms);
-	log_write(m->log, proc_ended_well(status) ? LOG_AT_NOTICE : LOG_AT_ERROR,
-		  "worker %u (pid %d) ended: %s; starting another%s", slot->index, (int)pid, how,
+	log_write(m->log, is_well ? LOG_AT_NOTICE : LOG_AT_ERROR,
+		  "worker %u (pid %d) ended: %s%s%s%s; starting another%s", slot->index, (int)pid,
+		  how, guess_cause(status), last[0] ? "; the last request was for " : "", last,
 		  when);
 }
 
@@ -409,6 +427,7 @@ int master_run(const struct master_setup *setup)
 {
 	_cleanup_(freep) struct worker_slot *slots = NULL;
 	_cleanup_(freep) struct pollfd *polled = NULL;
+	_cleanup_(worker_notes_done) struct worker_notes notes = { 0 };
 	_cleanup_(close_fdp) int signals_fd = -1;
 	struct master m = { .setup = setup, .log = setup->log };
 	int r;
@@ -420,11 +439,13 @@ int master_run(const struct master_setup *setup)
 	}
 	slots = calloc(setup->n_workers, sizeof(*slots));
 	polled = calloc(setup->n_workers + 1, sizeof(*polled));
-	if (!slots || !polled) {
+	r = worker_notes_init(&notes, setup->n_workers);
+	if (!slots || !polled || r < 0) {
 		log_write(m.log, LOG_AT_ERROR, "cannot start: %s", strerror(ENOMEM));
 		return EXIT_CODE_SYSTEM;
 	}
 	m.slots = slots;
+	m.notes = notes;
 	m.polled = polled;
 	m.signals_fd = signals_fd;
 

@@ -11,12 +11,14 @@
 
 struct listeners;
 struct log;
+struct worker_note;
 
 /* What a worker begins its life with. All is borrowed, and there as long as the worker. */
 struct worker_args {
 	unsigned slot;
 	int control_fd;		     /* see daemon/control.h */
 	struct listeners *listeners; /* only this slot's sockets are open */
+	struct worker_note *note;    /* what the master may read when it has died; clear */
 	const struct log *log;	     /* says "worker 0" */
 	void *arg;		     /* master_setup's */
 };

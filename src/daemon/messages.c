@@ -57,10 +57,10 @@ static int grow(struct messages *m)
 	size_t cap = m->cap ? m->cap * 2 : 8;
 	struct message *items;
 
-	if (m->n_items < m->cap)
-		return 0;
 	if (m->n_items >= MAX_MESSAGES)
 		return -E2BIG;
+	if (m->n_items < m->cap)
+		return 0;
 	items = reallocarray(m->items, cap, sizeof(*items));
 	if (!items)
 		return -ENOMEM;
@@ -94,7 +94,7 @@ static void add(struct messages *m, const struct conf_pos *pos, bool is_warning,
 	m->n_items++;
 }
 
-static char *vformat(const char *fmt, va_list ap)
+static PRINTF_LIKE(1, 0) char *vformat(const char *fmt, va_list ap)
 {
 	char *text = NULL;
 
@@ -319,12 +319,22 @@ int messages_unpack(struct messages *m, weir_str packed)
 	return 0;
 }
 
+/* "warning" for "warn", "info" for "information". */
+static bool is_start_of_other(weir_str a, weir_str b)
+{
+	weir_str shorter = a.len < b.len ? a : b, longer = a.len < b.len ? b : a;
+
+	return shorter.len >= 4 && str_starts(longer, shorter);
+}
+
 void messages_guess(struct messages_guess *best, weir_str word, const char *candidate)
 {
 	size_t distance = str_distance(word, weir_strz(candidate));
 	size_t most = word.len < 4 ? 1 : word.len < 8 ? 2 : 3;
 
-	if (distance > most || (best->text && best->distance <= distance))
+	if (is_start_of_other(word, weir_strz(candidate)))
+		distance = most;
+	if (word.len == 0 || distance > most || (best->text && best->distance <= distance))
 		return;
 	best->text = candidate;
 	best->distance = distance;

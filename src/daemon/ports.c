@@ -111,6 +111,16 @@ void ports_return(struct ports *ports, unsigned slot)
 	}
 }
 
+void ports_finish(struct ports *ports)
+{
+	list_for_each_safe (link, &ports->open) {
+		struct port *port = list_entry(link, struct port, link);
+
+		listener_finish(&port->listener);
+		port_close(port);
+	}
+}
+
 void ports_close(struct ports *ports)
 {
 	list_for_each_safe (link, &ports->open)

@@ -27,7 +27,9 @@ MUST_USE int ports_open(struct ports *ports, const struct listeners *listeners, 
 void ports_adopt(struct ports *ports, unsigned slot, int take_fd);
 /* That slot has a worker again. */
 void ports_return(struct ports *ports, unsigned slot);
-/* Accepts no more. */
+/* Accepts no more, after it has taken what waits: the sockets are about to be closed. */
+void ports_finish(struct ports *ports);
+/* Accepts no more, at once. */
 void ports_close(struct ports *ports);
 
 #endif

@@ -27,8 +27,11 @@
 #include "daemon/conf.h"
 #include "daemon/control.h"
 #include "daemon/exit_code.h"
+#include "daemon/last_resort.h"
+#include "daemon/listeners.h"
 #include "daemon/messages.h"
 #include "daemon/ports.h"
+#include "daemon/worker_notes.h"
 #include "io/loop.h"
 #include "io/proc.h"
 #include "serve/access_log.h"
@@ -36,6 +39,8 @@
 
 /* After the handlers were cancelled, for what they still send. */
 #define LAST_WORDS_MS 300
+/* What an orderly end takes beyond the grace, at most. */
+#define LAST_RESORT_SLACK_MS 2000
 
 enum worker_phase {
 	WORKER_STARTING, /* the modules start up; nobody is accepted */
@@ -49,6 +54,7 @@ struct worker {
 	const struct conf *conf;
 	const struct log *log;
 	enum worker_phase phase;
+	bool has_master; /* it has not died */
 	int exit_code;
 
 	struct loop *loop;
@@ -59,6 +65,7 @@ struct worker {
 	struct access_log *access_log;
 	struct server server;
 	bool has_server;
+	bool is_over; /* the modules have shut down, perhaps before the loop ran */
 
 	struct ports ports;
 	ev_io control;
@@ -73,6 +80,7 @@ static void on_shut_down(void *arg, int result)
 {
 	struct worker *w = arg;
 
+	w->is_over = true;
 	loop_stop(w->loop);
 }
 
@@ -118,7 +126,9 @@ static void drain(struct worker *w)
 	if (w->phase != WORKER_SERVING)
 		return;
 	w->phase = WORKER_DRAINING;
-	ports_close(&w->ports);
+	/* Not even a queue is left: from now on clients are refused, and the address is free. */
+	ports_finish(&w->ports);
+	listeners_stop(w->args->listeners);
 	w->site.is_draining = true;
 	lifespan_drain(w->lifespan);
 	loop_timer_start(w->loop, &w->grace,
@@ -126,9 +136,23 @@ static void drain(struct worker *w)
 	server_drain(&w->server);
 }
 
+/* Without a master it is for the kernel to end a worker that does not. */
+static void update_last_resort(const struct worker *w)
+{
+	if (w->has_master)
+		last_resort_clear();
+	else
+		last_resort_set(w->conf->limits.graceful_timeout_ms + LAST_RESORT_SLACK_MS);
+}
+
 static void on_terminate(struct ev_loop *ev, ev_signal *watcher, int events)
 {
-	drain(container_of(watcher, struct worker, terminate));
+	struct worker *w = container_of(watcher, struct worker, terminate);
+
+	update_last_resort(w);
+	if (w->phase == WORKER_SERVING)
+		(void)control_send_leaving(w->args->control_fd); /* else it sees us end */
+	drain(w);
 }
 
 /* ---- the master speaks */
@@ -161,6 +185,8 @@ static void on_control(struct ev_loop *ev, ev_io *watcher, int events)
 		return;
 	/* The master is dead: nobody will start us again, and nobody should have to kill us. */
 	ev_io_stop(ev, watcher);
+	w->has_master = false;
+	update_last_resort(w);
 	log_write(w->log, LOG_AT_ERROR, "the master is gone: stopping");
 	drain(w);
 }
@@ -236,6 +262,23 @@ static void make_server(struct worker *w)
 	ports_init(&w->ports, w->loop, w->log, &w->server);
 }
 
+/* The routes' names are noted for the master, should this process die. */
+static void make_site(struct worker *w)
+{
+	struct worker_note *note = w->args->note;
+
+	site_init(&w->site, w->loop, w->sched, w->log, w->binding->router);
+	w->site.task_memory = w->conf->limits.request_memory;
+	if (getrandom(&w->site.id_seed, sizeof(w->site.id_seed), 0) < 0)
+		w->site.id_seed = (uint64_t)getpid() << 32;
+	w->site.last_route = worker_notes_last(note);
+	for (size_t i = 0; i < w->binding->n_routes; i++) {
+		struct route *route = &w->binding->routes[i];
+
+		route->number = worker_notes_add(note, route->name);
+	}
+}
+
 static int make(struct worker *w)
 {
 	const struct worker_setup *setup = w->args->arg;
@@ -250,10 +293,7 @@ static int make(struct worker *w)
 	r = bind_routes(w);
 	if (r < 0)
 		return r;
-	site_init(&w->site, w->loop, w->sched, w->log, w->binding->router);
-	w->site.task_memory = w->conf->limits.request_memory;
-	if (getrandom(&w->site.id_seed, sizeof(w->site.id_seed), 0) < 0)
-		w->site.id_seed = (uint64_t)getpid() << 32;
+	make_site(w);
 	if (setup->access_log_fd >= 0) {
 		r = access_log_new(w->loop, w->log, setup->access_log_fd, &w->access_log);
 		if (r < 0)
@@ -276,6 +316,7 @@ static void watch(struct worker *w)
 	(void)signal(SIGHUP, SIG_IGN);
 	ev_signal_init(&w->terminate, on_terminate, SIGTERM);
 	ev_signal_start(ev, &w->terminate);
+	last_resort_watch();
 }
 
 static void unmake(struct worker *w)
@@ -284,6 +325,7 @@ static void unmake(struct worker *w)
 
 	ev_io_stop(ev, &w->control);
 	ev_signal_stop(ev, &w->terminate);
+	last_resort_unwatch();
 	if (w->has_server) {
 		ports_close(&w->ports);
 		server_close_all(&w->server);
@@ -299,7 +341,9 @@ static void unmake(struct worker *w)
 int worker_main(const struct worker_args *args)
 {
 	const struct worker_setup *setup = args->arg;
-	struct worker w = { .args = args, .conf = setup->conf, .log = args->log };
+	struct worker w = {
+		.args = args, .conf = setup->conf, .log = args->log, .has_master = true
+	};
 	int r;
 
 	r = loop_new(&w.loop);
@@ -313,7 +357,7 @@ int worker_main(const struct worker_args *args)
 		fail(&w, "no memory to start");
 	if (r >= 0)
 		lifespan_startup(w.lifespan, on_started, &w);
-	if (r >= 0)
+	if (r >= 0 && !w.is_over)
 		loop_run(w.loop);
 	unmake(&w);
 	w.loop = loop_free(w.loop);

@@ -234,15 +234,17 @@ void loop_take_posts(struct loop *loop)
 	(void)run_posts(loop);
 }
 
-static void run_deferred(struct loop *loop)
+static bool run_deferred(struct loop *loop)
 {
 	struct list *link;
+	bool has_run = !list_is_empty(&loop->deferred);
 
 	while ((link = list_pop(&loop->deferred))) {
 		struct loop_defer *defer = list_entry(link, struct loop_defer, link);
 
 		defer->run(defer);
 	}
+	return has_run;
 }
 
 /* Has libev's wait end in time for the earliest timer. Waking early is harmless, and cheaper than re-arming. */
@@ -293,14 +295,31 @@ static void wait_virtual(struct loop *loop, bool may_wait)
 		loop->is_stopping = true;
 }
 
+/*
+ * The hook, and what was deferred. A deferred flush may make a task ready that
+ * waited for room, or find that the client has gone: then the hook runs again,
+ * else that task would sleep until something else happens. Twice is enough:
+ * who goes on like that asks for another turn.
+ */
+static bool run_tasks(struct loop *loop)
+{
+	bool wants_more = false;
+
+	for (unsigned n = 0; n < 2; n++) {
+		if (loop->turn && loop->turn(loop->turn_arg))
+			wants_more = true;
+		if (!run_deferred(loop))
+			return wants_more;
+	}
+	return true;
+}
+
 void loop_turn(struct loop *loop, bool may_wait)
 {
 	bool wants_more = run_posts(loop);
 
 	timers_fire(&loop->timers, loop->now_ms);
-	if (loop->turn && loop->turn(loop->turn_arg))
-		wants_more = true;
-	run_deferred(loop);
+	wants_more |= run_tasks(loop);
 
 	may_wait = may_wait && !wants_more && !loop->is_stopping;
 	if (loop->is_virtual)

@@ -60,7 +60,7 @@ static int sink_of(int fd, enum sink *ret_sink)
 
 static int open_stdout(int *ret_fd)
 {
-	enum sink sink;
+	enum sink sink = SINK_PIPE;
 	int fd = -1, r;
 
 	r = sink_of(STDOUT_FILENO, &sink);

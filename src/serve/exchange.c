@@ -101,8 +101,8 @@ int exchange_interim(struct exchange *ex, int status, const weir_header *fields,
 	return ex->down->interim(ex, status, fields, n_fields);
 }
 
-int exchange_head(struct exchange *ex, int status, int64_t content_length,
-		  const weir_header *fields, size_t n_fields)
+static int send_head(struct exchange *ex, int status, int64_t content_length,
+		     const weir_header *fields, size_t n_fields, weir_str body)
 {
 	int r;
 
@@ -115,13 +115,21 @@ int exchange_head(struct exchange *ex, int status, int64_t content_length,
 	ex->status = status;
 	ex->promised = content_length;
 	ex->is_bodiless = ex->head.method_id == HTTP_METHOD_HEAD || !http_status_has_body(status);
-	r = ex->down->head(ex, content_length, fields, n_fields);
+	if (ex->is_bodiless)
+		body.len = 0;
+	r = ex->down->head(ex, content_length, fields, n_fields, body);
 	if (r < 0) {
 		ex->status = 0; /* no byte of it is out: a smaller answer may be tried */
 		return r;
 	}
 	ex->phase = EXCHANGE_STARTED;
 	return 0;
+}
+
+int exchange_head(struct exchange *ex, int status, int64_t content_length,
+		  const weir_header *fields, size_t n_fields)
+{
+	return send_head(ex, status, content_length, fields, n_fields, (weir_str){ NULL, 0 });
 }
 
 /* What failed half-way is over: whatever followed would make it look complete. */
@@ -202,6 +210,24 @@ int exchange_next(struct exchange *ex, weir_str *ret_piece)
 		return -EMSGSIZE;
 	}
 	return ex->down->next(ex, ret_piece);
+}
+
+int exchange_respond(struct exchange *ex, int status, const weir_header *fields, size_t n_fields,
+		     weir_str body)
+{
+	int64_t length = http_status_has_body(status) ? (int64_t)body.len : -1;
+	int r;
+
+	assert(body.len <= EXCHANGE_SMALL);
+	r = send_head(ex, status, length, fields, n_fields, body);
+	if (r < 0)
+		return r;
+	ex->sent = body.len;
+	r = ex->down->end(ex, NULL, 0);
+	if (r < 0)
+		return fail(ex, r);
+	ex->phase = EXCHANGE_ENDED;
+	return 0;
 }
 
 void exchange_abort(struct exchange *ex)

@@ -47,8 +47,9 @@ struct exchange_up {
 
 struct exchange_down {
 	int (*interim)(struct exchange *ex, int status, const weir_header *fields, size_t n_fields);
+	/* body: all of it, if it is small and here already; else empty. */
 	int (*head)(struct exchange *ex, int64_t content_length, const weir_header *fields,
-		    size_t n_fields);
+		    size_t n_fields, weir_str body);
 	ssize_t (*piece)(struct exchange *ex, weir_str bytes);
 	int (*file)(struct exchange *ex, int fd, uint64_t offset, uint64_t len);
 	int (*end)(struct exchange *ex, const weir_header *trailers, size_t n_trailers);
@@ -145,10 +146,17 @@ MUST_USE int exchange_head(struct exchange *ex, int status, int64_t content_leng
 MUST_USE ssize_t exchange_piece(struct exchange *ex, weir_str bytes);
 /*
  * Part of a file, not copied. 0: nothing is left to wait for; 1: queued, fd is
- * borrowed until writable(); -EAGAIN: call again after writable(); else as
+ * borrowed until writable() or abort(); -EAGAIN: call again after writable(); else as
  * exchange_piece(). A file shorter than that cuts the response.
  */
 MUST_USE int exchange_file(struct exchange *ex, int fd, uint64_t offset, uint64_t len);
+/*
+ * Head, body and end in one call, for a body that is as long as content_length
+ * says and small: EXCHANGE_SMALL bytes at the most. 0, or why nothing was sent.
+ */
+#define EXCHANGE_SMALL ((size_t)8192)
+MUST_USE int exchange_respond(struct exchange *ex, int status, const weir_header *fields,
+			      size_t n_fields, weir_str body);
 /* -EPROTO when less was sent than promised: the response is then cut. -EAGAIN: after writable(). */
 MUST_USE int exchange_end(struct exchange *ex, const weir_header *trailers, size_t n_trailers);
 /*

@@ -6,6 +6,7 @@
  */
 #include "serve/h1_answer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -38,20 +39,24 @@ static bool has_field(const weir_header *fields, size_t n_fields, weir_str name)
 	return false;
 }
 
-static int queue_head(struct h1_conn *c, const struct h1_response *resp)
+/* Body: what follows at once, in the same block. */
+static int queue_head(struct h1_conn *c, const struct h1_response *resp, weir_str body)
 {
-	size_t bound = h1_write_head_bound(resp);
+	size_t bound = h1_write_head_bound(resp) + body.len, n;
 	char *out = outq_reserve(&c->stream.out, bound);
 
 	if (!out)
 		return -ENOMEM;
-	outq_commit(&c->stream.out, h1_write_head(resp, out));
+	n = h1_write_head(resp, out);
+	if (body.len > 0)
+		memcpy(out + n, body.ptr, body.len);
+	outq_commit(&c->stream.out, n + body.len);
 	h1_conn_queued(c);
 	return 0;
 }
 
 static int on_head(struct exchange *ex, int64_t content_length, const weir_header *fields,
-		   size_t n_fields)
+		   size_t n_fields, weir_str body)
 {
 	struct h1_conn *c = ex->conn;
 	bool is_open = content_length < 0 && http_status_has_body(ex->status);
@@ -64,6 +69,7 @@ static int on_head(struct exchange *ex, int64_t content_length, const weir_heade
 		.n_fields = n_fields,
 	};
 
+	assert(body.len == 0 || !is_open);
 	c->is_chunked = resp.is_chunked && !ex->is_bodiless;
 	c->is_until_close = is_open && !resp.is_chunked && !ex->is_bodiless;
 	c->keeps_alive = can_keep_alive(c) && !c->is_until_close;
@@ -72,7 +78,7 @@ static int on_head(struct exchange *ex, int64_t content_length, const weir_heade
 		resp.date = (weir_str){ server_date(c->server), CLOCK_HTTP_DATE };
 	if (!has_field(fields, n_fields, WEIR_STR("server")))
 		resp.server = WEIR_STR("weir");
-	return queue_head(c, &resp);
+	return queue_head(c, &resp, body);
 }
 
 /* Bytes that may be queued now. */
@@ -104,7 +110,7 @@ static int on_interim(struct exchange *ex, int status, const weir_header *fields
 	}
 	if (status == 100)
 		c->has_continued = true;
-	return queue_head(c, &resp);
+	return queue_head(c, &resp, (weir_str){ NULL, 0 });
 }
 
 int h1_answer_continue(struct h1_conn *c)
@@ -201,11 +207,15 @@ static int on_end(struct exchange *ex, const weir_header *trailers, size_t n_tra
 	return c->is_chunked ? queue_last(c, trailers, n_trailers) : 0;
 }
 
-/* What was queued so far still leaves; nothing will follow it. */
+/*
+ * What was queued so far still leaves; nothing will follow it. Not a file: its
+ * descriptor is the handler's, who may close it now and open another.
+ */
 static void on_abort(struct exchange *ex)
 {
 	struct h1_conn *c = ex->conn;
 
+	outq_drop_file(&c->stream.out);
 	c->keeps_alive = false;
 }
 

@@ -73,7 +73,7 @@ Test(index, lists_routes_with_a_line_to_try_each)
 	cr_assert_eq(r->status, 200);
 	header_is(r, "content-type", "text/plain");
 	cr_assert(contains(r->body, "curl 'http://demo.example/hello'\n"));
-	cr_assert(contains(r->body, "curl -T README.md 'http://demo.example/upload'\n"));
+	cr_assert(contains(r->body, "curl -T LICENSE 'http://demo.example/upload'\n"));
 }
 
 Test(echo, gives_a_body_back_with_its_type)

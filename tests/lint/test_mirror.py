@@ -42,6 +42,21 @@ def test_fails_when_nobody_builds_the_test(tree):
     tree.fails(CHECK, words="is not listed")
 
 
+def test_fails_for_a_test_that_goes_round_the_gate(tree):
+    tree.write("tests/unit/io/meson.build", "  test(name, run_gated,\n    args: executable('x'))\n")
+    tree.passes(CHECK)
+    tree.write("tests/unit/io/meson.build", "  test(name,\n    executable('x', 'x.c'))\n")
+    tree.fails(CHECK, words="tests/unit/io/meson.build:2: a test without run_gated")
+
+
+def test_fails_when_nobody_runs_an_e2e_test(tree):
+    tree.write("tests/e2e/test_signals.py")
+    tree.write("tests/e2e/meson.build", "foreach name : ['signals']\n")
+    tree.passes(CHECK)
+    tree.write("tests/e2e/test_reload.py")
+    tree.fails(CHECK, words="tests/e2e/test_reload.py: is not listed")
+
+
 def test_fails_for_one_name_on_two_floors(tree):
     with_test(tree, "io", "limits")
     with_test(tree, "serve", "limits")

@@ -72,6 +72,7 @@ static void world_init(struct world *w, const weir_module *defs, size_t n_defs, 
 	cr_assert_eq(sched_new(w->loop, &(struct sched_opts){ .log = &w->log }, &w->sched), 0);
 	w->router = router_new();
 	site_init(&w->site, w->loop, w->sched, &w->log, w->router);
+	w->site.task_memory = 65536;
 	buf_init(&words, 1024);
 	for (size_t i = 0; i < n_defs; i++)
 		cr_assert_eq(module_wrap(&defs[i], &w->log, &words, &w->apps[i]), 0);

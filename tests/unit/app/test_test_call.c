@@ -231,6 +231,37 @@ Test(test_call, says_500_when_the_handler_failed)
 	cr_assert_eq(weir_test_call(fail)->status, 500);
 }
 
+static int fail_in_a_scratch(weir_req *req)
+{
+	WEIR_SCRATCH(req);
+	return weir_fail(req, -EIO, "disk %s is full", "sda");
+}
+
+/* What weir_test_call() writes to stderr meanwhile. */
+static void call_and_read_log(weir_handler *handler, char *ret_text, size_t size)
+{
+	int fds[2], kept = dup(STDERR_FILENO);
+	ssize_t n;
+
+	cr_assert_eq(pipe(fds), 0);
+	(void)dup2(fds[1], STDERR_FILENO);
+	(void)weir_test_call(handler);
+	(void)dup2(kept, STDERR_FILENO);
+	close(fds[1]);
+	close(kept);
+	n = read(fds[0], ret_text, size - 1);
+	ret_text[n > 0 ? n : 0] = '\0';
+	close(fds[0]);
+}
+
+Test(test_call, logs_a_reason_that_was_given_inside_a_scratch)
+{
+	char text[512];
+
+	call_and_read_log(fail_in_a_scratch, text, sizeof(text));
+	cr_assert_not_null(strstr(text, "disk sda is full"), "%s", text);
+}
+
 static int choose(weir_req *req)
 {
 	return WEIR_STATUS(403);

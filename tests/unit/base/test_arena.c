@@ -249,3 +249,40 @@ Test(arena, copies_as_absent_without_room)
 	cr_assert(budget.is_short);
 	arena_done(&a);
 }
+
+Test(arena, fails_the_nth_allocation_and_no_other)
+{
+	struct budget budget = { .limit = SIZE_MAX };
+	struct arena a, b;
+
+	arena_init(&a, &budget);
+	arena_init(&b, &budget);
+	(void)arena_bytes(&a, 1);
+	arena_fail_at(&a, 4);
+	cr_assert_not_null(arena_bytes(&a, 1));
+	cr_assert_not_null(arena_alloc(&b, 10));
+	cr_assert_not_null(arena_alloc(&a, 5000));
+	cr_assert_not(budget.is_short);
+	cr_assert_null(arena_alloc(&b, 10), "whichever arena of the budget");
+	cr_assert(budget.is_short);
+	cr_assert_not_null(arena_alloc(&b, 10));
+	arena_done(&a);
+	arena_done(&b);
+	cr_assert_eq(budget.used, 0);
+}
+
+Test(arena, gives_each_a_block_of_its_own_until_one_fails)
+{
+	struct budget budget = { .limit = SIZE_MAX };
+	struct arena a;
+	size_t used;
+
+	arena_init(&a, &budget);
+	(void)arena_bytes(&a, 1);
+	used = budget.used;
+	arena_fail_at(&a, 10);
+	(void)arena_bytes(&a, 1);
+	cr_assert_gt(budget.used, used);
+	cr_assert_lt(budget.used, used + 100);
+	arena_done(&a);
+}

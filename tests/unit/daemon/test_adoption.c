@@ -64,7 +64,7 @@ static void revive(struct world *world, unsigned slot)
 	worker_slot_forked(&world->slots[slot], 2000, ends[0], 0);
 	worker_slot_move(&world->slots[slot], WORKER_READY);
 	world->worker_ends[slot] = ends[1];
-	adoption_end(world->slots, N, &world->slots[slot]);
+	adoption_ready(world->slots, N, &world->slots[slot], world->listeners);
 }
 
 static void check_told(struct world *world, unsigned to, enum control_type type, unsigned orphan)
@@ -127,6 +127,23 @@ Test(adoption, who_left_and_then_died_is_adopted_once)
 	world_done(&world);
 }
 
+Test(adoption, who_is_ready_first_adopts_those_that_nobody_could)
+{
+	struct world world;
+
+	world_init(&world);
+	die(&world, 0);
+	die(&world, 1);
+	die(&world, 2);
+	revive(&world, 1);
+	check_told(&world, 1, CONTROL_ADOPT, 0);
+	check_told(&world, 1, CONTROL_ADOPT, 2);
+	revive(&world, 0);
+	check_told(&world, 1, CONTROL_RETURN, 0);
+	check_nothing_told(&world, 0);
+	world_done(&world);
+}
+
 Test(adoption, without_anybody_left_nothing_is_said)
 {
 	struct world world;
@@ -135,9 +152,8 @@ Test(adoption, without_anybody_left_nothing_is_said)
 	die(&world, 0);
 	die(&world, 1);
 	die(&world, 2);
-	cr_assert_eq(world.slots[2].adopter, -1);
-	revive(&world, 1);
-	cr_assert_eq(world.slots[1].adopter, -1);
+	for (int i = 0; i < N; i++)
+		cr_assert_eq(world.slots[i].adopter, -1);
 	world_done(&world);
 }
 

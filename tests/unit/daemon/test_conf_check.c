@@ -1,6 +1,7 @@
 /* test_conf_check.c - parts that do not fit together; the words are in conf_broken/. */
 #include "daemon/conf_check.h"
 
+#include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
 #include "conf_fixture.h"
@@ -68,4 +69,30 @@ Test(conf_check, a_thousand_routes_are_checked_in_good_time, .timeout = 20)
 	cr_assert_eq(f.conf->n_routes, 1000);
 	fixture_done(&f);
 	buf_done(&text);
+}
+
+Test(conf_check, what_is_wrong_is_taken_out)
+{
+	struct fixture f;
+
+	cr_assert_eq(unsetenv("WEIR_LISTEN"), 0);
+	cr_assert_eq(unsetenv("PORT"), 0);
+	fixture_init(&f);
+	fixture_load(&f, "listen: [{address: 127.0.0.1:1}, {address: 127.0.0.1:1}, "
+			 "{address: 127.0.0.1:2}]\n"
+			 "modules: [{path: a.so}, {path: x/a.so}, {path: b.so}]\n"
+			 "routes:\n"
+			 "  - {path: /a, handler: none.a}\n"
+			 "  - {path: /a, handler: a.a}\n"
+			 "  - {path: /b, handler: a.b, middleware: none.b}\n"
+			 "  - {path: /c, handler: a.c}\n");
+	cr_assert_eq(f.r, -EINVAL);
+	cr_assert_eq(f.messages.n_errors, 5, "%s", f.said);
+	cr_assert_eq(f.conf->n_listen, 2);
+	cr_expect_str_eq(f.conf->listen[1].address.text, "127.0.0.1:2");
+	cr_assert_eq(f.conf->n_modules, 2);
+	cr_expect_str_eq(f.conf->modules[1].name, "b");
+	cr_assert_eq(f.conf->n_routes, 1);
+	cr_expect_str_eq(f.conf->routes[0].path.text, "/c");
+	fixture_done(&f);
 }

@@ -1,6 +1,7 @@
 /* test_conf_file.c - whatever is given as a file ends in a message, never in a hang. */
 #include "daemon/conf_file.h"
 
+#include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <grp.h>
 #include <sys/socket.h>

@@ -4,6 +4,7 @@
  */
 #include "daemon/conf_read.h"
 
+#include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <dirent.h>
 

@@ -1,6 +1,7 @@
 /* test_conf_tree.c - YAML into a tree, and what YAML can do that we refuse in good time. */
 #include "daemon/conf_tree.h"
 
+#include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 
 #include "base/clock.h"
@@ -111,12 +112,12 @@ ParameterizedTestParameters(conf_tree, evil_ends_in_one_message)
 {
 	static struct evil rows[] = {
 		{ "", "[", "nested more than 16 deep", 0 },
-		{ "", "{", "nested more than 16 deep", 0 },
+		{ "", "{", "a key has to be a single value", 0 },
 		{ "", "- ", "nested more than 16 deep", 0 },
 		{ "", "? ", "a key has to be a single value", 0 },
 		{ "", "[\n", "nested more than 16 deep", 0 },
 		{ "", "{a: ", "nested more than 16 deep", 0 },
-		{ "", "[{", "nested more than 16 deep", 0 },
+		{ "", "[{", "a key has to be a single value", 0 },
 		{ "a: &a [x]\n", "b: [*a, *a]\n", "an anchor is not allowed", 0 },
 		{ "a: &a [lol, lol]\nb: &b [*a, *a]\nc: &c [*b, *b]\n", "", "an anchor is not", 1 },
 		{ "a: ", "*a ", "an alias is not allowed", 0 },

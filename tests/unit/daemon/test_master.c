@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -75,6 +76,8 @@ static void begin(struct world *world, unsigned n_workers, int64_t graceful_ms,
 					      .graceful_ms = graceful_ms,
 					      .worker_main = worker_main };
 
+		/* A test that fails leaves nobody behind. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		log_set_who(&world->log, "master");
 		close(world->log_fd);
 		_exit(master_run(&setup));
@@ -488,6 +491,7 @@ Test(master, who_cannot_start_later_does_not_end_the_others, .timeout = 20)
 __attribute__((noreturn)) static int stubborn_worker(const struct worker_args *args)
 {
 	(void)signal(SIGTERM, SIG_IGN);
+	(void)alarm(20);
 	say_begin(args);
 	be_ready(args);
 	for (;;)

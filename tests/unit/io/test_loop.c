@@ -163,7 +163,46 @@ Test(loop, a_turn_is_timers_then_the_hook_then_what_was_deferred)
 	loop_defer(d.loop, &y.defer);
 	loop_timer_start(d.loop, &a.timer, loop_now_ms(d.loop));
 	loop_turn(d.loop, false);
-	cr_assert_str_eq(d.text, "atxy");
+	cr_assert_str_eq(d.text, "atxyt", "and the hook again, for what was made ready meanwhile");
+	loop_free(d.loop);
+}
+
+/* A hook with a task that becomes ready in a deferred call, and runs once. */
+struct sleeper {
+	struct loop_defer waker;
+	struct diary *diary;
+	bool is_ready;
+};
+
+static void on_waker(struct loop_defer *defer)
+{
+	container_of(defer, struct sleeper, waker)->is_ready = true;
+}
+
+static bool run_sleeper(void *arg)
+{
+	struct sleeper *s = arg;
+
+	if (s->is_ready) {
+		s->is_ready = false;
+		note(s->diary, 'r');
+	}
+	return false;
+}
+
+Test(loop, does_not_wait_for_a_timer_when_a_deferred_call_made_a_task_ready)
+{
+	struct diary d = { 0 };
+	struct alarm a = make_alarm(&d, 'a', true);
+	struct sleeper s = { .diary = &d };
+
+	cr_assert_eq(loop_new_virtual(&d.loop), 0);
+	loop_set_turn(d.loop, run_sleeper, &s);
+	loop_defer_init(&s.waker, on_waker);
+	loop_defer(d.loop, &s.waker);
+	loop_timer_start(d.loop, &a.timer, loop_now_ms(d.loop) + 1000);
+	loop_run(d.loop);
+	cr_assert_str_eq(d.text, "ra");
 	loop_free(d.loop);
 }
 
@@ -287,6 +326,21 @@ Test(loop, posts_run_in_order)
 	loop_post(d.loop, &c.post);
 	loop_run(d.loop);
 	cr_assert_str_eq(d.text, "abc");
+	loop_free(d.loop);
+}
+
+Test(loop, posts_can_be_taken_without_a_turn)
+{
+	struct diary d = { 0 };
+	struct mail a = { { .run = on_mail }, &d, 'a', false };
+
+	cr_assert_eq(loop_new_virtual(&d.loop), 0);
+	loop_set_turn(d.loop, on_turn, &d);
+	loop_post(d.loop, &a.post);
+	loop_take_posts(d.loop);
+	cr_assert_str_eq(d.text, "a", "and the hook was not called");
+	loop_take_posts(d.loop);
+	cr_assert_str_eq(d.text, "a");
 	loop_free(d.loop);
 }
 

@@ -1,16 +1,19 @@
-/* test_doors.c - real sockets on a virtual loop. */
-#include "daemon/doors.h"
+/* test_ports.c - real sockets and a real server on a virtual loop; clients that only connect. */
+#include "daemon/ports.h"
 
 #include <criterion/criterion.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "daemon/conf.h"
 #include "daemon/listeners.h"
+#include "io/loop.h"
+#include "io/sock.h"
+#include "serve/server.h"
 
 #define N_SLOTS 2
 
@@ -18,29 +21,19 @@ struct world {
 	struct loop *loop;
 	struct log log;
 	struct listeners *listeners;
-	struct doors doors;
-	int n_accepted;
-	char local[64];
-	bool closes; /* the callback closes all doors */
+	struct server server;
+	struct ports ports;
 };
-
-static void on_accepted(void *arg, int take_fd, const struct sock_addr *peer, const char *local)
-{
-	struct world *world = arg;
-
-	cr_assert_eq(peer->ss.ss_family, AF_INET);
-	(void)close(take_fd);
-	world->n_accepted++;
-	(void)snprintf(world->local, sizeof(world->local), "%s", local);
-	if (world->closes)
-		doors_close(&world->doors);
-}
 
 static void world_init(struct world *world)
 {
 	struct conf_listen listen = { .address = { .len = sizeof(struct sockaddr_in),
 						   .text = "" } };
 	struct sockaddr_in *in = (struct sockaddr_in *)&listen.address.sockaddr;
+	struct server_limits limits = {
+		.head = { .max_head = 4096, .max_target = 1024, .max_fields = 10 },
+		.max_connections = 1000
+	};
 	char words[LISTENERS_WORDS_MAX];
 
 	memset(world, 0, sizeof(*world));
@@ -49,13 +42,17 @@ static void world_init(struct world *world)
 	log_init(&world->log, 2, LOG_AT_ERROR);
 	cr_assert_eq(loop_new_virtual(&world->loop), 0);
 	cr_assert_eq(listeners_open(&listen, 1, N_SLOTS, 64, &world->listeners, words), 0);
-	doors_init(&world->doors, world->loop, &world->log, world->listeners, on_accepted, world);
+	server_init(&world->server, world->loop, &world->log, &limits);
+	ports_init(&world->ports, world->loop, &world->log, &world->server);
+	cr_assert_eq(ports_open(&world->ports, world->listeners, 0), 0);
 }
 
 static void world_done(struct world *world)
 {
-	doors_close(&world->doors);
+	ports_close(&world->ports);
+	server_close_all(&world->server);
 	loop_turn(world->loop, false);
+	server_done(&world->server);
 	loop_free(world->loop);
 	listeners_close(world->listeners);
 }
@@ -73,11 +70,13 @@ static void knock(struct world *world, int n)
 	}
 }
 
+/* Returns the adopted descriptor. */
 static int adopt_slot_1(struct world *world)
 {
 	int fd = fcntl(listeners_fd(world->listeners, 1, 0), F_DUPFD_CLOEXEC, 3);
 
-	cr_assert_eq(doors_adopt(&world->doors, 1, &fd, 1), 0);
+	cr_assert_geq(fd, 0);
+	ports_adopt(&world->ports, 1, fd);
 	return fd;
 }
 
@@ -87,77 +86,64 @@ static void turn_some(struct world *world)
 		loop_turn(world->loop, false);
 }
 
-Test(doors, let_in_through_the_own_slot_and_name_it)
+static bool is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
+
+Test(ports, let_in_through_the_own_slot_alone)
 {
 	struct world world;
 
 	world_init(&world);
-	cr_assert_eq(doors_open(&world.doors, 0), 0);
 	knock(&world, 40);
 	turn_some(&world);
-	cr_assert_gt(world.n_accepted, 0);
-	cr_assert_lt(world.n_accepted, 40);
-	cr_assert_str_eq(world.local, listeners_text(world.listeners, 0));
+	cr_assert_gt(world.server.n_accepted, 0u);
+	cr_assert_lt(world.server.n_accepted, 40u);
 	world_done(&world);
 }
 
-Test(doors, let_in_through_an_adopted_slot_until_it_is_given_back)
+Test(ports, let_in_through_an_adopted_slot_until_it_is_returned)
 {
 	struct world world;
 	int fd;
 
 	world_init(&world);
-	cr_assert_eq(doors_open(&world.doors, 0), 0);
 	fd = adopt_slot_1(&world);
 	knock(&world, 40);
 	turn_some(&world);
-	cr_assert_eq(world.n_accepted, 40);
+	cr_assert_eq(world.server.n_accepted, 40u);
 
-	doors_give_back(&world.doors, 1);
-	turn_some(&world);
-	cr_assert_lt(fcntl(fd, F_GETFD), 0);
+	ports_return(&world.ports, 1);
+	cr_assert(!is_open(fd));
 	knock(&world, 40);
 	turn_some(&world);
-	cr_assert_lt(world.n_accepted, 80);
+	cr_assert_lt(world.server.n_accepted, 80u);
 	world_done(&world);
 }
 
-Test(doors, closing_lets_in_who_is_waiting_already)
+Test(ports, returning_a_slot_leaves_the_own_one_open)
 {
 	struct world world;
 
 	world_init(&world);
-	cr_assert_eq(doors_open(&world.doors, 0), 0);
-	(void)adopt_slot_1(&world);
+	ports_return(&world.ports, 0);
+	ports_return(&world.ports, 1);
 	knock(&world, 40);
-	doors_close(&world.doors);
-	cr_assert_eq(world.n_accepted, 40);
-	world_done(&world);
-}
-
-Test(doors, may_be_closed_by_whom_they_let_in)
-{
-	struct world world;
-
-	world_init(&world);
-	world.closes = true;
-	cr_assert_eq(doors_open(&world.doors, 0), 0);
-	(void)adopt_slot_1(&world);
-	knock(&world, 10);
 	turn_some(&world);
-	cr_assert_eq(world.n_accepted, 10);
+	cr_assert_gt(world.server.n_accepted, 0u);
 	world_done(&world);
 }
 
-Test(doors, sockets_for_no_known_address_are_refused_and_closed)
+Test(ports, closing_closes_what_was_adopted_and_not_what_is_the_listeners)
 {
-	int fds[2];
 	struct world world;
+	int fd;
 
 	world_init(&world);
-	for (int i = 0; i < 2; i++)
-		fds[i] = fcntl(listeners_fd(world.listeners, 1, 0), F_DUPFD_CLOEXEC, 3);
-	cr_assert_eq(doors_adopt(&world.doors, 1, fds, 2), -EBADMSG);
-	cr_assert_lt(fcntl(fds[1], F_GETFD), 0);
+	fd = adopt_slot_1(&world);
+	ports_close(&world.ports);
+	cr_assert(!is_open(fd));
+	cr_assert(is_open(listeners_fd(world.listeners, 0, 0)));
 	world_done(&world);
 }

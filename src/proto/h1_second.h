@@ -1,0 +1,38 @@
+#ifndef WEIR_PROTO_H1_SECOND_H
+#define WEIR_PROTO_H1_SECOND_H
+/*
+ * h1_second.h - the second opinion: llhttp reads what the guard has let
+ * through, says where everything stands, and h1_read compares.
+ */
+#include <llhttp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <weir/base.h>
+
+#include "base/fault.h"
+#include "base/macro.h"
+
+/* One run over contiguous bytes: what is to be read, and what llhttp said. */
+struct h1_second {
+	char *bytes;	   /* what is read, field names become lower-case; NULL: there are none */
+	const char *start; /* the same */
+	weir_header *field, *fields_end; /* where the next field goes, and where none can go */
+	weir_str target;
+	weir_str piece; /* of the body */
+	uint64_t length;
+	bool is_chunked, is_head_over, is_message_over;
+};
+
+/* Before each head: llhttp remembers of a message whether another may follow. */
+void h1_second_begin(llhttp_t *parser);
+
+/* Reads len bytes, and no more than one piece. -EPROTO, or 0. */
+MUST_USE int h1_second_run(llhttp_t *parser, struct h1_second *second, size_t len,
+			   enum fault *reterr_fault);
+
+#ifdef H1_SECOND_SSE42
+/* llhttp's own llhttp_execute(), compiled once more, with SSE4.2. For the test that compares. */
+int h1_second_sse42_execute(llhttp_t *parser, const char *bytes, const char *end);
+#endif
+
+#endif

@@ -1,0 +1,174 @@
+"""The three servers that scripts/bench compares: started, pinned to a core, asked once, stopped."""
+import http.client
+import os
+import pathlib
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+
+HELLO = b"hello, world\n"
+VALGRIND_PATIENCE_S = 60
+PATIENCE_S = 20
+
+NGINX_CONF = """\
+daemon off;
+{user}
+worker_processes 1;
+worker_rlimit_nofile 20000;
+pid {dir}/nginx.pid;
+error_log stderr warn;
+events {{
+	worker_connections 16384;
+	multi_accept on;
+}}
+http {{
+	access_log off;
+	keepalive_requests 1000000000;
+	keepalive_timeout 75s;
+	tcp_nodelay on;
+	default_type text/plain;
+	client_body_temp_path {dir}/body;
+	proxy_temp_path {dir}/proxy;
+	fastcgi_temp_path {dir}/fastcgi;
+	uwsgi_temp_path {dir}/uwsgi;
+	scgi_temp_path {dir}/scgi;
+	server {{
+		listen 127.0.0.1:{port} backlog=4096;
+		location = /hello {{
+			return 200 "hello, world\\n";
+		}}
+	}}
+}}
+"""
+
+WEIR_CONF = """\
+listen:
+  - address: 127.0.0.1:{port}
+workers: 1
+access_log: {access_log}
+max_connections: 20000
+max_tasks: 1000000
+module_path: [{build}/examples, {build}/tests/bench]
+modules:
+  - path: hello.so
+  - path: suspends.so
+routes:
+  - path: /hello
+    methods: [GET]
+    handler: hello.hello
+  - path: /suspends
+    methods: [GET]
+    handler: suspends.suspends
+  - path: /crowd/{{n}}
+    methods: [GET]
+    handler: suspends.crowd
+"""
+
+
+class BenchError(Exception):
+    """What ends the run, in words for the user."""
+
+
+def free_ports():
+    """Ports of four digits, as in a request head of 45 bytes, that nobody listens on."""
+    for port in range(7300, 8000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        yield port
+    raise BenchError("no free port between 7300 and 7999")
+
+
+class Server:
+    """A context manager: inside it the server runs and has answered once."""
+
+    def __init__(self, name, command, port, core, log, tool=()):
+        self.name = name
+        self.port = port
+        self.patience_s = VALGRIND_PATIENCE_S if tool else PATIENCE_S
+        self._command = [*tool, *command]
+        self._core = core
+        self._log = pathlib.Path(log)
+        self._child = None
+
+    def __enter__(self):
+        with open(self._log, "wb") as log:
+            self._child = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=lambda: os.sched_setaffinity(0, {self._core}))
+        try:
+            self._wait_until_it_answers()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_what):
+        self._child.terminate()
+        try:
+            self._child.wait(self.patience_s)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+    def pids(self):
+        """The process and all its descendants."""
+        found = [self._child.pid]
+        for pid in found:
+            for path in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+                try:
+                    found += [int(child) for child in path.read_text().split()]
+                except OSError:
+                    continue
+        return found
+
+    def _wait_until_it_answers(self):
+        give_up = time.monotonic() + self.patience_s
+        while time.monotonic() < give_up:
+            if self._child.poll() is not None:
+                break
+            try:
+                answer = self._ask()
+            except (OSError, http.client.HTTPException):
+                time.sleep(0.05)
+                continue
+            if answer != (200, HELLO):
+                raise BenchError(f"{self.name} answers /hello with {answer}")
+            return
+        raise BenchError(f"{self.name} does not serve; it said:\n"
+                         + self._log.read_text(errors="replace")[-2000:])
+
+    def _ask(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience_s)
+        try:
+            connection.request("GET", "/hello", headers={"Connection": "close"})
+            response = connection.getresponse()
+            return response.status, response.read(1000)
+        finally:
+            connection.close()
+
+
+def bare_command(build, port, is_once):
+    return [build / "tests/bench/bench_bare", str(port), *(["--close"] if is_once else [])]
+
+
+def nginx_command(directory, port):
+    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if not program:
+        raise BenchError("nginx is missing: scripts/setup installs it")
+    # Started by root, its worker would become a user who cannot write the profile.
+    is_root = os.geteuid() == 0
+    user = f"user {pwd.getpwuid(0).pw_name};" if is_root else ""
+    conf = directory / f"nginx-{port}.conf"
+    conf.write_text(NGINX_CONF.format(dir=directory, port=port, user=user))
+    return [program, "-p", directory, "-c", conf, "-e", "stderr"]
+
+
+def weir_command(build, directory, port, access_log):
+    conf = directory / f"weir-{port}.yaml"
+    conf.write_text(WEIR_CONF.format(build=build, port=port, access_log=access_log))
+    return [build / "weir", "-c", conf]

@@ -1,0 +1,267 @@
+#include "coro/sched.h"
+
+#include <ev.h>
+#include <stdio.h>
+
+#include "coro/switch.h"
+#include "coro/wait.h"
+#include "coro_world.h"
+
+static struct world w;
+
+static void setup(void)
+{
+	world_open(&w);
+}
+
+static void teardown(void)
+{
+	world_close(&w);
+}
+
+TestSuite(sched, .init = setup, .fini = teardown);
+
+Test(sched, there_is_one_a_thread)
+{
+	struct sched_opts opts = { .log = NULL };
+	struct sched *second;
+
+	cr_assert_eq(sched_new(w.loop, &opts, &second), -EBUSY);
+}
+
+static bool is_stopping;
+
+static int yield_for_ever(void *arg)
+{
+	unsigned *n = arg;
+
+	while (!is_stopping && wait_yield() == 0)
+		++*n;
+	return 0;
+}
+
+Test(sched, a_turn_ends_although_tasks_are_ready)
+{
+	struct root root;
+	unsigned n = 0;
+
+	root_start(&w, &root, "yielder", yield_for_ever, &n);
+	loop_turn(w.loop, false);
+	cr_assert_gt(n, 0);
+	cr_assert_lt(n, 5000);
+	cr_assert_not(root.is_done);
+	is_stopping = true;
+	loop_run(w.loop);
+}
+
+static void on_ev_idle(struct ev_loop *ev, struct ev_idle *idle, int events)
+{
+	is_stopping = true;
+	ev_idle_stop(ev, idle);
+}
+
+Test(sched, tasks_that_only_yield_do_not_keep_events_out)
+{
+	struct root root;
+	struct ev_idle idle;
+	unsigned n = 0;
+
+	ev_idle_init(&idle, on_ev_idle);
+	ev_idle_start(loop_ev(w.loop), &idle);
+	root_start(&w, &root, "yielder", yield_for_ever, &n);
+	loop_run(w.loop);
+	cr_assert(root.is_done);
+}
+
+struct call {
+	const char *stack; /* an address on the stack it ran on */
+	int n;
+};
+
+static void note_call(void *arg)
+{
+	struct call *call = arg;
+
+	call->stack = __builtin_frame_address(0);
+	call->n++;
+}
+
+static int call_outside(void *arg)
+{
+	struct call *call = arg;
+	const struct stack *stack = task_current()->stack;
+
+	for (int i = 0; i < 3; i++) {
+		sched_outside(note_call, call);
+		cr_assert(call->stack < stack->low || call->stack >= stack->top);
+	}
+	return call->n;
+}
+
+Test(sched, outside_is_the_loops_stack_and_now)
+{
+	struct call call = { .n = 0 };
+
+	cr_assert_eq(world_run(&w, call_outside, &call), 3);
+	sched_outside(note_call, &call);
+	cr_assert_eq(call.n, 4);
+}
+
+static struct root inner;
+
+static int add_one(void *arg)
+{
+	++*(int *)arg;
+	return 0;
+}
+
+static void start_inner(void *arg)
+{
+	root_start(&w, &inner, "inner", add_one, arg);
+}
+
+static int start_from_outside(void *arg)
+{
+	int n = 0;
+
+	sched_outside(start_inner, &n);
+	cr_assert_eq(n, 0, "queued");
+	cr_assert_eq(wait_yield(), 0);
+	return n;
+}
+
+Test(sched, tasks_started_outside_wait_for_their_turn)
+{
+	cr_assert_eq(world_run(&w, start_from_outside, NULL), 1);
+}
+
+static void cancel_current(void *arg)
+{
+	task_cancel(task_current(), REASON_DISCONNECT);
+}
+
+static int cancelled_from_outside(void *arg)
+{
+	sched_outside(cancel_current, NULL);
+	return wait_yield();
+}
+
+Test(sched, what_runs_outside_may_cancel_the_task_it_runs_for)
+{
+	cr_assert_eq(world_run(&w, cancelled_from_outside, NULL), -ECANCELED);
+}
+
+static int log_something(void *arg)
+{
+	sched_log(w.sched, LOG_AT_WARN, "%s %d", "from a task", 1);
+	return 0;
+}
+
+Test(sched, logs_from_a_task)
+{
+	cr_assert_eq(world_run(&w, log_something, NULL), 0);
+	cr_assert_str_eq(world_log(&w), "warn: from a task 1\n");
+}
+
+static int dirty_then_sleep(void *arg)
+{
+	const struct stack *stack = task_current()->stack;
+
+	memset(stack->low, 1, 64 * 1024);
+	return wait_sleep(10000);
+}
+
+static size_t resident_pages(const struct stack *s)
+{
+	unsigned char pages[32] = { 0 };
+	size_t n = 0;
+
+	cr_assert_eq(mincore(s->low, (size_t)(s->top - s->low), pages), 0);
+	for (size_t i = 0; i < sizeof(pages); i++)
+		n += pages[i] & 1;
+	return n;
+}
+
+static int tick_and_look(void *arg)
+{
+	const struct stack *stack = arg;
+
+	cr_assert_geq(resident_pages(stack), 17);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(wait_sleep(1000), 0);
+	return (int)resident_pages(stack);
+}
+
+Test(sched, who_sleeps_for_long_keeps_the_pages_in_use_only)
+{
+	struct root sleeper;
+	int n_pages;
+
+	root_start(&w, &sleeper, "sleeper", dirty_then_sleep, NULL);
+	n_pages = world_run(&w, tick_and_look, sleeper.task->stack);
+	cr_assert(sleeper.is_done);
+	cr_assert_eq(sleeper.result, 0);
+	cr_assert_leq(n_pages, 2);
+}
+
+TestSuite(sched_many, .timeout = 120);
+
+/* Under a sanitizer each costs a lot more, and what is measured is its memory. */
+#if defined(SWITCH_ASAN) || defined(SWITCH_TSAN)
+#define MANY 5000
+#else
+#define MANY 100000
+#endif
+
+static struct wait gates[MANY];
+static struct task_spec specs[MANY];
+static size_t n_ended;
+
+static int park_at(void *arg)
+{
+	return wait_park(arg);
+}
+
+static void on_ended(struct task_spec *spec, int result)
+{
+	cr_assert_eq(result, 0);
+	n_ended++;
+}
+
+static size_t resident_kib(void)
+{
+	unsigned long total, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	cr_assert_not_null(f);
+	cr_assert_eq(fscanf(f, "%lu %lu", &total, &resident), 2);
+	(void)fclose(f);
+	return resident * 4;
+}
+
+Test(sched_many, a_hundred_thousand_tasks_are_suspended_at_5_kib_each)
+{
+	size_t before_kib, used_kib;
+	struct task *task;
+
+	world_open(&w);
+	memset(gates, 0, sizeof(gates));
+	memset(specs, 0, sizeof(specs));
+	before_kib = resident_kib();
+	for (size_t i = 0; i < MANY; i++) {
+		wait_init(&gates[i]);
+		specs[i] = (struct task_spec){ .fn = park_at, .arg = &gates[i], .done = on_ended };
+		cr_assert_eq(task_start(w.sched, &specs[i], &task), 0);
+	}
+	cr_assert_eq(sched_n_tasks(w.sched), MANY);
+	used_kib = resident_kib() - before_kib;
+	if (MANY == 100000)
+		cr_assert_leq(used_kib, (size_t)MANY * 5, "%zu KiB", used_kib);
+
+	for (size_t i = 0; i < MANY; i++)
+		wait_wake(&gates[i]);
+	while (sched_n_tasks(w.sched) > 0)
+		loop_turn(w.loop, false);
+	cr_assert_eq(n_ended, MANY);
+	world_close(&w);
+}

@@ -1,0 +1,272 @@
+/* test_outq.c - bytes that wait for a socket, and leave in order. */
+#include "io/outq.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "oom.h"
+
+struct pipe_world {
+	struct block_pool pool;
+	struct outq q;
+	int near, far;
+	char got[300000];
+	size_t n_got;
+};
+
+static void world_init(struct pipe_world *w, int type)
+{
+	int fds[2];
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	block_pool_init(&w->pool, 4);
+	outq_init(&w->q, &w->pool);
+	cr_assert_eq(socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	w->near = fds[0];
+	w->far = fds[1];
+	w->n_got = 0;
+}
+
+static void world_done(struct pipe_world *w)
+{
+	outq_done(&w->q);
+	cr_assert_eq(w->pool.n_taken, 0);
+	block_pool_done(&w->pool);
+	(void)close(w->near);
+	if (w->far >= 0)
+		(void)close(w->far);
+}
+
+/* One recv. */
+static ssize_t take(struct pipe_world *w)
+{
+	ssize_t n = recv(w->far, w->got + w->n_got, sizeof(w->got) - w->n_got, MSG_DONTWAIT);
+
+	if (n > 0)
+		w->n_got += (size_t)n;
+	return n;
+}
+
+static void fill(char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (char)('a' + i % 23);
+}
+
+Test(outq, sends_small_pieces_together)
+{
+	struct pipe_world w;
+
+	world_init(&w, SOCK_SEQPACKET);
+	cr_assert(outq_is_empty(&w.q));
+	cr_assert_eq(outq_append(&w.q, "ab", 2), 0);
+	cr_assert_eq(outq_append(&w.q, "", 0), 0);
+	cr_assert_eq(outq_append(&w.q, "cde", 3), 0);
+	cr_assert_eq(w.q.queued, 5);
+	cr_assert_eq(outq_flush(&w.q, w.near), 0);
+	cr_assert_eq(take(&w), 5);
+	cr_assert_eq(memcmp(w.got, "abcde", 5), 0);
+	cr_assert(outq_is_empty(&w.q));
+	cr_assert_eq(w.pool.n_taken, 0);
+	world_done(&w);
+}
+
+Test(outq, sends_several_blocks_together)
+{
+	struct pipe_world w;
+	char bytes[40000];
+
+	world_init(&w, SOCK_SEQPACKET);
+	fill(bytes, sizeof(bytes));
+	cr_assert_eq(outq_append(&w.q, "x", 1), 0);
+	cr_assert_eq(outq_append(&w.q, bytes, sizeof(bytes)), 0);
+	cr_assert_eq(w.pool.n_taken, 3);
+	cr_assert_eq(outq_flush(&w.q, w.near), 0);
+	cr_assert_eq(take(&w), 40001);
+	cr_assert_eq(memcmp(w.got + 1, bytes, sizeof(bytes)), 0);
+	world_done(&w);
+}
+
+Test(outq, fills_what_was_reserved)
+{
+	struct pipe_world w;
+	char *out;
+
+	world_init(&w, SOCK_STREAM);
+	out = outq_reserve(&w.q, 100);
+	memcpy(out, "head", 4);
+	outq_commit(&w.q, 4);
+	cr_assert_eq(outq_append(&w.q, "body", 4), 0);
+	/* Larger than any usual block, and with one in front that was not used up. */
+	out = outq_reserve(&w.q, 50000);
+	fill(out, 50000);
+	outq_commit(&w.q, 50000);
+	cr_assert_eq(outq_flush(&w.q, w.near), 0);
+	while (take(&w) > 0)
+		continue;
+	cr_assert_eq(w.n_got, 50008);
+	cr_assert_eq(memcmp(w.got, "headbodyabc", 11), 0);
+	world_done(&w);
+}
+
+Test(outq, may_reserve_and_then_use_nothing)
+{
+	struct pipe_world w;
+
+	world_init(&w, SOCK_STREAM);
+	cr_assert_not_null(outq_reserve(&w.q, 10));
+	cr_assert(outq_is_empty(&w.q));
+	cr_assert_not_null(outq_reserve(&w.q, 50000));
+	outq_commit(&w.q, 0);
+	cr_assert_eq(outq_append(&w.q, "x", 1), 0);
+	cr_assert_eq(outq_flush(&w.q, w.near), 0);
+	cr_assert_eq(take(&w), 1);
+	world_done(&w);
+}
+
+Test(outq, keeps_what_the_socket_does_not_take)
+{
+	struct pipe_world w;
+	char bytes[250000];
+	int r = -EAGAIN;
+
+	world_init(&w, SOCK_STREAM);
+	fill(bytes, sizeof(bytes));
+	(void)setsockopt(w.near, SOL_SOCKET, SO_SNDBUF, &(int){ 4096 }, sizeof(int));
+	for (size_t i = 0; i < sizeof(bytes); i += 2500)
+		cr_assert_eq(outq_append(&w.q, bytes + i, 2500), 0);
+	for (int i = 0; i < 1000 && r == -EAGAIN; i++) {
+		r = outq_flush(&w.q, w.near);
+		cr_assert_eq(w.q.queued > 0, r == -EAGAIN);
+		(void)take(&w);
+	}
+	cr_assert_eq(r, 0);
+	while (take(&w) > 0)
+		continue;
+	cr_assert_eq(w.n_got, sizeof(bytes));
+	cr_assert_eq(memcmp(w.got, bytes, sizeof(bytes)), 0);
+	cr_assert_eq(w.pool.n_taken, 0);
+	world_done(&w);
+}
+
+static int file_of(const char *text)
+{
+	int fd = memfd_create("file", MFD_CLOEXEC);
+
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	return fd;
+}
+
+Test(outq, sends_part_of_a_file_behind_its_blocks)
+{
+	struct pipe_world w;
+	int fd = file_of("0123456789");
+
+	world_init(&w, SOCK_STREAM);
+	cr_assert_eq(outq_append(&w.q, "<", 1), 0);
+	outq_append_file(&w.q, fd, 3, 4);
+	cr_assert_not(outq_is_empty(&w.q));
+	cr_assert_eq(outq_flush(&w.q, w.near), 0);
+	cr_assert(outq_is_empty(&w.q));
+	cr_assert_eq(outq_append(&w.q, ">", 1), 0);
+	cr_assert_eq(outq_flush(&w.q, w.near), 0);
+	while (take(&w) > 0)
+		continue;
+	cr_assert_eq(w.n_got, 6);
+	cr_assert_eq(memcmp(w.got, "<3456>", 6), 0);
+	cr_assert_eq(lseek(fd, 0, SEEK_CUR), 10);
+	(void)close(fd);
+	world_done(&w);
+}
+
+Test(outq, says_when_a_file_is_too_short)
+{
+	struct pipe_world w;
+	int fd = file_of("0123");
+
+	world_init(&w, SOCK_STREAM);
+	outq_append_file(&w.q, fd, 2, 4);
+	cr_assert_eq(outq_flush(&w.q, w.near), -EIO);
+	(void)close(fd);
+	world_done(&w);
+}
+
+Test(outq, forgets_a_file_that_is_dropped)
+{
+	struct pipe_world w;
+	int fd = file_of("0123");
+
+	world_init(&w, SOCK_STREAM);
+	cr_assert_eq(outq_append(&w.q, "x", 1), 0);
+	outq_append_file(&w.q, fd, 0, 4);
+	outq_drop_file(&w.q);
+	(void)close(fd);
+	cr_assert_eq(outq_flush(&w.q, w.near), 0);
+	cr_assert_eq(take(&w), 1);
+	world_done(&w);
+}
+
+/* With a reader as fast as this one a file would never let go of the loop. */
+Test(outq, sends_a_megabyte_of_a_file_at_most)
+{
+	struct pipe_world w;
+	int fd = file_of(""), null = open("/dev/null", O_WRONLY | O_CLOEXEC), r, n = 0;
+
+	cr_assert_eq(ftruncate(fd, 5000000), 0);
+	world_init(&w, SOCK_STREAM);
+	outq_append_file(&w.q, fd, 0, 5000000);
+	while ((r = outq_flush(&w.q, null)) == -EAGAIN)
+		n++;
+	cr_assert_eq(r, 0);
+	cr_assert_eq(n, 4);
+	(void)close(fd);
+	(void)close(null);
+	world_done(&w);
+}
+
+Test(outq, says_that_the_peer_is_gone)
+{
+	struct pipe_world w;
+	int fd = file_of("0123");
+
+	world_init(&w, SOCK_STREAM);
+	(void)close(w.far);
+	w.far = -1;
+	cr_assert_eq(outq_append(&w.q, "x", 1), 0);
+	cr_assert_eq(outq_flush(&w.q, w.near), -EPIPE);
+	outq_done(&w.q);
+	outq_append_file(&w.q, fd, 0, 4);
+	cr_assert_eq(outq_flush(&w.q, w.near), -EPIPE);
+	(void)close(fd);
+	world_done(&w);
+}
+
+Test(outq, takes_all_or_nothing_when_memory_is_short)
+{
+	struct pipe_world w;
+	char bytes[40000];
+
+	world_init(&w, SOCK_STREAM);
+	w.pool.max_unused = 0; /* each block is an allocation */
+	fill(bytes, sizeof(bytes));
+	cr_assert_eq(outq_append(&w.q, "x", 1), 0);
+	for (unsigned n = 1; n <= 2; n++) {
+		oom_fail_at(n);
+		cr_assert_eq(outq_append(&w.q, bytes, sizeof(bytes)), -ENOMEM);
+		cr_assert(oom_has_failed());
+		cr_assert_eq(w.q.queued, 1);
+		cr_assert_eq(w.pool.n_taken, 1);
+	}
+	oom_fail_at(1);
+	cr_assert_null(outq_reserve(&w.q, 50000));
+	cr_assert(oom_has_failed());
+	cr_assert_eq(outq_flush(&w.q, w.near), 0);
+	cr_assert_eq(take(&w), 1);
+	world_done(&w);
+}
