@@ -96,8 +96,9 @@ static const struct option_spec options[] = {
 	  TOP(log_level),
 	  .type = OPTION_CHOICE,
 	  .choices = log_levels,
-	  .fallback = "notice",
-	  .help = "How much is said on standard error." },
+	  .fallback = "info",
+	  .help = "How much is said on standard error. \"info\" has a line for each request that "
+		  "was refused, with the reason; \"notice\" leaves them out." },
 	{ .name = "access_log",
 	  TOP(access_log),
 	  .type = OPTION_ACCESS_LOG,
