@@ -11,7 +11,6 @@
 #include "app/req.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -27,8 +26,8 @@
 /* ---- answers without a handler, and for handlers that gave none */
 
 /* A small page, on the loop's stack. What finds no room cuts the answer. */
-static void answer_page(struct exchange *ex, int status, const char *words,
-			const weir_header *extra, size_t n_extra)
+static COLD void answer_page(struct exchange *ex, int status, const char *words,
+			     const weir_header *extra, size_t n_extra)
 {
 	weir_header fields[2] = { { WEIR_STR("content-type"),
 				    WEIR_STR("text/plain; charset=utf-8") } };
@@ -80,7 +79,7 @@ static const char *error_name(int error)
 	return name ? name : "an unknown error";
 }
 
-static void log_failure(const struct req *req, int error, int status, const char *what)
+static COLD void log_failure(const struct req *req, int error, int status, const char *what)
 {
 	weir_str words = req->fail_words;
 
@@ -96,7 +95,7 @@ static void log_refusal(const struct site *site, const struct exchange *ex, cons
 		  name, status, fault_name(fault), fault_words(fault));
 }
 
-static void conclude_unanswered(struct req *req, int result)
+static COLD void conclude_unanswered(struct req *req, int result)
 {
 	struct exchange *ex = req->ex;
 	weir_header retry = { WEIR_STR("retry-after"), WEIR_STR("1") };
@@ -157,9 +156,11 @@ static void on_done(struct task_spec *spec, int result)
 	struct req *req = container_of(spec, struct req, spec);
 	struct exchange *ex = req->ex;
 
+	if (req->task)
+		list_del(&req->link);
 	req->task = NULL;
-	list_del(&req->link);
-	buf_done(&req->body);
+	if (req->body.data)
+		buf_done(&req->body);
 	conclude(req, result);
 	exchange_finish(ex);
 }
@@ -175,33 +176,29 @@ static int req_main(void *arg)
 	return r >= 0 ? response_api_end(req) : r;
 }
 
-/* Eight hex digits, the highest first, in the order they lie in memory. */
-static uint64_t hex_digits(uint32_t x)
+/* Random, so that ids differ between workers and, likely, between their lives. */
+static COLD void make_first_id(struct site *site)
 {
-	uint64_t v = x;
-
-	/* A nibble a byte, then ten and above get the distance from '9' to 'a' as well. */
-	v = (v << 16 | v) & 0x0000ffff0000ffffu;
-	v = (v << 8 | v) & 0x00ff00ff00ff00ffu;
-	v = (v << 4 | v) & 0x0f0f0f0f0f0f0f0fu;
-	v += 0x3030303030303030u + ((v + 0x0606060606060606u) >> 4 & 0x0101010101010101u) * 0x27;
-	return htobe64(v);
+	for (size_t i = 0; i < SITE_ID_LEN; i++)
+		site->last_id[i] = "0123456789abcdef"[site->id_seed >> 4 * i & 15];
 }
 
-/* Sixteen hex digits that differ between requests and, likely, between workers. */
-static void make_id(struct site *site, char ret_id[REQ_ID_LEN])
+/* One more than the last, as it is written: nearly always a single digit differs. */
+static void make_id(struct site *site, char ret_id[SITE_ID_LEN])
 {
-	/* Odd multiplier: a bijection, so that ids of neighbours look unlike and never repeat. */
-	uint64_t id = (site->next_id++ * 0x9e3779b97f4a7c15u) ^ site->id_seed;
-	uint64_t digits[2] = { hex_digits((uint32_t)(id >> 32)), hex_digits((uint32_t)id) };
+	char *digit = site->last_id + SITE_ID_LEN;
 
-	memcpy(ret_id, digits, REQ_ID_LEN);
+	if (!site->last_id[0])
+		make_first_id(site);
+	do {
+		digit--;
+		*digit = (char)(*digit == '9' ? 'a' : *digit == 'f' ? '0' : *digit + 1);
+	} while (*digit == '0' && digit > site->last_id);
+	memcpy(ret_id, site->last_id, SITE_ID_LEN);
 }
 
-static void fill_scope(struct req *req, const struct exchange *ex)
+static void fill_scope(weir_scope *scope, const struct exchange *ex)
 {
-	struct weir_scope *scope = &req->scope;
-
 	scope->type = WEIR_SCOPE_HTTP;
 	scope->http_version = ex->head.version;
 	scope->method = ex->head.method;
@@ -209,34 +206,36 @@ static void fill_scope(struct req *req, const struct exchange *ex)
 	scope->path = ex->uri.path;
 	scope->raw_path = ex->uri.raw_path;
 	scope->query = ex->uri.query;
+	scope->root_path = (weir_str){ NULL, 0 };
 	scope->headers = ex->head.fields;
 	scope->n_headers = ex->head.n_fields;
 	scope->client = ex->client;
 	scope->server = ex->server;
+	scope->subprotocols = NULL;
+	scope->n_subprotocols = 0;
 }
 
-/* What every kind of request has. The rest of req is zero. */
+/* What every kind of request has, but for most of the scope. */
 static void req_init(struct req *req, struct site *site, struct weir_app *app, const char *name)
 {
-	req->site = site;
-	req->app = app;
-	req->name = name;
-	req->content_length = -1;
-	list_init(&req->link);
-	wait_init(&req->readable);
-	wait_init(&req->writable);
-	mutex_init(&req->sending);
-	req->spec.arg = req;
-	req->spec.name = name;
-	req->spec.user = req;
-	make_id(site, req->id);
-	req->scope.request_id = (weir_str){ req->id, REQ_ID_LEN };
+	memset(&req->task, 0, offsetof(struct req, match) - offsetof(struct req, task));
 	req->pub.scope = &req->scope;
 	req->pub.state = app ? app->state : NULL;
 	req->pub.io = &asgi_io;
+	req->site = site;
+	req->app = app;
+	req->name = name;
+	req->spec.arg = req;
+	req->spec.name = name;
+	req->spec.user = req;
+	req->fields = (struct req_fields){ req->first_fields, 0, ARRAY_LEN(req->first_fields) };
+	req->content_length = -1;
+	make_id(site, req->id);
+	req->scope.request_id = (weir_str){ req->id, SITE_ID_LEN };
 }
 
-static void refuse(struct exchange *ex, int status, const char *words, const weir_header *extra)
+static COLD void refuse(struct exchange *ex, int status, const char *words,
+			const weir_header *extra)
 {
 	answer_page(ex, status, words, extra, extra ? 1 : 0);
 	exchange_finish(ex);
@@ -276,16 +275,13 @@ static void run(struct req *req, struct exchange *ex)
 		refuse(ex, fault_status(fault), NULL, NULL);
 		return;
 	}
-	memset(req, 0, offsetof(struct req, match));
 	req_init(req, site, route->app, route->name);
 	req->ex = ex;
 	req->arena = &ex->arena;
 	req->route = route;
-	req->fields.items = req->first_fields;
-	req->fields.cap = ARRAY_LEN(req->first_fields);
 	req->spec.fn = req_main;
 	req->spec.done = on_done;
-	fill_scope(req, ex);
+	fill_scope(&req->scope, ex);
 	if (route->io)
 		req->pub.io = route->io;
 
@@ -350,9 +346,11 @@ void req_gone(struct exchange *ex)
 	assert(req);
 	if (req->task && !(req->route->flags & WEIR_FINISH_ANYWAY))
 		task_cancel(req->task, REASON_DISCONNECT);
-	/* One that is not cancelled must hear -EPIPE instead. */
-	wait_wake(&req->readable);
-	wait_wake(&req->writable);
+	/* Who still waits, because it may finish or is shielded, must hear -EPIPE instead. */
+	if (req->readable.task)
+		wait_wake(&req->readable);
+	if (req->writable.task)
+		wait_wake(&req->writable);
 }
 
 /* ---- without a client */

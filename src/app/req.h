@@ -12,6 +12,7 @@
 #include <weir/http.h>
 
 #include "app/router.h"
+#include "app/site.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "coro/mutex.h"
@@ -21,9 +22,6 @@
 #include "serve/exchange.h"
 
 struct route;
-struct site;
-
-#define REQ_ID_LEN 16
 
 /* A list of fields that a handler puts together. */
 struct req_fields {
@@ -42,25 +40,21 @@ struct req {
 	struct exchange *ex; /* borrowed until finish; NULL in a background task */
 	struct arena *arena; /* borrowed: the exchange's, or own_arena */
 	struct task_spec spec;
-	struct task *task; /* NULL before the start and when it has ended */
-	struct list link;  /* among the site's running, once it has suspended */
-	struct wait readable, writable;
-	struct mutex sending; /* several tasks may send: whole calls, in call order */
-
+	struct list link;	  /* among the site's running, once it has suspended */
 	struct req_fields fields; /* for the response */
 	int64_t content_length;	  /* that the handler promised; -1 */
+	char id[SITE_ID_LEN];
 
-	weir_str fail_words; /* weir_fail()'s, in request memory */
-
-	struct buf body; /* owned: what weir_body() put together */
-
-	bool is_receiving; /* a task is in req_next() */
+	/* from here to match: all zeros at the start of every request */
+	struct task *task; /* once it has suspended, until it has ended */
+	struct wait readable, writable;
+	struct mutex sending; /* several tasks may send: whole calls, in call order */
+	struct buf body;      /* owned: what weir_body() put together */
+	weir_str fail_words;  /* weir_fail()'s, in request memory */
+	bool is_receiving;    /* a task is in req_next() */
 	bool has_body_ended;
 	bool has_last_event; /* the same, as the handler behind middleware sees it */
 
-	char id[REQ_ID_LEN];
-
-	/* what is not zero at the start of every request */
 	struct router_match match;
 	weir_header first_fields[4]; /* what fields begins with */
 

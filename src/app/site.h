@@ -10,12 +10,15 @@
 #include <weir/http.h>
 
 #include "app/router.h"
+#include "base/list.h"
 #include "serve/exchange.h"
 
 struct log;
 struct loop;
 struct sched;
 struct weir_app;
+
+#define SITE_ID_LEN 16
 
 /* One route, bound. Filled by the owner, kept by the site. */
 struct route {
@@ -37,9 +40,9 @@ struct site {
 	const struct log *log; /* borrowed */
 	struct router *router; /* borrowed; its targets are struct route */
 	bool is_draining;
-	size_t task_memory; /* of a background task, in bytes */
-	uint64_t next_id;   /* of a request, for request_id */
-	uint64_t id_seed;   /* random: workers' ids differ */
+	size_t task_memory;	   /* of a background task, in bytes */
+	uint64_t id_seed;	   /* random: workers' ids differ */
+	char last_id[SITE_ID_LEN]; /* of a request; all zeros before the first */
 
 	struct list running; /* requests whose handler has suspended */
 

@@ -6,10 +6,8 @@
 #include "base/arena.h"
 
 #include <assert.h>
-#include <stdint.h>
 
 #define ARENA_BLOCK 4096
-#define ARENA_ALIGN 16
 
 struct arena_block {
 	struct arena_block *next;
@@ -43,8 +41,13 @@ void arena_done(struct arena *a)
 
 void arena_reset(struct arena *a)
 {
-	struct arena_block *kept = NULL;
+	struct arena_block *kept = a->blocks;
 
+	if (kept && !kept->next && kept->size == ARENA_BLOCK) {
+		a->pos = kept->bytes; /* the usual case: there is nothing to free */
+		return;
+	}
+	kept = NULL;
 	while (a->blocks) {
 		struct arena_block *b = a->blocks;
 
@@ -110,7 +113,7 @@ static void *alloc_counted(struct arena *a, size_t size)
 	return NULL;
 }
 
-static void *alloc_slow(struct arena *a, size_t size)
+void *arena_alloc_slowly(struct arena *a, size_t size)
 {
 	struct arena_block *b;
 
@@ -129,22 +132,12 @@ static void *alloc_slow(struct arena *a, size_t size)
 	return b->bytes;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
-{
-	uintptr_t pos = ((uintptr_t)a->pos + ARENA_ALIGN - 1) & ~(uintptr_t)(ARENA_ALIGN - 1);
-
-	if (!a->pos || pos > (uintptr_t)a->end || size > (uintptr_t)a->end - pos)
-		return alloc_slow(a, size);
-	a->pos = (char *)pos + size;
-	return (void *)pos;
-}
-
 char *arena_bytes(struct arena *a, size_t size)
 {
 	char *p = a->pos;
 
 	if (!p || size > (size_t)(a->end - p))
-		return alloc_slow(a, size);
+		return arena_alloc_slowly(a, size);
 	a->pos = p + size;
 	return p;
 }

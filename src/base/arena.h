@@ -10,6 +10,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <weir/base.h>
 
 #include "base/macro.h"
@@ -37,7 +38,7 @@ void arena_reset(struct arena *a);
 void arena_done(struct arena *a);
 
 /* Aligned for any type. NULL, and budget->is_short set, when the budget or memory is spent. */
-void *arena_alloc(struct arena *a, size_t size);
+static inline void *arena_alloc(struct arena *a, size_t size);
 /* The same, not aligned, for text. */
 char *arena_bytes(struct arena *a, size_t size);
 /* A copy; ptr NULL when there was no room. */
@@ -49,5 +50,20 @@ weir_str arena_copy(struct arena *a, weir_str s);
  * is written beyond its end is seen by the tools that look for that.
  */
 void arena_fail_at(struct arena *a, size_t n);
+
+#define ARENA_ALIGN ((uintptr_t)16)
+
+/* When the newest block has no room for it. */
+void *arena_alloc_slowly(struct arena *a, size_t size);
+
+static inline void *arena_alloc(struct arena *a, size_t size)
+{
+	uintptr_t pos = ((uintptr_t)a->pos + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+
+	if (!a->pos || pos > (uintptr_t)a->end || size > (uintptr_t)a->end - pos)
+		return arena_alloc_slowly(a, size);
+	a->pos = (char *)pos + size;
+	return (void *)pos;
+}
 
 #endif

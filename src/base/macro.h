@@ -11,6 +11,9 @@
 #define MUST_USE __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
+/* Seldom called: kept out of its caller, who then needs fewer registers and less stack. */
+#define COLD __attribute__((noinline, cold))
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))

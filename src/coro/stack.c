@@ -247,9 +247,9 @@ bool stack_trim(struct stack_pool *pool)
 
 	/* The first are those that have been idle for longest. */
 	if (n > 0) {
-		memcpy(cooling, pool->hot, n * sizeof(cooling[0]));
+		memcpy(cooling, pool->hot, n * sizeof(struct stack *));
 		pool->n_hot -= n;
-		memmove(pool->hot, pool->hot + n, pool->n_hot * sizeof(cooling[0]));
+		memmove(pool->hot, pool->hot + n, pool->n_hot * sizeof(struct stack *));
 	}
 	for (size_t i = 0; i < n; i++)
 		stack_cool(pool, cooling[i]);

@@ -23,7 +23,8 @@ static void unpark(struct task *t)
 {
 	struct wait *w = t->wait;
 
-	list_del(&w->link);
+	if (w->link.next)
+		list_del(&w->link);
 	w->task = NULL;
 	t->wait = NULL;
 	if (timer_is_active(&t->timer))

@@ -28,6 +28,7 @@ struct wait {
 	bool is_woken;
 };
 
+/* Nobody parks here, and nothing is remembered. All zeros are as good for one that is in no queue. */
 void wait_init(struct wait *w);
 
 /*

@@ -177,32 +177,23 @@ static int bind_routes(struct binding *b, const struct conf *conf, struct messag
 
 /* ---- `weir run`: one module on its own paths */
 
-static int run_methods(const weir_handler_entry *entry, uint64_t *ret_methods)
+static uint64_t run_methods(const weir_handler_entry *entry)
 {
 	enum http_method method;
 
-	*ret_methods = ROUTER_ANY_METHOD;
 	if (!entry->method)
-		return 0;
+		return ROUTER_ANY_METHOD;
 	method = http_method_parse(weir_strz(entry->method));
-	if (method == HTTP_METHOD_UNKNOWN)
-		return -EINVAL;
-	*ret_methods = ROUTER_METHOD(method);
-	return 0;
+	assert(method != HTTP_METHOD_UNKNOWN); /* module_open() has looked */
+	return ROUTER_METHOD(method);
 }
 
 static int bind_own_path(struct binding *b, const struct conf *conf, struct weir_app *app,
 			 const weir_handler_entry *entry, struct messages *messages)
 {
 	struct route *route = &b->routes[b->n_routes];
-	uint64_t methods;
 	char *name;
 
-	if (run_methods(entry, &methods) < 0) {
-		messages_add(messages, NULL, "%s: handler '%s' names a method '%s' that is none",
-			     conf->run_module, entry->name, entry->method);
-		return 0;
-	}
 	if (asprintf(&name, "%s.%s", app->name, entry->name) < 0)
 		return -ENOMEM;
 	b->names[b->n_routes++] = name;
@@ -216,7 +207,7 @@ static int bind_own_path(struct binding *b, const struct conf *conf, struct weir
 		.half_close = HALF_CLOSE_CANCEL,
 		.is_logged = true,
 	};
-	return add_to_router(b, weir_strz(entry->path), methods, route, NULL, messages);
+	return add_to_router(b, weir_strz(entry->path), run_methods(entry), route, NULL, messages);
 }
 
 static int bind_run_module(struct binding *b, const struct conf *conf, const struct log *log,

@@ -60,6 +60,10 @@ void loop_defer_init(struct loop_defer *defer, void (*run)(struct loop_defer *de
 /* Twice is once. */
 void loop_defer(struct loop *loop, struct loop_defer *defer);
 void loop_defer_cancel(struct loop_defer *defer);
+static inline bool loop_is_deferred(const struct loop_defer *defer)
+{
+	return !list_is_empty(&defer->link);
+}
 
 /*
  * From any thread: run is called on the loop's thread. The post belongs to the

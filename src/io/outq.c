@@ -4,7 +4,6 @@
  */
 #include "io/outq.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/sendfile.h>
@@ -31,47 +30,13 @@ void outq_done(struct outq *q)
 	outq_drop_file(q);
 }
 
-/* The block that is being filled, if there is one. */
-static struct block *last_block(const struct outq *q)
-{
-	return list_is_empty(&q->blocks) ? NULL : list_entry(q->blocks.prev, struct block, link);
-}
-
-static struct block *add_block(struct outq *q, size_t min_cap)
-{
-	struct block *b = block_take(q->pool, min_cap);
-
-	if (b)
-		list_add_tail(&q->blocks, &b->link);
-	return b;
-}
-
-char *outq_reserve(struct outq *q, size_t len)
-{
-	struct block *b = last_block(q);
-
-	assert(q->file_left == 0);
-	if (!b || block_room(b) < len)
-		b = add_block(q, len);
-	return b ? b->data + b->end : NULL;
-}
-
-void outq_commit(struct outq *q, size_t len)
-{
-	struct block *b = last_block(q);
-
-	assert(len <= block_room(b));
-	b->end += len;
-	q->queued += len;
-}
-
 /* Blocks for len more bytes behind what the last one has room for, or none at all. */
 static int make_room(struct outq *q, size_t len)
 {
-	struct block *b = last_block(q);
-	size_t room = b ? block_room(b) : 0;
+	size_t room = list_is_empty(&q->blocks) ? 0 : block_room(outq_last(q));
 	struct list added;
 	struct list *link;
+	struct block *b;
 
 	list_init(&added);
 	while (room < len) {
@@ -92,14 +57,14 @@ static int make_room(struct outq *q, size_t len)
 
 int outq_append(struct outq *q, const void *bytes, size_t len)
 {
-	struct block *b = last_block(q);
 	struct list *link = q->blocks.prev;
 	const char *from = bytes;
+	struct block *b;
 	int r;
 
 	assert(q->file_left == 0);
-	if (b && block_room(b) >= len) {
-		memcpy(b->data + b->end, from, len);
+	if (!list_is_empty(&q->blocks) && block_room(outq_last(q)) >= len) {
+		memcpy(outq_last(q)->data + outq_last(q)->end, from, len);
 		outq_commit(q, len);
 		return 0;
 	}
@@ -136,26 +101,22 @@ static void forget(struct outq *q, size_t sent)
 	q->queued -= sent;
 	while (!list_is_empty(&q->blocks)) {
 		struct block *b = list_entry(q->blocks.next, struct block, link);
-		size_t n = block_len(b) < sent ? block_len(b) : sent;
+		size_t len = block_len(b);
 
-		b->start += n;
-		sent -= n;
-		if (block_len(b) > 0)
+		if (sent < len) {
+			b->start += sent;
 			return;
+		}
+		sent -= len;
 		list_del(&b->link);
 		(void)block_give(q->pool, b);
 	}
 }
 
-static ssize_t send_blocks(const struct outq *q, int fd)
+static COLD ssize_t send_many(const struct outq *q, int fd, int flags)
 {
-	struct block *first = list_entry(q->blocks.next, struct block, link);
-	int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (q->file_left > 0 ? MSG_MORE : 0);
 	struct iovec iov[OUTQ_IOV];
 	struct msghdr msg = { .msg_iov = iov };
-
-	if (first->link.next == &q->blocks)
-		return send(fd, first->data + first->start, block_len(first), flags);
 
 	list_for_each (link, &q->blocks) {
 		struct block *b = list_entry(link, struct block, link);
@@ -166,6 +127,16 @@ static ssize_t send_blocks(const struct outq *q, int fd)
 							.iov_len = block_len(b) };
 	}
 	return sendmsg(fd, &msg, flags);
+}
+
+static ssize_t send_blocks(const struct outq *q, int fd)
+{
+	struct block *first = list_entry(q->blocks.next, struct block, link);
+	int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (q->file_left > 0 ? MSG_MORE : 0);
+
+	if (first->link.next != &q->blocks)
+		return send_many(q, fd, flags);
+	return send(fd, first->data + first->start, block_len(first), flags);
 }
 
 static int flush_blocks(struct outq *q, int fd)
@@ -188,7 +159,7 @@ void outq_drop_file(struct outq *q)
 	q->file_fd = -1;
 }
 
-static int flush_file(struct outq *q, int fd)
+static COLD int flush_file(struct outq *q, int fd)
 {
 	size_t may_send = OUTQ_FILE_FLUSH;
 
@@ -219,7 +190,7 @@ int outq_flush(struct outq *q, int fd)
 	int r;
 
 	r = flush_blocks(q, fd);
-	if (r < 0)
+	if (r < 0 || q->file_left == 0)
 		return r;
 	return flush_file(q, fd);
 }

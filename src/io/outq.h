@@ -8,6 +8,7 @@
  * Files leave by sendfile(2), which knows no MSG_NOSIGNAL: the process has to
  * ignore SIGPIPE.
  */
+#include <assert.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -36,8 +37,8 @@ static inline bool outq_is_empty(const struct outq *q)
 }
 
 /* Room for len contiguous bytes at the end, to be filled and committed at once; NULL: no memory. */
-char *outq_reserve(struct outq *q, size_t len);
-void outq_commit(struct outq *q, size_t len);
+static inline char *outq_reserve(struct outq *q, size_t len);
+static inline void outq_commit(struct outq *q, size_t len);
 /* All or nothing; -ENOMEM. */
 MUST_USE int outq_append(struct outq *q, const void *bytes, size_t len);
 void outq_append_file(struct outq *q, int fd, uint64_t offset, uint64_t len);
@@ -51,5 +52,35 @@ void outq_drop_file(struct outq *q);
  * shorter than was promised.
  */
 MUST_USE int outq_flush(struct outq *q, int fd);
+
+/* The block that is being filled; only if there is one. */
+static inline struct block *outq_last(const struct outq *q)
+{
+	return list_entry(q->blocks.prev, struct block, link);
+}
+
+static inline char *outq_reserve(struct outq *q, size_t len)
+{
+	struct block *b;
+
+	assert(q->file_left == 0);
+	if (list_is_empty(&q->blocks) || block_room(outq_last(q)) < len) {
+		b = block_take(q->pool, len);
+		if (!b)
+			return NULL;
+		list_add_tail(&q->blocks, &b->link);
+	}
+	b = outq_last(q);
+	return b->data + b->end;
+}
+
+static inline void outq_commit(struct outq *q, size_t len)
+{
+	struct block *b = outq_last(q);
+
+	assert(len <= block_room(b));
+	b->end += len;
+	q->queued += len;
+}
 
 #endif

@@ -14,24 +14,14 @@ static void on_readable(struct ev_loop *ev, ev_io *w, int events)
 	s->ops->readable(s);
 }
 
-static int flush_now(struct stream *s)
-{
-	int r;
-
-	r = outq_flush(&s->out, s->fd);
-	if (r == -EAGAIN)
-		ev_io_start(loop_ev(s->loop), &s->writing);
-	else if (ev_is_active(&s->writing))
-		ev_io_stop(loop_ev(s->loop), &s->writing);
-	return r;
-}
-
 static void on_writable(struct ev_loop *ev, ev_io *w, int events)
 {
 	struct stream *s = container_of(w, struct stream, writing);
 	int r;
 
-	r = flush_now(s);
+	r = outq_flush(&s->out, s->fd);
+	if (r != -EAGAIN)
+		ev_io_stop(ev, &s->writing);
 	if (r < 0 && r != -EAGAIN) {
 		s->ops->broken(s, r);
 		return;
@@ -98,7 +88,14 @@ void stream_resume(struct stream *s)
 
 int stream_flush(struct stream *s)
 {
-	return ev_is_active(&s->writing) ? -EAGAIN : flush_now(s);
+	int r;
+
+	if (ev_is_active(&s->writing))
+		return -EAGAIN;
+	r = outq_flush(&s->out, s->fd);
+	if (r == -EAGAIN)
+		ev_io_start(loop_ev(s->loop), &s->writing);
+	return r;
 }
 
 void stream_shutdown(struct stream *s)

@@ -20,20 +20,26 @@ weir_str fields_get(const weir_header *fields, size_t n_fields, weir_str name)
 	return field ? field->value : (weir_str){ NULL, 0 };
 }
 
+/* Where the quoted string ends that begins at i: at its last quote, or at the end. */
+static size_t quoted_end(weir_str s, size_t i)
+{
+	for (i++; i < s.len && s.ptr[i] != '"'; i++) {
+		if (s.ptr[i] == '\\')
+			i++;
+	}
+	return i;
+}
+
 /* Where the element at the front of s ends: at a comma that is not quoted, or at the end. */
 static size_t element_len(weir_str s)
 {
-	bool is_quoted = false;
+	size_t i;
 
-	for (size_t i = 0; i < s.len; i++) {
+	for (i = 0; i < s.len && s.ptr[i] != ','; i++) {
 		if (s.ptr[i] == '"')
-			is_quoted = !is_quoted;
-		else if (is_quoted && s.ptr[i] == '\\')
-			i++;
-		else if (!is_quoted && s.ptr[i] == ',')
-			return i;
+			i = quoted_end(s, i);
 	}
-	return s.len;
+	return i < s.len ? i : s.len;
 }
 
 bool fields_next_element(weir_str *rest, weir_str *ret_element)

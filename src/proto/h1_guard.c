@@ -111,49 +111,55 @@ static int on_line(struct h1_guard *g, const struct h1_limits *limits, const cha
 	return 0;
 }
 
-/* A control byte that ends no line: fine if it is a tab among fields. */
-static int on_stray(const struct h1_guard *g, char c, enum fault *reterr_fault)
+/*
+ * No whole line ends at this place: the bytes may end here, or a line that goes
+ * on behind a tab, or the reader's patience. 1: go on behind it.
+ */
+static int on_stray(const struct h1_guard *g, const char *bytes, size_t at, size_t len,
+		    size_t limit, enum fault *reterr_fault)
 {
-	if (c == '\t')
-		return is_in_line(g) ? refuse(FAULT_H1_REQUEST_LINE, reterr_fault) : 0;
-	if (c == '\n')
+	/* A CR counts with its LF. */
+	size_t last = at < len && bytes[at] == '\r' ? at + 1 : at;
+
+	if (last >= limit)
+		return refuse_size(g, reterr_fault);
+	if (last >= len)
+		return 0;
+	if (bytes[at] == '\t')
+		return is_in_line(g) ? refuse(FAULT_H1_REQUEST_LINE, reterr_fault) : 1;
+	if (bytes[at] == '\n')
 		return refuse(FAULT_H1_BARE_LF, reterr_fault);
-	return refuse(c == '\r' ? FAULT_H1_BARE_CR : FAULT_H1_CONTROL, reterr_fault);
+	return refuse(bytes[at] == '\r' ? FAULT_H1_BARE_CR : FAULT_H1_CONTROL, reterr_fault);
 }
 
 int h1_guard_scan(struct h1_guard *g, const struct h1_limits *limits, const char *bytes, size_t len,
 		  enum fault *reterr_fault)
 {
-	size_t pos = g->pos;
+	size_t pos = g->pos, limit = size_limit(g, limits), at;
+	bool was_in_line;
 	int r;
 
 	assert(limits->max_head < UINT32_MAX && limits->max_fields <= UINT16_MAX);
 	for (;;) {
-		size_t at = h1_scan_control(bytes, pos, len);
-		/* A CR counts with its LF. */
-		size_t last = at < len && bytes[at] == '\r' ? at + 1 : at;
-
-		if (last >= size_limit(g, limits))
-			return refuse_size(g, reterr_fault);
-		if (last >= len) {
-			g->pos = (uint32_t)at;
-			return 0;
-		}
-		if (last == at || bytes[last] != '\n') {
-			r = on_stray(g, bytes[at], reterr_fault);
-			if (r < 0)
-				return r;
+		at = h1_scan_control(bytes, pos, len);
+		if (!h1_scan_is_crlf(bytes, at, len) || at + 1 >= limit) {
+			r = on_stray(g, bytes, at, len, limit, reterr_fault);
+			if (r <= 0)
+				break;
 			pos = at + 1;
 			continue;
 		}
+		was_in_line = is_in_line(g);
 		r = on_line(g, limits, bytes, at, reterr_fault);
-		if (r < 0)
-			return r;
-		pos = last + 1;
-		g->line = (uint32_t)pos;
-		if (r > 0) {
-			g->pos = (uint32_t)pos;
-			return 1;
+		pos = at + 2;
+		if (r != 0) {
+			at = pos;
+			break;
 		}
+		g->line = (uint32_t)pos;
+		if (was_in_line)
+			limit = size_limit(g, limits);
 	}
+	g->pos = (uint32_t)at;
+	return r;
 }

@@ -7,14 +7,38 @@
 
 #include "base/str.h"
 #include "proto/fields.h"
-#include "proto/h1_scan.h"
 #include "proto/host.h"
 #include "proto/http.h"
+#include "proto/scan.h"
 
 static int refuse(enum fault fault, enum fault *reterr_fault)
 {
 	*reterr_fault = fault;
 	return -EPROTO;
+}
+
+/*
+ * Is it this word, of at least four small letters, digits and dashes? Letter
+ * case is ignored: only a capital, or a control byte, becomes one of these by
+ * this bit, and control bytes but tabs were refused before.
+ */
+static inline bool is_word(const char *p, const char *small, size_t len)
+{
+	const uint64_t bits = 0x2020202020202020u;
+	uint64_t differ = 0;
+
+	if (len < 8)
+		return (scan_load4(p) | (uint32_t)bits) == scan_load4(small) &&
+		       (scan_load4(p + len - 4) | (uint32_t)bits) == scan_load4(small + len - 4);
+	for (size_t i = 0; i + 8 <= len; i += 8)
+		differ |= (scan_load8(p + i) | bits) ^ scan_load8(small + i);
+	differ |= (scan_load8(p + len - 8) | bits) ^ scan_load8(small + len - 8);
+	return differ == 0;
+}
+
+static inline bool is_str(weir_str s, weir_str small)
+{
+	return s.len == small.len && is_word(s.ptr, small.ptr, small.len);
 }
 
 /* Where the method ends; it may be empty. */
@@ -52,9 +76,13 @@ static bool is_escape(const char *p, const char *end)
 	       http_char_is(p[2], HTTP_CHAR_HEX);
 }
 
-/* The first byte that is no part of a target, be it of a broken escape; end if there is none. */
-static const char *find_no_target(const char *p, const char *end)
+/*
+ * The first byte that is no part of a target, be it of a broken escape; end if
+ * there is none. There stands a space: so more may be looked at, up to line_end.
+ */
+static const char *find_no_target(const char *p, const char *end, const char *line_end)
 {
+	p += scan_target(p, (size_t)(line_end - p));
 	while (p < end) {
 		if (http_char_is(*p, HTTP_CHAR_TARGET))
 			p++;
@@ -114,24 +142,25 @@ int h1_line_request(struct h1_facts *f, const struct h1_limits *limits, const ch
 	bool is_get = end - start > 4 && memcmp(bytes + start, "GET ", 4) == 0;
 	size_t space = is_get ? start + 3 : find_method_end(bytes, start, end), at = space + 1;
 	weir_str method = { bytes + start, space - start };
-	const char *wrong;
+	const char *target_end, *wrong;
 	weir_str target;
 	int r;
 
 	/* "M / HTTP/1.1" is the shortest there is. */
 	if (method.len == 0 || space == end || bytes[space] != ' ' || end - space < 11)
 		return refuse(FAULT_H1_REQUEST_LINE, reterr_fault);
-	if (bytes[end - 9] != ' ')
+	target_end = bytes + end - 9;
+	if (*target_end != ' ')
 		return refuse(FAULT_H1_REQUEST_LINE, reterr_fault);
-	r = judge_version(f, bytes + end - 8, reterr_fault);
+	r = judge_version(f, target_end + 1, reterr_fault);
 	if (r < 0)
 		return r;
 
-	target = (weir_str){ bytes + at, end - 9 - at };
+	target = (weir_str){ bytes + at, (size_t)(target_end - (bytes + at)) };
 	if (target.len > limits->max_target)
 		return refuse(FAULT_TARGET_TOO_LONG, reterr_fault);
-	wrong = find_no_target(target.ptr, bytes + end - 9);
-	if (wrong < bytes + end - 9)
+	wrong = find_no_target(target.ptr, target_end, bytes + end);
+	if (wrong < target_end)
 		return refuse(*wrong == ' ' ? FAULT_H1_REQUEST_LINE : FAULT_H1_TARGET,
 			      reterr_fault);
 
@@ -160,9 +189,19 @@ static weir_str trim_framing(weir_str value)
 	return value;
 }
 
+/* One space in front and none behind is how nearly every value is sent. */
+static weir_str trim(weir_str value)
+{
+	if (value.len > 2 && value.ptr[0] == ' ' && value.ptr[1] > ' ' &&
+	    value.ptr[value.len - 1] > ' ')
+		return (weir_str){ value.ptr + 1, value.len - 1 };
+	return str_trim(value);
+}
+
 static int judge_host(struct h1_facts *f, const char *bytes, weir_str value,
 		      enum fault *reterr_fault)
 {
+	value = trim(value);
 	if (f->seen & H1_FACT_HOST)
 		return refuse(FAULT_H1_HOST_TWICE, reterr_fault);
 	if (!host_is_valid(value))
@@ -172,7 +211,8 @@ static int judge_host(struct h1_facts *f, const char *bytes, weir_str value,
 	return 0;
 }
 
-static int judge_length(struct h1_facts *f, weir_str value, enum fault *reterr_fault)
+static __attribute__((noinline)) int judge_length(struct h1_facts *f, weir_str value,
+						  enum fault *reterr_fault)
 {
 	if (f->seen & H1_FACT_LENGTH)
 		return refuse(FAULT_H1_CL_TWICE, reterr_fault);
@@ -190,17 +230,18 @@ static bool names_other_coding(weir_str value)
 	while (fields_next_element(&value, &element)) {
 		weir_str coding = str_trim(str_split(&element, ';'));
 
-		if (http_is_token(coding) && !str_eq_nocase(coding, WEIR_STR("chunked")))
+		if (http_is_token(coding) && !is_str(coding, WEIR_STR("chunked")))
 			return true;
 	}
 	return false;
 }
 
-static int judge_coding(struct h1_facts *f, weir_str value, enum fault *reterr_fault)
+static __attribute__((noinline)) int judge_coding(struct h1_facts *f, weir_str value,
+						  enum fault *reterr_fault)
 {
 	if (f->version < 11)
 		return refuse(FAULT_H1_TE_ON_10, reterr_fault);
-	if (!str_eq_nocase(value, WEIR_STR("chunked")))
+	if (!is_str(value, WEIR_STR("chunked")))
 		return refuse(names_other_coding(value) ? FAULT_H1_TE_UNKNOWN : FAULT_H1_TE_INVALID,
 			      reterr_fault);
 	if (f->seen & H1_FACT_CHUNKED)
@@ -209,29 +250,37 @@ static int judge_coding(struct h1_facts *f, weir_str value, enum fault *reterr_f
 	return 0;
 }
 
-static void note_connection(struct h1_facts *f, weir_str value)
+static __attribute__((noinline)) void note_connection(struct h1_facts *f, weir_str value)
 {
 	weir_str token;
 
 	while (fields_next_element(&value, &token)) {
-		if (str_eq_nocase(token, WEIR_STR("keep-alive")))
+		if (is_str(token, WEIR_STR("keep-alive")))
 			f->seen |= H1_FACT_KEEP_ALIVE;
-		else if (str_eq_nocase(token, WEIR_STR("close")))
+		else if (is_str(token, WEIR_STR("close")))
 			f->seen |= H1_FACT_CLOSE;
-		else if (str_eq_nocase(token, WEIR_STR("upgrade")))
+		else if (is_str(token, WEIR_STR("upgrade")))
 			f->seen |= H1_FACT_UPGRADE_TOKEN;
 	}
 }
 
-static void note_expect(struct h1_facts *f, weir_str value)
+static __attribute__((noinline)) void note_expect(struct h1_facts *f, weir_str value)
 {
 	weir_str element;
 
 	while (fields_next_element(&value, &element)) {
-		bool is_known = str_eq_nocase(element, WEIR_STR("100-continue"));
+		bool is_known = is_str(element, WEIR_STR("100-continue"));
 
 		f->seen |= is_known ? H1_FACT_EXPECT_CONTINUE : H1_FACT_EXPECT_OTHER;
 	}
+}
+
+static __attribute__((noinline)) size_t find_rare_colon(const char *bytes, size_t start, size_t at,
+							size_t end)
+{
+	while (at < end && http_char_is(bytes[at], HTTP_CHAR_TOKEN))
+		at++;
+	return at < end && at > start && bytes[at] == ':' ? at : 0;
 }
 
 /*
@@ -240,11 +289,11 @@ static void note_expect(struct h1_facts *f, weir_str value)
  */
 static size_t find_colon(const char *bytes, size_t start, size_t end)
 {
-	size_t at = h1_scan_name(bytes, start, end);
+	size_t at = start + scan_name(bytes + start, end - start);
 
-	while (at < end && http_char_is(bytes[at], HTTP_CHAR_TOKEN))
-		at++;
-	return at < end && at > start && bytes[at] == ':' ? at : 0;
+	if (at > start && at < end && bytes[at] == ':')
+		return at;
+	return find_rare_colon(bytes, start, at, end);
 }
 
 static int refuse_name(char first, enum fault *reterr_fault)
@@ -254,98 +303,63 @@ static int refuse_name(char first, enum fault *reterr_fault)
 	return refuse(is_fold ? FAULT_H1_OBS_FOLD : FAULT_H1_FIELD_NAME, reterr_fault);
 }
 
-static uint64_t load8(const char *p)
+/* Is it one of the names that judge_field() knows? */
+static inline bool is_telling(const char *name, size_t len)
 {
-	uint64_t x;
-
-	memcpy(&x, p, sizeof(x));
-	return x;
-}
-
-static uint32_t load4(const char *p)
-{
-	uint32_t x;
-
-	memcpy(&x, p, sizeof(x));
-	return x;
-}
-
-/*
- * Is the name this one, of at least four small letters and dashes? A name is a
- * token, and among tokens nothing but its capital becomes a letter by this bit.
- */
-static inline bool is_name(const char *name, const char *small, size_t len)
-{
-	const uint64_t bits = 0x2020202020202020u;
-	uint64_t differ = 0;
-
-	if (len < 8)
-		return (load4(name) | (uint32_t)bits) == load4(small) &&
-		       (load4(name + len - 4) | (uint32_t)bits) == load4(small + len - 4);
-	for (size_t i = 0; i + 8 <= len; i += 8)
-		differ |= (load8(name + i) | bits) ^ load8(small + i);
-	differ |= (load8(name + len - 8) | bits) ^ load8(small + len - 8);
-	return differ == 0;
-}
-
-/* The lengths of the names below. */
-static bool is_telling_len(size_t len)
-{
-	const unsigned lens = 1u << 4 | 1u << 6 | 1u << 7 | 1u << 10 | 1u << 14 | 1u << 17;
-
-	return len <= 17 && (lens >> len & 1);
-}
-
-/* Out of line: what it needs of the stack is not to burden each ordinary field. */
-static __attribute__((noinline)) int judge_field(struct h1_facts *f, const char *bytes,
-						 weir_str name, weir_str value,
-						 enum fault *reterr_fault)
-{
-	switch (name.len) {
+	switch (len) {
 	case 4:
-		if (is_name(name.ptr, "host", 4))
-			return judge_host(f, bytes, str_trim(value), reterr_fault);
-		break;
+		return is_word(name, "host", 4);
 	case 6:
-		if (is_name(name.ptr, "expect", 6))
-			note_expect(f, value);
-		break;
+		return is_word(name, "expect", 6);
 	case 7:
-		if (is_name(name.ptr, "upgrade", 7))
-			f->seen |= H1_FACT_UPGRADE;
-		break;
+		return is_word(name, "upgrade", 7);
 	case 10:
-		if (is_name(name.ptr, "connection", 10))
-			note_connection(f, value);
-		break;
+		return is_word(name, "connection", 10);
 	case 14:
-		if (is_name(name.ptr, "content-length", 14))
-			return judge_length(f, trim_framing(value), reterr_fault);
-		break;
+		return is_word(name, "content-length", 14);
 	case 17:
-		if (is_name(name.ptr, "transfer-encoding", 17))
-			return judge_coding(f, trim_framing(value), reterr_fault);
-		break;
+		return is_word(name, "transfer-encoding", 17);
 	default:
-		break;
+		return false;
 	}
-	return 0;
+}
+
+/* Each of these names has a length of its own. */
+static int judge_field(struct h1_facts *f, const char *bytes, size_t name_len, weir_str value,
+		       enum fault *reterr_fault)
+{
+	switch (name_len) {
+	case 4:
+		return judge_host(f, bytes, value, reterr_fault);
+	case 6:
+		note_expect(f, value);
+		return 0;
+	case 7:
+		f->seen |= H1_FACT_UPGRADE;
+		return 0;
+	case 10:
+		note_connection(f, value);
+		return 0;
+	case 14:
+		return judge_length(f, trim_framing(value), reterr_fault);
+	default:
+		return judge_coding(f, trim_framing(value), reterr_fault);
+	}
 }
 
 int h1_line_field(struct h1_facts *f, const char *bytes, size_t start, size_t end,
 		  enum fault *reterr_fault)
 {
-	size_t colon = find_colon(bytes, start, end);
-	weir_str name, value;
+	size_t colon = find_colon(bytes, start, end), len = colon - start;
+	weir_str value;
 
 	if (colon == 0)
 		return refuse_name(bytes[start], reterr_fault);
 	f->n_fields++;
-	if (!is_telling_len(colon - start))
+	if (!is_telling(bytes + start, len))
 		return 0;
-	name = (weir_str){ bytes + start, colon - start };
 	value = (weir_str){ bytes + colon + 1, end - colon - 1 };
-	return judge_field(f, bytes, name, value, reterr_fault);
+	return judge_field(f, bytes, len, value, reterr_fault);
 }
 
 int h1_line_trailer(struct h1_facts *f, const char *bytes, size_t start, size_t end,
@@ -357,9 +371,9 @@ int h1_line_trailer(struct h1_facts *f, const char *bytes, size_t start, size_t 
 	if (colon == 0)
 		return refuse_name(bytes[start], reterr_fault);
 	f->n_fields++;
-	if ((len == 4 && is_name(name, "host", 4)) ||
-	    (len == 14 && is_name(name, "content-length", 14)) ||
-	    (len == 17 && is_name(name, "transfer-encoding", 17)))
+	if ((len == 4 && is_word(name, "host", 4)) ||
+	    (len == 14 && is_word(name, "content-length", 14)) ||
+	    (len == 17 && is_word(name, "transfer-encoding", 17)))
 		return refuse(FAULT_H1_TRAILER, reterr_fault);
 	return 0;
 }

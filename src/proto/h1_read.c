@@ -1,20 +1,15 @@
 /*
- * h1_read.c - the guard reads first and alone decides; llhttp reads the same
- * bytes afterwards, takes the fields apart, and must come to the same end.
- * Where two parsers agree, a third one in front of us has little to smuggle.
- *
- * llhttp 8 has habits one must know. It stops for good after a message with
- * "Connection: close": so it is started anew for each head, and keep-alive is
- * decided here, at the head. It hands out trailers through the callbacks of
- * fields: so each run has its own place to put them. It pauses after a message
- * that asks for an upgrade: so it is told that there is none. CONNECT and PRI,
- * where it pauses too, never get past the guard.
+ * h1_read.c - the guard reads first and alone decides; llhttp (h1_second)
+ * reads the same bytes afterwards, takes the fields apart, and must come to the
+ * same end. Where two parsers agree, a third one in front of us has little to
+ * smuggle.
  */
 #include "proto/h1_read.h"
 
 #include <assert.h>
 
 #include "base/arena.h"
+#include "proto/h1_second.h"
 #include "proto/h1_trailer.h"
 
 _Static_assert(sizeof(struct h1_read) <= 256, "one for every idle connection");
@@ -27,179 +22,10 @@ enum h1_read_state {
 	READ_DONE,    /* the message is over */
 };
 
-/* What llhttp says about one run over contiguous bytes. */
-struct second {
-	char *bytes;	     /* what is read; NULL: they are not ours to change */
-	const char *start;   /* the same */
-	weir_header *fields; /* room for max_fields */
-	size_t n_fields, max_fields;
-	weir_str target;
-	weir_str piece; /* of the body */
-	uint64_t length;
-	bool is_chunked, is_head_over, is_message_over;
-};
-
-/* Field names are tokens, so ASCII: eight bytes at a time, the last ones perhaps twice. */
-static uint64_t lower8(uint64_t x)
-{
-	const uint64_t ones = 0x0101010101010101u;
-	uint64_t from_a = x + ones * (0x80 - 'A'), past_z = x + ones * (0x7f - 'Z');
-
-	return x | (from_a & ~past_z & ones * 0x80) >> 2;
-}
-
-static void lower8_at(char *p)
-{
-	uint64_t x;
-
-	memcpy(&x, p, sizeof(x));
-	x = lower8(x);
-	memcpy(p, &x, sizeof(x));
-}
-
-static void lower4_at(char *p)
-{
-	uint32_t x;
-
-	memcpy(&x, p, sizeof(x));
-	x = (uint32_t)lower8(x);
-	memcpy(p, &x, sizeof(x));
-}
-
-static void lower_name(char *name, size_t len)
-{
-	size_t i = 0;
-
-	for (; len - i >= 8; i += 8)
-		lower8_at(name + i);
-	if (i == len)
-		return;
-	if (len >= 8) {
-		lower8_at(name + len - 8);
-		return;
-	}
-	if (len >= 4) {
-		lower4_at(name);
-		lower4_at(name + len - 4);
-		return;
-	}
-	for (; i < len; i++)
-		name[i] |= (char)(name[i] >= 'A' && name[i] <= 'Z' ? 0x20 : 0);
-}
-
-static int on_url(llhttp_t *p, const char *at, size_t len)
-{
-	struct second *s = p->data;
-
-	s->target = (weir_str){ at, len };
-	return 0;
-}
-
-static int on_field(llhttp_t *p, const char *at, size_t len)
-{
-	struct second *s = p->data;
-
-	if (s->n_fields == s->max_fields)
-		return -1;
-	lower_name(s->bytes + (at - s->start), len);
-	s->fields[s->n_fields++] = (weir_header){ { at, len }, { at + len, 0 } };
-	return 0;
-}
-
-static int on_value(llhttp_t *p, const char *at, size_t len)
-{
-	struct second *s = p->data;
-	weir_str *value;
-
-	if (s->n_fields == 0)
-		return -1;
-	value = &s->fields[s->n_fields - 1].value;
-	if (value->len > 0)
-		return -1;
-	/* llhttp leaves out the blanks in front, not those behind. */
-	while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
-		len--;
-	*value = (weir_str){ at, len };
-	return 0;
-}
-
-static int on_headers_complete(llhttp_t *p)
-{
-	struct second *s = p->data;
-
-	s->is_head_over = true;
-	s->is_chunked = p->flags & F_CHUNKED;
-	s->length = p->content_length;
-	p->upgrade = 0;
-	return 0;
-}
-
-static int on_body(llhttp_t *p, const char *at, size_t len)
-{
-	struct second *s = p->data;
-
-	if (s->piece.len > 0)
-		return -1;
-	s->piece = (weir_str){ at, len };
-	return 0;
-}
-
-static int on_message_complete(llhttp_t *p)
-{
-	struct second *s = p->data;
-
-	s->is_message_over = true;
-	return 0;
-}
-
-static const llhttp_settings_t settings = {
-	.on_url = on_url,
-	.on_header_field = on_field,
-	.on_header_value = on_value,
-	.on_headers_complete = on_headers_complete,
-	.on_body = on_body,
-	.on_message_complete = on_message_complete,
-};
-
 static int refuse(enum fault fault, enum fault *reterr_fault)
 {
 	*reterr_fault = fault;
 	return -EPROTO;
-}
-
-/* What the guard let through and llhttp did not. */
-static enum fault fault_of(llhttp_errno_t error)
-{
-	switch (error) {
-	case HPE_INVALID_URL:
-		return FAULT_H1_TARGET;
-	case HPE_INVALID_METHOD:
-		return FAULT_H1_METHOD;
-	case HPE_INVALID_VERSION:
-		return FAULT_H1_VERSION;
-	case HPE_INVALID_HEADER_TOKEN:
-		return FAULT_H1_FIELD_NAME;
-	case HPE_INVALID_CONTENT_LENGTH:
-		return FAULT_H1_CL_INVALID;
-	case HPE_UNEXPECTED_CONTENT_LENGTH:
-		return FAULT_H1_TE_AND_CL;
-	case HPE_INVALID_TRANSFER_ENCODING:
-		return FAULT_H1_TE_INVALID;
-	case HPE_INVALID_CHUNK_SIZE:
-		return FAULT_H1_CHUNK_SIZE;
-	default:
-		return FAULT_H1_SYNTAX;
-	}
-}
-
-static int run_second(struct h1_read *r, struct second *s, size_t len, enum fault *reterr_fault)
-{
-	llhttp_errno_t error;
-
-	r->parser.data = s;
-	error = llhttp_execute(&r->parser, s->start, len);
-	r->parser.data = NULL;
-	return error == HPE_OK ? 0 : refuse(fault_of(error), reterr_fault);
 }
 
 void h1_read_init(struct h1_read *r, const struct h1_limits *limits)
@@ -236,46 +62,50 @@ int h1_read_find(struct h1_read *r, const char *bytes, size_t len, size_t *ret_s
 	return 1;
 }
 
-/* The guard's offsets count from where find began, in front of the empty line. */
-static weir_str span_str(const struct h1_read *r, const char *bytes, size_t len,
-			 struct h1_span span)
+static weir_str span_str(const char *start, struct h1_span span)
 {
-	return (weir_str){ bytes + span.at - (r->guard.pos - len), span.len };
+	return (weir_str){ start + span.at, span.len };
 }
 
-static bool keeps_alive(const struct h1_facts *f)
+static bool keeps_alive(unsigned version, unsigned seen)
 {
-	if (f->seen & H1_FACT_CLOSE)
+	if (seen & H1_FACT_CLOSE)
 		return false;
-	return f->version >= 11 || (f->seen & H1_FACT_KEEP_ALIVE);
+	return version >= 11 || (seen & H1_FACT_KEEP_ALIVE);
 }
 
-static void fill_head(const struct h1_read *r, const char *bytes, size_t len,
-		      struct h1_head *ret_head)
+/* HTTP/1.0 knows neither expectations nor upgrades (RFC 9110, sections 10.1.1 and 7.8). */
+static void fill_wishes(unsigned seen, struct h1_head *ret_head)
 {
-	const struct h1_facts *f = &r->guard.facts;
 	const unsigned upgrade = H1_FACT_UPGRADE | H1_FACT_UPGRADE_TOKEN;
-	bool is_11 = f->version >= 11, is_chunked = f->seen & H1_FACT_CHUNKED;
-	bool has_body = is_chunked || f->length > 0;
+
+	ret_head->expects_continue = ret_head->has_body && (seen & H1_FACT_EXPECT_CONTINUE);
+	ret_head->has_bad_expect = seen & H1_FACT_EXPECT_OTHER;
+	ret_head->wants_upgrade = (seen & upgrade) == upgrade;
+}
+
+/* start: where find began, which is where the guard's offsets count from. */
+static void fill_head(const struct h1_facts *f, const char *start, struct h1_head *ret_head)
+{
+	/* Read once: for all the compiler knows, each store below may change them. */
+	unsigned seen = f->seen, version = f->version;
+	uint64_t length = f->length;
 
 	/* One by one: clearing the whole first would cost more than all of them. */
-	ret_head->method = (weir_str){ bytes, f->method_len };
+	ret_head->method.len = f->method_len;
 	ret_head->method_id = (enum http_method)f->method;
-	ret_head->target = span_str(r, bytes, len, f->target);
-	ret_head->version = f->version;
-	ret_head->content_length = f->seen & H1_FACT_LENGTH ? (int64_t)f->length : -1;
-	ret_head->is_chunked = is_chunked;
-	ret_head->has_body = has_body;
-	ret_head->keep_alive = keeps_alive(f);
-	/* HTTP/1.0 knows neither (RFC 9110, sections 7.8 and 10.1.1). */
-	ret_head->expects_continue = is_11 && has_body && (f->seen & H1_FACT_EXPECT_CONTINUE);
-	ret_head->has_bad_expect = is_11 && (f->seen & H1_FACT_EXPECT_OTHER);
-	ret_head->wants_upgrade = is_11 && (f->seen & upgrade) == upgrade;
+	ret_head->target = span_str(start, f->target);
+	ret_head->version = version;
+	ret_head->content_length = seen & H1_FACT_LENGTH ? (int64_t)length : -1;
+	ret_head->is_chunked = seen & H1_FACT_CHUNKED;
+	ret_head->has_body = ret_head->is_chunked || length > 0;
+	ret_head->keep_alive = keeps_alive(version, seen);
+	fill_wishes(version >= 11 ? seen : 0, ret_head);
 	ret_head->host = (weir_str){ NULL, 0 };
 	if (f->authority.len > 0)
-		ret_head->host = span_str(r, bytes, len, f->authority);
-	else if (f->seen & H1_FACT_HOST)
-		ret_head->host = span_str(r, bytes, len, f->host);
+		ret_head->host = span_str(start, f->authority);
+	else if (seen & H1_FACT_HOST)
+		ret_head->host = span_str(start, f->host);
 }
 
 static void start_body(struct h1_read *r)
@@ -292,21 +122,21 @@ static void start_body(struct h1_read *r)
 	}
 }
 
-static bool agree_on_head(const struct second *s, const struct h1_facts *f, weir_str target)
+/* The room for fields is for those that the guard counted. */
+static bool agree_on_head(const struct h1_second *s, const struct h1_facts *f,
+			  const struct h1_head *head)
 {
-	bool is_chunked = f->seen & H1_FACT_CHUNKED;
-	bool has_body = is_chunked || f->length > 0;
-
-	return s->is_head_over && s->is_message_over == !has_body && s->n_fields == f->n_fields &&
-	       s->target.ptr == target.ptr && s->target.len == target.len &&
-	       s->is_chunked == is_chunked && s->length == f->length;
+	return s->is_head_over && s->is_message_over != head->has_body &&
+	       s->field == s->fields_end && s->target.ptr == head->target.ptr &&
+	       s->target.len == head->target.len && s->is_chunked == head->is_chunked &&
+	       s->length == f->length;
 }
 
 int h1_read_head(struct h1_read *r, char *bytes, size_t len, struct arena *arena,
 		 struct h1_head *ret_head, enum fault *reterr_fault)
 {
 	const struct h1_facts *f = &r->guard.facts;
-	struct second s = { .bytes = bytes, .start = bytes, .max_fields = f->n_fields };
+	struct h1_second s = { .bytes = bytes, .start = bytes };
 	int ret;
 
 	assert(r->state == READ_HEAD && len <= r->guard.pos);
@@ -314,19 +144,21 @@ int h1_read_head(struct h1_read *r, char *bytes, size_t len, struct arena *arena
 		s.fields = arena_alloc(arena, f->n_fields * sizeof(*s.fields));
 		if (!s.fields)
 			return -ENOMEM;
+		s.field = s.fields;
+		s.fields_end = s.fields + f->n_fields;
 	}
 
-	llhttp_init(&r->parser, HTTP_REQUEST, &settings);
-	ret = run_second(r, &s, len, reterr_fault);
+	h1_second_begin(&r->parser);
+	ret = h1_second_run(&r->parser, &s, len, reterr_fault);
 	if (ret < 0)
 		return ret;
 
-	if (!agree_on_head(&s, f, span_str(r, bytes, len, f->target)))
+	fill_head(f, bytes - (r->guard.pos - len), ret_head);
+	if (!agree_on_head(&s, f, ret_head))
 		return refuse(FAULT_H1_SYNTAX, reterr_fault);
-
-	fill_head(r, bytes, len, ret_head);
+	ret_head->method.ptr = bytes;
 	ret_head->fields = s.fields;
-	ret_head->n_fields = s.n_fields;
+	ret_head->n_fields = f->n_fields;
 	start_body(r);
 	return 0;
 }
@@ -340,10 +172,10 @@ void h1_read_limit_body(struct h1_read *r, uint64_t max_body)
 static int agree_on_body(struct h1_read *r, const char *bytes, size_t len, weir_str piece,
 			 bool is_last, enum fault *reterr_fault)
 {
-	struct second s = { .start = bytes };
+	struct h1_second s = { .start = bytes };
 	int ret;
 
-	ret = run_second(r, &s, len, reterr_fault);
+	ret = h1_second_run(&r->parser, &s, len, reterr_fault);
 	if (ret < 0)
 		return ret;
 	if (s.piece.len != piece.len || (piece.len > 0 && s.piece.ptr != piece.ptr) ||
@@ -352,8 +184,9 @@ static int agree_on_body(struct h1_read *r, const char *bytes, size_t len, weir_
 	return 0;
 }
 
-static int read_length(struct h1_read *r, const char *bytes, size_t len, size_t *ret_used,
-		       weir_str *ret_piece, enum fault *reterr_fault)
+static __attribute__((noinline)) int read_length(struct h1_read *r, const char *bytes, size_t len,
+						 size_t *ret_used, weir_str *ret_piece,
+						 enum fault *reterr_fault)
 {
 	size_t n = r->left < len ? (size_t)r->left : len;
 	weir_str piece = { bytes, n };
@@ -380,23 +213,25 @@ static int finish_trailer(struct h1_read *r, const char *bytes, size_t len,
 			  enum fault *reterr_fault)
 {
 	struct h1_trailers *t = r->trailers;
-	struct second s = { .start = bytes, .max_fields = r->guard.facts.n_fields };
+	size_t n_fields = r->guard.facts.n_fields;
+	struct h1_second s = { .start = bytes };
 	int ret;
 
-	if (t && s.max_fields > 0) {
-		ret = h1_trailer_make_room(t, s.max_fields);
+	if (t && n_fields > 0) {
+		ret = h1_trailer_make_room(t, n_fields);
 		if (ret < 0)
 			return ret;
 		s.bytes = t->bytes.data;
-		s.fields = t->fields;
+		s.fields = s.field = t->fields;
+		s.fields_end = t->fields + n_fields;
 	}
-	ret = run_second(r, &s, len, reterr_fault);
+	ret = h1_second_run(&r->parser, &s, len, reterr_fault);
 	if (ret < 0)
 		return ret;
-	if (s.n_fields != s.max_fields || !s.is_message_over || s.piece.len > 0)
+	if (s.field != s.fields_end || !s.is_message_over || s.piece.len > 0)
 		return refuse(FAULT_H1_SYNTAX, reterr_fault);
 	if (t)
-		t->n_fields = s.n_fields;
+		t->n_fields = n_fields;
 	r->state = READ_DONE;
 	return H1_READ_END;
 }
@@ -416,8 +251,8 @@ static int collect_trailer(struct h1_read *r, const char *bytes, size_t len, siz
 	return buf_append(&r->trailers->bytes, bytes, *ret_taken);
 }
 
-static int read_trailer(struct h1_read *r, const char *bytes, size_t len, size_t *ret_used,
-			enum fault *reterr_fault)
+static __attribute__((noinline)) int read_trailer(struct h1_read *r, const char *bytes, size_t len,
+						  size_t *ret_used, enum fault *reterr_fault)
 {
 	size_t taken = 0, before;
 	const struct buf *section;
@@ -443,8 +278,9 @@ static int read_trailer(struct h1_read *r, const char *bytes, size_t len, size_t
 	return finish_trailer(r, section->data, r->guard.pos, reterr_fault);
 }
 
-static int read_chunks(struct h1_read *r, const char *bytes, size_t len, size_t *ret_used,
-		       weir_str *ret_piece, enum fault *reterr_fault)
+static __attribute__((noinline)) int read_chunks(struct h1_read *r, const char *bytes, size_t len,
+						 size_t *ret_used, weir_str *ret_piece,
+						 enum fault *reterr_fault)
 {
 	weir_str piece = { NULL, 0 };
 	size_t used = 0, more = 0;
@@ -474,7 +310,6 @@ static int read_chunks(struct h1_read *r, const char *bytes, size_t len, size_t 
 int h1_read_body(struct h1_read *r, const char *bytes, size_t len, size_t *ret_used,
 		 weir_str *ret_piece, enum fault *reterr_fault)
 {
-	assert(r->state != READ_HEAD);
 	switch ((enum h1_read_state)r->state) {
 	case READ_LENGTH:
 		return read_length(r, bytes, len, ret_used, ret_piece, reterr_fault);
@@ -485,6 +320,7 @@ int h1_read_body(struct h1_read *r, const char *bytes, size_t len, size_t *ret_u
 	case READ_HEAD:
 	case READ_DONE:
 	default:
+		assert(r->state == READ_DONE);
 		*ret_used = 0;
 		return H1_READ_END;
 	}

@@ -1,12 +1,13 @@
 #ifndef WEIR_PROTO_H1_SCAN_H
 #define WEIR_PROTO_H1_SCAN_H
 /*
- * h1_scan.h - the two loops that see every byte of a head: how far do ordinary
- * bytes go, and how far does an ordinary field name go. Sixteen bytes a step
- * with SSE2, eight with plain integers elsewhere; nothing is ever read outside
- * bytes[0..len): a short last step reads again some bytes it has seen.
+ * h1_scan.h - the loop that sees every byte of a head: where is the next control
+ * byte? Sixteen bytes a step with SSE2, eight with plain integers elsewhere;
+ * nothing is ever read outside bytes[0..len): a short last step reads again
+ * some bytes it has seen.
  */
 #include <endian.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #ifdef __SSE2__
@@ -45,17 +46,6 @@ static inline unsigned h1_scan_mask(const char *p)
 	return (unsigned)_mm_movemask_epi8(_mm_or_si128(low, del));
 }
 
-/* Bit i: byte i is neither a letter nor a dash, which is what names are made of. */
-static inline unsigned h1_scan_odd_mask(const char *p)
-{
-	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-	__m128i letter = _mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
-	__m128i is_letter = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter);
-	__m128i is_dash = _mm_cmpeq_epi8(v, _mm_set1_epi8('-'));
-
-	return (unsigned)_mm_movemask_epi8(_mm_or_si128(is_letter, is_dash)) ^ 0xffff;
-}
-
 #else
 
 #define H1_SCAN_STEP 8
@@ -63,13 +53,6 @@ static inline unsigned h1_scan_odd_mask(const char *p)
 static inline unsigned h1_scan_mask(const char *p)
 {
 	return h1_scan_mask8(p);
-}
-
-/* Knows nothing: the caller's table decides about every byte. */
-static inline unsigned h1_scan_odd_mask(const char *p)
-{
-	(void)p;
-	return 0xff;
 }
 
 #endif
@@ -102,15 +85,14 @@ static inline size_t h1_scan_control(const char *bytes, size_t pos, size_t len)
 	return found ? pos + (unsigned)__builtin_ctz(found) : len;
 }
 
-/*
- * Up to where a field name goes for certain; it may go further. One step is
- * enough for most, and a loop would keep its constants ready for nothing.
- */
-static inline size_t h1_scan_name(const char *bytes, size_t pos, size_t len)
+static inline bool h1_scan_is_crlf(const char *bytes, size_t pos, size_t len)
 {
-	if (pos + H1_SCAN_STEP > len)
-		return pos;
-	return pos + (unsigned)__builtin_ctz(h1_scan_odd_mask(bytes + pos) | 1u << H1_SCAN_STEP);
+	uint16_t two;
+
+	if (len - pos < sizeof(two))
+		return false;
+	memcpy(&two, bytes + pos, sizeof(two));
+	return le16toh(two) == ('\n' << 8 | '\r');
 }
 
 #endif

@@ -13,7 +13,7 @@
  */
 #include "proto/h1_second.h"
 
-#include "proto/h1_scan.h"
+#include "proto/scan.h"
 
 static int on_url(llhttp_t *p, const char *at, size_t len)
 {
@@ -29,19 +29,21 @@ static int on_field(llhttp_t *p, const char *at, size_t len)
 
 	if (s->field == s->fields_end)
 		return -1;
-	h1_scan_lower(s->bytes + (at - s->start), len);
+	scan_lower(s->bytes + (at - s->start), len);
 	s->field->name = (weir_str){ at, len };
 	s->field->value = (weir_str){ at + len, 0 };
 	s->field++;
 	return 0;
 }
 
-/* An empty value comes too; so there is a field, or llhttp would not have got so far. */
 static int on_value(llhttp_t *p, const char *at, size_t len)
 {
 	struct h1_second *s = p->data;
-	weir_str *value = &s->field[-1].value;
+	weir_str *value;
 
+	if (s->field == s->fields)
+		return -1;
+	value = &s->field[-1].value;
 	if (value->len > 0)
 		return -1;
 	/* llhttp leaves out the blanks in front, not those behind. */
@@ -123,7 +125,7 @@ static llhttp_errno_t execute(llhttp_t *parser, const char *bytes, size_t len)
 {
 #ifdef H1_SECOND_SSE42
 	if (__builtin_cpu_supports("sse4.2"))
-		return (llhttp_errno_t)h1_second_sse42_execute(parser, bytes, bytes + len);
+		return (llhttp_errno_t)sse42_llhttp__internal_execute(parser, bytes, bytes + len);
 #endif
 	return llhttp_execute(parser, bytes, len);
 }

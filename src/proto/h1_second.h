@@ -16,7 +16,8 @@
 struct h1_second {
 	char *bytes;	   /* what is read, field names become lower-case; NULL: there are none */
 	const char *start; /* the same */
-	weir_header *field, *fields_end; /* where the next field goes, and where none can go */
+	weir_header *fields, *fields_end; /* room */
+	weir_header *field;		  /* the next one goes here */
 	weir_str target;
 	weir_str piece; /* of the body */
 	uint64_t length;
@@ -32,7 +33,7 @@ MUST_USE int h1_second_run(llhttp_t *parser, struct h1_second *second, size_t le
 
 #ifdef H1_SECOND_SSE42
 /* llhttp's own llhttp_execute(), compiled once more, with SSE4.2. For the test that compares. */
-int h1_second_sse42_execute(llhttp_t *parser, const char *bytes, const char *end);
+int sse42_llhttp__internal_execute(llhttp_t *parser, const char *bytes, const char *end);
 #endif
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 
+#include "base/clock.h"
 #include "proto/http.h"
 
 #define FIRST_STATUS 100
@@ -21,21 +22,37 @@ static const weir_str status_lines[512] = {
 
 #define PUT(out, literal) mempcpy((out), (literal), sizeof(literal) - 1)
 
-static char *put_str(char *out, weir_str s)
+/* Two copies of so many bytes each, the first and the last, are a string of up to twice as many. */
+static inline char *put_ends(char *out, weir_str s, size_t n)
 {
-	return s.len > 0 ? mempcpy(out, s.ptr, s.len) : out;
+	memcpy(out, s.ptr, n);
+	memcpy(out + s.len - n, s.ptr + s.len - n, n);
+	return out + s.len;
+}
+
+/* Names and values are short, and a call of memcpy costs more than they do. */
+static inline char *put_str(char *out, weir_str s)
+{
+	if (s.len >= 16)
+		return s.len <= 32 ? put_ends(out, s, 16) : mempcpy(out, s.ptr, s.len);
+	if (s.len >= 8)
+		return put_ends(out, s, 8);
+	if (s.len >= 4)
+		return put_ends(out, s, 4);
+	for (size_t i = 0; i < s.len; i++)
+		*out++ = s.ptr[i];
+	return out;
 }
 
 static char *put_number(char *out, uint64_t n)
 {
-	char digits[DIGITS_MAX];
-	size_t at = sizeof(digits);
+	size_t n_digits = 1;
 
-	do {
-		digits[--at] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
-	return mempcpy(out, digits + at, sizeof(digits) - at);
+	for (uint64_t rest = n; rest >= 10; rest /= 10)
+		n_digits++;
+	for (size_t i = n_digits; i > 0; n /= 10)
+		out[--i] = (char)('0' + n % 10);
+	return out + n_digits;
 }
 
 static char *put_field(char *out, weir_str name, weir_str value)
@@ -43,6 +60,15 @@ static char *put_field(char *out, weir_str name, weir_str value)
 	out = put_str(out, name);
 	out = PUT(out, ": ");
 	out = put_str(out, value);
+	return PUT(out, "\r\n");
+}
+
+/* The one value whose length is always the same. */
+static char *put_date(char *out, weir_str date)
+{
+	assert(date.len == CLOCK_HTTP_DATE);
+	out = PUT(out, "date: ");
+	out = mempcpy(out, date.ptr, CLOCK_HTTP_DATE);
 	return PUT(out, "\r\n");
 }
 
@@ -118,7 +144,7 @@ size_t h1_write_head(const struct h1_response *resp, char *out)
 	out = put_status_line(out, resp->status);
 	if (!is_interim) {
 		if (resp->date.len > 0)
-			out = put_field(out, WEIR_STR("date"), resp->date);
+			out = put_date(out, resp->date);
 		if (resp->server.len > 0)
 			out = put_field(out, WEIR_STR("server"), resp->server);
 		out = put_connection(out, resp);

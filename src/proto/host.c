@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "proto/http.h"
+#include "proto/scan.h"
 
 /* The same as below for a name with escapes in it, the first of them at i. */
 static size_t escaped_name_len(weir_str s, size_t i)
@@ -67,23 +68,23 @@ static size_t name_len(weir_str s)
 /* ":" and digits, perhaps none (RFC 3986, section 3.2.3). */
 static bool is_port(weir_str s)
 {
-	unsigned port = 0;
+	const char *end = s.ptr + s.len;
+	uint64_t port;
 
 	if (s.ptr[0] != ':')
 		return false;
-	for (size_t i = 1; i < s.len; i++) {
-		unsigned digit = (unsigned)(unsigned char)s.ptr[i] - '0';
-
-		if (digit > 9)
-			return false;
-		port = port * 10 + digit;
-		if (port > 65535)
+	for (const char *p = s.ptr + 1; p < end; p++) {
+		if (*p < '0' || *p > '9')
 			return false;
 	}
-	return true;
+	/* Four digits are never too many. */
+	if (s.len <= 5)
+		return true;
+	return str_to_u64((weir_str){ s.ptr + 1, s.len - 1 }, &port) == 0 && port <= 65535;
 }
 
-bool host_is_valid(weir_str authority)
+/* Names with rarer characters, and IPv6 addresses. */
+static __attribute__((noinline)) bool is_rare_host(weir_str authority)
 {
 	size_t len = name_len(authority);
 
@@ -91,6 +92,19 @@ bool host_is_valid(weir_str authority)
 		return false;
 	return len == authority.len ||
 	       is_port((weir_str){ authority.ptr + len, authority.len - len });
+}
+
+bool host_is_valid(weir_str authority)
+{
+	size_t len = scan_host(authority.ptr, authority.len);
+
+	if (len == 0)
+		return is_rare_host(authority);
+	if (len == authority.len)
+		return true;
+	if (authority.ptr[len] != ':')
+		return is_rare_host(authority);
+	return is_port((weir_str){ authority.ptr + len, authority.len - len });
 }
 
 weir_str host_name(weir_str authority)

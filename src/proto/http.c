@@ -2,6 +2,8 @@
 #include "proto/http.h"
 
 #include "base/str.h"
+#include "proto/h1_scan.h"
+#include "proto/scan.h"
 
 #define T HTTP_CHAR_TOKEN
 #define G HTTP_CHAR_TARGET
@@ -88,23 +90,23 @@ bool http_status_has_length(int status)
 	return status >= 200 && status != 204;
 }
 
-static bool is_all(weir_str s, unsigned class)
+static bool is_all(const char *p, const char *end, unsigned class)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if (!http_char_is(s.ptr[i], class))
-			return false;
-	}
-	return true;
+	while (p < end && http_char_is(*p, class))
+		p++;
+	return p == end;
 }
 
 bool http_is_token(weir_str s)
 {
-	return s.len > 0 && is_all(s, HTTP_CHAR_TOKEN);
+	return s.len > 0 && is_all(s.ptr + scan_name(s.ptr, s.len), s.ptr + s.len, HTTP_CHAR_TOKEN);
 }
 
 bool http_is_value(weir_str s)
 {
-	return is_all(s, HTTP_CHAR_VALUE);
+	size_t at = h1_scan_control(s.ptr, 0, s.len);
+
+	return at == s.len || is_all(s.ptr + at, s.ptr + s.len, HTTP_CHAR_VALUE);
 }
 
 /* These say how the connection goes on; only the server knows that (RFC 9110, section 7.6.1). */

@@ -2,18 +2,15 @@
 #define WEIR_PROTO_SCAN_H
 /*
  * scan.h - how far do the ordinary bytes of a name, a host, a target or a path
- * go? The loops behind these questions see most bytes of a request, so they
- * take sixteen at a time with SSE2; elsewhere the table of http.h answers.
- * Nothing is ever read outside p[0..len), nor written.
+ * go? Who asks sees most bytes of a request, so sixteen are looked at at once,
+ * where there is SSE2. Nothing is ever read outside p[0..len).
  */
-#include <endian.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
-
-#include "proto/http.h"
 
 static inline uint64_t scan_load8(const char *p)
 {
@@ -31,13 +28,13 @@ static inline uint32_t scan_load4(const char *p)
 	return x;
 }
 
-/* ASCII capitals become small letters; all other bytes stay. */
+/* Eight bytes of ASCII, with small letters for capitals. */
 static inline uint64_t scan_lower8(uint64_t x)
 {
-	const uint64_t ones = 0x0101010101010101u, low7 = x & ones * 0x7f;
-	uint64_t from_a = low7 + ones * (0x80 - 'A'), past_z = low7 + ones * (0x7f - 'Z');
+	const uint64_t ones = 0x0101010101010101u;
+	uint64_t from_a = x + ones * (0x80 - 'A'), past_z = x + ones * (0x7f - 'Z');
 
-	return x | (from_a & ~past_z & ~x & ones * 0x80) >> 2;
+	return x | (from_a & ~past_z & ones * 0x80) >> 2;
 }
 
 #ifdef __SSE2__
@@ -89,6 +86,12 @@ static inline __m128i scan_load(const char *p, size_t n)
 	return _mm_set_epi64x((long long)high, (long long)low);
 }
 
+/* Bit i: byte i is neither a letter nor a dash, which is what names are made of. */
+static inline unsigned scan_no_name(__m128i v)
+{
+	return scan_bits(_mm_or_si128(scan_is_letter(v), scan_is(v, '-'))) ^ 0xffff;
+}
+
 /* Bit i: byte i is no letter, digit, dot or dash. */
 static inline unsigned scan_no_host(__m128i v)
 {
@@ -104,9 +107,10 @@ static inline unsigned scan_no_target(__m128i v)
 	__m128i visible = scan_is_between(v, '!', '~' - '!' + 1);
 	__m128i odd = _mm_or_si128(scan_is(v, '\\'), scan_is(v, '%'));
 
-	odd = _mm_or_si128(odd, _mm_or_si128(scan_is(v, '"'), scan_is(v, '#')));
-	odd = _mm_or_si128(odd, _mm_or_si128(scan_is(v, '<'), scan_is(v, '>')));
-	return (scan_bits(visible) ^ 0xffff) | scan_bits(odd);
+	/* '"' and '#' differ in their lowest bit only, '<' and '>' in the next. */
+	odd = _mm_or_si128(odd, scan_is(_mm_or_si128(v, _mm_set1_epi8(1)), '#'));
+	odd = _mm_or_si128(odd, scan_is(_mm_or_si128(v, _mm_set1_epi8(2)), '>'));
+	return scan_bits(_mm_andnot_si128(odd, visible)) ^ 0xffff;
 }
 
 /* Bit i: byte i is '?' or '%', a control byte, or not ASCII. */
@@ -117,35 +121,62 @@ static inline unsigned scan_no_path(__m128i v)
 	return scan_bits(_mm_or_si128(odd, _mm_cmplt_epi8(v, _mm_set1_epi8(' '))));
 }
 
-/* Zeros are odd to each of these, so what scan_load() adds ends the search at the latest. */
+/*
+ * The first sixteen bytes are in most cases all; for more, a call. Zeros are
+ * odd to every mask, so what scan_load() adds ends the search at the latest.
+ */
+static __attribute__((noinline, unused)) size_t scan_long(const char *p, size_t len,
+							  unsigned (*odd_bits)(__m128i v))
+{
+	size_t at = 0;
+	unsigned odd;
+
+	for (;;) {
+		at += 16;
+		odd = odd_bits(scan_load(p + at, len - at));
+		if (odd || len - at <= 16)
+			return at + (unsigned)__builtin_ctz(odd | 1u << 16);
+	}
+}
+
+static inline __attribute__((always_inline)) size_t scan_while(const char *p, size_t len,
+							       unsigned (*odd_bits)(__m128i v))
+{
+	unsigned odd = odd_bits(scan_load(p, len));
+
+	if (odd || len <= 16)
+		return (unsigned)__builtin_ctz(odd | 1u << 16);
+	return scan_long(p, len, odd_bits);
+}
+
+/*
+ * So many bytes at the front are certainly part of a field name; the table
+ * knows of more. One step is enough for most names, and lines are rarely shorter.
+ */
+static inline size_t scan_name(const char *p, size_t len)
+{
+	if (len < 16)
+		return 0;
+	return (unsigned)__builtin_ctz(scan_no_name(scan_load16(p)) | 1u << 16);
+}
+
+/* So many bytes at the front are certainly part of a host name. */
 static inline size_t scan_host(const char *p, size_t len)
 {
-	size_t at = 0;
-	unsigned odd;
-
-	for (; len - at > 16; at += 16) {
-		odd = scan_no_host(scan_load16(p + at));
-		if (odd)
-			return at + (unsigned)__builtin_ctz(odd);
-	}
-	odd = scan_no_host(scan_load(p + at, len - at)) | 1u << 16;
-	return at + (unsigned)__builtin_ctz(odd);
+	return scan_while(p, len, scan_no_host);
 }
 
+/* So many bytes at the front are certainly part of a target. */
 static inline size_t scan_target(const char *p, size_t len)
 {
-	size_t at = 0;
-	unsigned odd;
-
-	for (; len - at > 16; at += 16) {
-		odd = scan_no_target(scan_load16(p + at));
-		if (odd)
-			return at + (unsigned)__builtin_ctz(odd);
-	}
-	odd = scan_no_target(scan_load(p + at, len - at)) | 1u << 16;
-	return at + (unsigned)__builtin_ctz(odd);
+	return scan_while(p, len, scan_no_target);
 }
 
+/*
+ * So many bytes at the front of a path mean themselves, and begin no dot
+ * segment: what stops it is '?', '%', a dot behind a slash, a control byte, or
+ * one that is not ASCII.
+ */
 static inline size_t scan_path(const char *p, size_t len)
 {
 	unsigned slash, odd, behind_slash = 0;
@@ -165,37 +196,89 @@ static inline size_t scan_path(const char *p, size_t len)
 
 #else
 
-/* The bytes at the front that may stand in a host name; '%' may not. */
+/* Without wide registers nothing is certain: the caller's table decides about every byte. */
+static inline size_t scan_name(const char *p, size_t len)
+{
+	(void)p;
+	(void)len;
+	return 0;
+}
+
 static inline size_t scan_host(const char *p, size_t len)
 {
-	size_t at = 0;
-
-	while (at < len && http_char_is(p[at], HTTP_CHAR_HOST))
-		at++;
-	return at;
+	return scan_name(p, len);
 }
 
-/* The bytes at the front that may stand in a target; '%' may not. */
 static inline size_t scan_target(const char *p, size_t len)
 {
-	size_t at = 0;
-
-	while (at < len && http_char_is(p[at], HTTP_CHAR_TARGET))
-		at++;
-	return at;
+	return scan_name(p, len);
 }
 
-/* The bytes at the front that mean themselves in a path, and begin no dot segment. */
 static inline size_t scan_path(const char *p, size_t len)
 {
 	size_t at = 0;
 
-	while (at < len && p[at] >= ' ' && p[at] != '%' && p[at] != '?' &&
+	while (at < len && (signed char)p[at] >= ' ' && p[at] != '%' && p[at] != '?' &&
 	       !(p[at] == '.' && at > 0 && p[at - 1] == '/'))
 		at++;
 	return at;
 }
 
 #endif
+
+#ifdef __SSE2__
+
+/* The first eight bytes and the last eight: of up to sixteen that is all. */
+static inline void scan_lower_ends8(char *p, size_t len)
+{
+	__m128i v = _mm_set_epi64x((long long)scan_load8(p + len - 8), (long long)scan_load8(p));
+	__m128i capital = scan_is_between(v, 'A', 26);
+
+	v = _mm_or_si128(v, _mm_and_si128(capital, _mm_set1_epi8(0x20)));
+	_mm_storel_epi64((__m128i *)(void *)p, v);
+	_mm_storel_epi64((__m128i *)(void *)(p + len - 8), _mm_unpackhi_epi64(v, v));
+}
+
+#else
+
+static inline void scan_lower_ends8(char *p, size_t len)
+{
+	uint64_t first = scan_lower8(scan_load8(p)), last = scan_lower8(scan_load8(p + len - 8));
+
+	memcpy(p, &first, sizeof(first));
+	memcpy(p + len - 8, &last, sizeof(last));
+}
+
+#endif
+
+/* The first four bytes and the last four: of four to seven that is all. */
+static inline void scan_lower_ends4(char *p, size_t len)
+{
+	uint64_t both = (uint64_t)scan_load4(p + len - 4) << 32 | scan_load4(p);
+	uint32_t first, last;
+
+	both = scan_lower8(both);
+	first = (uint32_t)both;
+	last = (uint32_t)(both >> 32);
+	memcpy(p, &first, sizeof(first));
+	memcpy(p + len - 4, &last, sizeof(last));
+}
+
+/* Small letters for capitals, in place; the bytes are ASCII. Some are perhaps seen twice. */
+static inline void scan_lower(char *p, size_t len)
+{
+	if (len >= 8) {
+		for (; len > 16; len -= 8, p += 8)
+			scan_lower_ends8(p, 16);
+		scan_lower_ends8(p, len);
+		return;
+	}
+	if (len >= 4) {
+		scan_lower_ends4(p, len);
+		return;
+	}
+	for (; len > 0; len--, p++)
+		*p |= (char)(*p >= 'A' && *p <= 'Z' ? 0x20 : 0);
+}
 
 #endif

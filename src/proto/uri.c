@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "proto/http.h"
+#include "proto/scan.h"
 
 static int refuse(enum fault *reterr_fault)
 {
@@ -156,23 +157,36 @@ static int split_absolute(weir_str *target, weir_str *ret_authority, enum fault 
 	return 0;
 }
 
-/* The path is decoded as a whole, the query only checked: who reads it decodes its parts. */
-static int finish(struct arena *arena, struct uri *uri, enum fault *reterr_fault)
+/* The query is only checked: who reads it decodes its parts. */
+static __attribute__((noinline)) int check_query(weir_str query, enum fault *reterr_fault)
 {
-	const char *end = uri->query.ptr + uri->query.len;
+	const char *p = query.ptr, *end = p + query.len;
+
+	while (p < end) {
+		p = memchr(p, '%', (size_t)(end - p));
+		if (!p)
+			return 0;
+		if (!is_escape(p, end))
+			return refuse(reterr_fault);
+		p += 3;
+	}
+	return 0;
+}
+
+/* The path is decoded as a whole, once its dot segments are gone. */
+static int finish_path(struct arena *arena, struct uri *uri, enum fault *reterr_fault)
+{
 	int r;
 
-	for (const char *p = uri->query.ptr; p < end; p++) {
-		if (*p == '%' && !is_escape(p, end))
-			return refuse(reterr_fault);
-	}
 	r = remove_dots(arena, uri->raw_path, &uri->segments);
 	if (r < 0)
 		return r;
 	return uri_decode(arena, uri->segments, &uri->path, reterr_fault);
 }
 
-int uri_parse(struct arena *arena, weir_str target, struct uri *ret_uri, enum fault *reterr_fault)
+/* Anything but what uri_parse() does by itself: other forms, and paths that must be decoded. */
+static __attribute__((noinline)) int parse_rare(struct arena *arena, weir_str target,
+						struct uri *ret_uri, enum fault *reterr_fault)
 {
 	struct uri uri = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
 	int r;
@@ -194,11 +208,33 @@ int uri_parse(struct arena *arena, weir_str target, struct uri *ret_uri, enum fa
 	uri.raw_path = str_split(&uri.query, '?');
 	if (uri.raw_path.len == 0)
 		uri.raw_path = WEIR_STR("/");
-	r = finish(arena, &uri, reterr_fault);
+	r = check_query(uri.query, reterr_fault);
+	if (r < 0)
+		return r;
+	r = finish_path(arena, &uri, reterr_fault);
 	if (r < 0)
 		return r;
 	*ret_uri = uri;
 	return 0;
+}
+
+int uri_parse(struct arena *arena, weir_str target, struct uri *ret_uri, enum fault *reterr_fault)
+{
+	size_t len = scan_path(target.ptr, target.len);
+	weir_str path = { target.ptr, len };
+
+	if (len == 0 || path.ptr[0] != '/' || (len < target.len && target.ptr[len] != '?'))
+		return parse_rare(arena, target, ret_uri, reterr_fault);
+	/* As nearly always, the path means what it says: all views of it are one. */
+	ret_uri->authority = (weir_str){ NULL, 0 };
+	ret_uri->raw_path = path;
+	ret_uri->segments = path;
+	ret_uri->path = path;
+	ret_uri->query = (weir_str){ NULL, 0 };
+	if (len == target.len)
+		return 0;
+	ret_uri->query = (weir_str){ path.ptr + len + 1, target.len - len - 1 };
+	return check_query(ret_uri->query, reterr_fault);
 }
 
 /* Form decoding: "+" too, and nothing is refused. */

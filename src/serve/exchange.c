@@ -16,10 +16,9 @@
 void exchange_pool_init(struct exchange_pool *pool, size_t memory_limit)
 {
 	*pool = (struct exchange_pool){ .memory_limit = memory_limit };
-	list_init(&pool->unused);
 }
 
-static void exchange_free(struct exchange *ex)
+static COLD void exchange_free(struct exchange *ex)
 {
 	arena_done(&ex->arena);
 	free(ex);
@@ -27,45 +26,52 @@ static void exchange_free(struct exchange *ex)
 
 void exchange_pool_done(struct exchange_pool *pool)
 {
-	struct list *link;
-
 	assert(pool->n_live == 0);
-	while ((link = list_pop(&pool->unused)))
-		exchange_free(list_entry(link, struct exchange, link));
+	while (pool->unused) {
+		struct exchange *ex = pool->unused;
+
+		pool->unused = ex->next_unused;
+		exchange_free(ex);
+	}
 	pool->n_unused = 0;
+}
+
+/* Another one for the pool. */
+static COLD int add_unused(struct exchange_pool *pool)
+{
+	struct exchange *ex = calloc(1, sizeof(*ex));
+
+	if (!ex)
+		return -ENOMEM;
+	arena_init(&ex->arena, &ex->budget);
+	pool->unused = ex;
+	pool->n_unused++;
+	return 0;
 }
 
 struct exchange *exchange_new(struct exchange_pool *pool)
 {
-	struct list *link = list_pop(&pool->unused);
 	struct exchange *ex;
 
-	if (link) {
-		ex = list_entry(link, struct exchange, link);
-		pool->n_unused--;
-	} else {
-		ex = calloc(1, sizeof(*ex));
-		if (!ex)
-			return NULL;
-		ex->budget.limit = pool->memory_limit;
-		arena_init(&ex->arena, &ex->budget);
-		list_init(&ex->link);
-	}
+	if (!pool->unused && add_unused(pool) < 0)
+		return NULL;
+	ex = pool->unused;
+	pool->unused = ex->next_unused;
+	pool->n_unused--;
+	pool->n_live++;
+
+	ex->budget.limit = pool->memory_limit;
+	ex->budget.is_short = false;
+	ex->owner = NULL;
+	ex->max_body = UINT64_MAX;
+	ex->half_close = HALF_CLOSE_CANCEL;
+	ex->is_logged = true;
+	ex->is_bodiless = false;
+	ex->fault = FAULT_NONE;
 	ex->phase = EXCHANGE_WAITING;
 	ex->status = 0;
 	ex->sent = 0;
 	ex->promised = -1;
-	ex->is_bodiless = false;
-	ex->is_logged = true;
-	ex->fault = FAULT_NONE;
-	ex->half_close = HALF_CLOSE_CANCEL;
-	ex->max_body = UINT64_MAX;
-	ex->owner = NULL;
-	ex->pinned = NULL;
-	ex->held = NULL;
-	ex->budget.limit = pool->memory_limit;
-	ex->budget.is_short = false;
-	pool->n_live++;
 	return ex;
 }
 
@@ -79,7 +85,8 @@ void exchange_release(struct exchange_pool *pool, struct exchange *ex)
 		return;
 	}
 	arena_reset(&ex->arena);
-	list_add_head(&pool->unused, &ex->link);
+	ex->next_unused = pool->unused;
+	pool->unused = ex;
 	pool->n_unused++;
 }
 
@@ -133,7 +140,7 @@ int exchange_head(struct exchange *ex, int status, int64_t content_length,
 }
 
 /* What failed half-way is over: whatever followed would make it look complete. */
-static int fail(struct exchange *ex, int error)
+static COLD int fail(struct exchange *ex, int error)
 {
 	exchange_abort(ex);
 	return error;
@@ -223,9 +230,11 @@ int exchange_respond(struct exchange *ex, int status, const weir_header *fields,
 	if (r < 0)
 		return r;
 	ex->sent = body.len;
-	r = ex->down->end(ex, NULL, 0);
-	if (r < 0)
-		return fail(ex, r);
+	if (body.len == 0 || ex->is_bodiless) {
+		r = ex->down->end(ex, NULL, 0);
+		if (r < 0)
+			return fail(ex, r);
+	}
 	ex->phase = EXCHANGE_ENDED;
 	return 0;
 }

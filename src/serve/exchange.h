@@ -27,7 +27,6 @@
 
 #include "base/arena.h"
 #include "base/fault.h"
-#include "base/list.h"
 #include "proto/h1_read.h"
 #include "proto/uri.h"
 
@@ -47,7 +46,7 @@ struct exchange_up {
 
 struct exchange_down {
 	int (*interim)(struct exchange *ex, int status, const weir_header *fields, size_t n_fields);
-	/* body: all of it, if it is small and here already; else empty. */
+	/* body: all of it, if it is small and here already, and then no end() follows; else empty. */
 	int (*head)(struct exchange *ex, int64_t content_length, const weir_header *fields,
 		    size_t n_fields, weir_str body);
 	ssize_t (*piece)(struct exchange *ex, weir_str bytes);
@@ -85,41 +84,46 @@ struct exchange {
 	struct budget budget;
 
 	/* set by the application while it handles start() */
+	void *owner;		    /* its own, opaque */
 	uint64_t max_body;	    /* beyond it exchange_next() says -EMSGSIZE */
 	enum half_close half_close; /* see above */
 	bool is_logged;		    /* one line in the access log at the end */
-	void *owner;		    /* the application's, opaque */
 
 	/* kept by exchange.c */
+	bool is_bodiless; /* HEAD, 204, 304: pieces are counted and thrown away */
+	enum fault fault; /* why the connection refused the body, if it did */
 	enum exchange_phase phase;
 	int status;	  /* of the final response, once started */
 	uint64_t sent;	  /* bytes of response body so far */
 	int64_t promised; /* content-length of the response; -1 when there is none */
-	bool is_bodiless; /* HEAD, 204, 304: pieces are counted and thrown away */
-	enum fault fault; /* why the connection refused the body, if it did */
 
 	const struct exchange_down *down; /* borrowed; NULL once the client is gone */
-	const struct exchange_up *up;	  /* borrowed */
-	void *up_arg;			  /* borrowed: the application's world */
-	/* Takes the exchange back, client gone or not. Set by whoever made it. */
+	void *conn;			  /* the connection's, opaque */
+	struct block *pinned;		  /* owned: the bytes that head points into */
+	struct block *held;		  /* owned: the last piece's bytes, if the client left */
+
+	/* set once by whoever made it, and the same for all its lives in the pool */
+	const struct exchange_up *up; /* borrowed */
+	void *up_arg;		      /* borrowed: the application's world */
+	/* Takes the exchange back, client gone or not. */
 	void (*finish)(struct exchange *ex);
-	void *maker;	      /* for finish: whose pools it returns to */
-	void *conn;	      /* the connection's, opaque */
-	struct block *pinned; /* owned: the bytes that head points into */
-	struct block *held;   /* owned: the last piece's bytes, if the client left */
-	struct list link;     /* in the pool of unused exchanges */
+	void *maker; /* for finish: whose pools it returns to; NULL in a new one */
+	struct exchange *next_unused;
 };
 
 /* For connections. */
 struct exchange_pool {
-	struct list unused;
+	struct exchange *unused; /* owned; the one released last is first */
 	unsigned n_unused;
 	unsigned n_live;
 	size_t memory_limit; /* of one exchange's arena: option request_memory */
 };
 void exchange_pool_init(struct exchange_pool *pool, size_t memory_limit);
 void exchange_pool_done(struct exchange_pool *pool);
-/* Memory is ready, nothing is answered yet; head, uri, names and maker are the connection's to fill. */
+/*
+ * Memory is ready, nothing is answered yet; head, uri, names and conn are the connection's to fill.
+ * When maker is NULL, what is the same for all its lives is, too.
+ */
 struct exchange *exchange_new(struct exchange_pool *pool);
 /* Only when finished and detached. */
 void exchange_release(struct exchange_pool *pool, struct exchange *ex);

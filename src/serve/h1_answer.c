@@ -24,7 +24,7 @@ static bool can_keep_alive(const struct h1_conn *c)
 {
 	if (!c->keeps_alive || c->server->is_draining || c->body_error < 0)
 		return false;
-	if (h1_body_can_discard(c))
+	if (c->state != H1_BODY || h1_body_can_discard(c))
 		return true;
 	/* Who says yes before the body is here will read it; who says no will not. */
 	return c->ex->status < 400 && !h1_body_is_held_back(c);

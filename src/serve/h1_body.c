@@ -93,8 +93,6 @@ bool h1_body_can_discard(const struct h1_conn *c)
 {
 	int64_t length = c->ex->head.content_length;
 
-	if (c->state != H1_BODY)
-		return true;
 	/* It may or may not send the body it asked about: nobody could tell what comes next. */
 	if (c->body_error < 0 || h1_body_is_held_back(c))
 		return false;

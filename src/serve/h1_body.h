@@ -9,7 +9,7 @@ MUST_USE int h1_body_next(struct exchange *ex, weir_str *ret_piece);
 /* Does the client hold its body back until it hears 100? */
 bool h1_body_is_held_back(const struct h1_conn *c);
 
-/* Would what is left of the body be thrown away for the sake of the next request? */
+/* Would what is left of the body, when some is, be thrown away for the sake of the next request? */
 bool h1_body_can_discard(const struct h1_conn *c);
 /* Throws away what is here. 1: the body is over; 0: more bytes are needed; negative: give up. */
 MUST_USE int h1_body_discard(struct h1_conn *c);

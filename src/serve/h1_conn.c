@@ -135,7 +135,7 @@ static void leave(struct h1_conn *c)
 }
 
 /* The queue is empty: our end of the connection is over. */
-static void end_output(struct h1_conn *c)
+static COLD void end_output(struct h1_conn *c)
 {
 	if (c->is_cut && c->is_until_close) {
 		stream_reset(&c->stream); /* its end would look like the answer's proper end */
@@ -154,7 +154,7 @@ static void end_output(struct h1_conn *c)
 
 /* ---- bytes out */
 
-static void send_failed(struct h1_conn *c, int error)
+static COLD void send_failed(struct h1_conn *c, int error)
 {
 	if (error == -EIO)
 		log_write(c->server->log, LOG_AT_WARN,
@@ -181,17 +181,21 @@ static bool flush(struct h1_conn *c)
 {
 	int r;
 
-	loop_defer_cancel(&c->flush);
+	if (loop_is_deferred(&c->flush))
+		loop_defer_cancel(&c->flush);
 	r = outq_is_empty(&c->stream.out) ? 0 : stream_flush(&c->stream);
-	if (r < 0 && r != -EAGAIN) {
-		send_failed(c, r);
-		return false;
+	if (r < 0) {
+		if (r != -EAGAIN) {
+			send_failed(c, r);
+			return false;
+		}
+		if (!timeout_is_active(&c->sending))
+			timeouts_touch(&c->server->sends, &c->sending);
+		return offer_room(c);
 	}
-	if (r == -EAGAIN && !timeout_is_active(&c->sending))
-		timeouts_touch(&c->server->sends, &c->sending);
-	if (r == 0)
+	if (timeout_is_active(&c->sending))
 		timeouts_stop(&c->sending);
-	if (r == 0 && c->state == H1_FLUSHING) {
+	if (c->state == H1_FLUSHING) {
 		end_output(c);
 		return false;
 	}
@@ -226,7 +230,7 @@ void h1_conn_resume(struct h1_conn *c)
 }
 
 /* A head that does not fit in the usual block goes on in a larger one. */
-static int grow_head(struct h1_conn *c)
+static COLD int grow_head(struct h1_conn *c)
 {
 	size_t len = block_len(c->in), cap = c->server->limits.head.max_head + HEAD_SLACK;
 	struct block *larger;
@@ -248,28 +252,35 @@ static int grow_head(struct h1_conn *c)
 	return 0;
 }
 
-/* Room in c->in for at least a byte. -EAGAIN: what is there must be used first. */
-static int make_room(struct h1_conn *c)
+static int take_block(struct h1_conn *c)
 {
-	struct block *fresh;
+	struct block *fresh = block_take(&c->server->blocks, 0);
 
-	if (c->in && block_len(c->in) == 0 && !is_pinned(c) && !c->has_piece_out) {
-		c->in->start = 0;
-		c->in->end = 0;
-	}
-	if (c->in && block_room(c->in) > 0)
-		return 0;
-	if (c->in && block_len(c->in) > 0)
-		return c->state == H1_HEAD ? grow_head(c) : -EAGAIN;
-	if (c->in && !is_pinned(c))
-		return -EAGAIN;
-
-	/* No block, or a full one that the exchange keeps. */
-	fresh = block_take(&c->server->blocks, 0);
 	if (!fresh)
 		return -ENOMEM;
 	c->in = fresh;
 	return 0;
+}
+
+/* Room in a block that is here already. */
+static COLD int make_more_room(struct h1_conn *c)
+{
+	if (block_len(c->in) == 0 && !is_pinned(c) && !c->has_piece_out) {
+		c->in->start = 0;
+		c->in->end = 0;
+	}
+	if (block_room(c->in) > 0)
+		return 0;
+	if (block_len(c->in) > 0)
+		return c->state == H1_HEAD ? grow_head(c) : -EAGAIN;
+	/* A full one that the exchange keeps can be replaced. */
+	return is_pinned(c) ? take_block(c) : -EAGAIN;
+}
+
+/* Room in c->in for at least a byte. -EAGAIN: what is there must be used first. */
+static int make_room(struct h1_conn *c)
+{
+	return c->in ? make_more_room(c) : take_block(c);
 }
 
 /* Gives back what is not needed between events. */
@@ -299,7 +310,7 @@ void h1_conn_pump(struct h1_conn *c)
 }
 
 /* The peer has said its last. */
-static void on_end(struct h1_conn *c)
+static COLD void on_end(struct h1_conn *c)
 {
 	c->has_ended = true;
 	pause_reading(c);
@@ -357,7 +368,11 @@ void h1_conn_expired(struct timeout *timeout)
 	case H1_HEAD:
 		h1_steps_refuse(c, FAULT_HEAD_TIMEOUT, false);
 		break;
+	case H1_ANSWER:
+		return; /* nothing is awaited: it was left in its list because that is cheaper */
 	case H1_BODY:
+		if (!c->wants_body)
+			return;
 		c->ex->fault = FAULT_BODY_TIMEOUT;
 		c->body_error = -EBADMSG;
 		c->keeps_alive = false;

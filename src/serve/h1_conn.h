@@ -49,20 +49,23 @@ struct h1_conn {
 	uint64_t body_len;   /* bytes of the body so far: handed on, or thrown away */
 	int body_error;	     /* what exchange_next() says from now on */
 
-	uint8_t state;	     /* enum h1_state */
-	bool is_pumping;     /* on the call stack: whoever queues need not flush */
-	bool keeps_alive;    /* the answer under way did not say close */
+	uint8_t state;	  /* enum h1_state */
+	bool is_pumping;  /* on the call stack: whoever queues need not flush */
+	bool has_ended;	  /* the peer's last byte is here */
+	bool has_orphan;  /* an exchange that was detached still reads our names */
+	bool is_cut;	  /* the answer was broken off */
+	bool must_linger; /* unread bytes may still come */
+	bool keeps_alive; /* the answer under way did not say close */
+
+	/* all false when a request begins */
 	bool is_chunked;     /* the answer is */
-	bool is_cut;	     /* the answer was broken off */
 	bool is_until_close; /* the answer ends with the connection */
 	bool owes_crlf;	     /* behind a chunk that is a file */
 	bool has_continued;  /* 100 was sent */
-	bool has_ended;	     /* the peer's last byte is here */
 	bool has_piece_out;  /* the application reads in our buffer */
-	bool has_orphan;     /* an exchange that was detached still reads our names */
 	bool wants_body;     /* readable() is owed */
 	bool wants_room;     /* writable() is owed */
-	bool must_linger;    /* unread bytes may still come */
+
 	uint8_t client_len, local_len;
 	char names[]; /* where from, where to */
 };

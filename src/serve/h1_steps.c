@@ -24,7 +24,7 @@ static bool has_bytes(const struct h1_conn *c)
 	return c->in && block_len(c->in) > 0;
 }
 
-void h1_steps_refuse(struct h1_conn *c, enum fault fault, bool is_head)
+COLD void h1_steps_refuse(struct h1_conn *c, enum fault fault, bool is_head)
 {
 	struct server *server = c->server;
 
@@ -38,20 +38,27 @@ void h1_steps_refuse(struct h1_conn *c, enum fault fault, bool is_head)
 
 /* ---- from a head to an exchange */
 
-static void start_exchange(struct h1_conn *c, struct exchange *ex)
+/* What stays when the exchange comes back from the pool. */
+static COLD void make_ours(struct exchange *ex, struct server *server)
 {
-	struct server *server = c->server;
-
-	ex->down = &h1_answer_down;
 	ex->up = server->up;
 	ex->up_arg = server->up_arg;
 	ex->finish = h1_steps_finish;
 	ex->maker = server;
+	ex->scheme = WEIR_STR("http");
+}
+
+static void start_exchange(struct h1_conn *c, struct exchange *ex)
+{
+	struct server *server = c->server;
+
+	if (!ex->maker)
+		make_ours(ex, server);
+	ex->down = &h1_answer_down;
 	ex->conn = c;
 	ex->pinned = c->in;
 	ex->client = (weir_str){ c->names, c->client_len };
 	ex->server = (weir_str){ c->names + c->client_len, c->local_len };
-	ex->scheme = WEIR_STR("http");
 	ex->started_ms = loop_now_ms(server->loop);
 
 	c->ex = ex;
@@ -60,11 +67,11 @@ static void start_exchange(struct h1_conn *c, struct exchange *ex)
 	c->is_until_close = false;
 	c->owes_crlf = false;
 	c->has_continued = false;
+	c->has_piece_out = false;
 	c->wants_body = false;
 	c->wants_room = false;
 	c->body_len = 0;
 	c->body_error = 0;
-	timeouts_stop(&c->waiting);
 	server->n_requests++;
 	h1_conn_set_state(c, ex->head.has_body ? H1_BODY : H1_ANSWER);
 	ex->up->start(ex);
@@ -232,7 +239,7 @@ static void release(struct server *server, struct exchange *ex, const struct blo
 }
 
 /* The client had gone before; perhaps the connection was waiting only for this. */
-static void finish_orphan(struct h1_conn *c, struct exchange *ex)
+static COLD void finish_orphan(struct h1_conn *c, struct exchange *ex)
 {
 	struct server *server = c->server;
 
@@ -243,35 +250,50 @@ static void finish_orphan(struct h1_conn *c, struct exchange *ex)
 	server_exchange_gone(server);
 }
 
+/* The connection ends with this answer. */
+static COLD void end_behind(struct h1_conn *c, const struct exchange *ex)
+{
+	/* A file still on its way is its opener's, who is gone. */
+	c->is_cut = ex->phase != EXCHANGE_ENDED || c->stream.out.file_left > 0;
+	c->must_linger = ex->head.keep_alive || c->state == H1_BODY || has_bytes(c);
+	c->keeps_alive = false;
+	outq_drop_file(&c->stream.out);
+	h1_conn_end(c);
+}
+
+static void begin_discard(struct h1_conn *c)
+{
+	c->body_len = 0;
+	h1_conn_set_state(c, H1_DISCARD);
+	timeouts_touch(&c->server->bodies, &c->waiting);
+}
+
+/* May another request follow? */
+static bool is_in_step(const struct h1_conn *c, const struct exchange *ex)
+{
+	return c->keeps_alive && ex->phase == EXCHANGE_ENDED && c->stream.out.file_left == 0 &&
+	       (c->state != H1_BODY || h1_body_can_discard(c));
+}
+
 void h1_steps_finish(struct exchange *ex)
 {
 	struct h1_conn *c = ex->conn;
-	bool may_send_more, is_cut;
+	bool goes_on;
 
 	if (c->has_orphan) {
 		finish_orphan(c, ex);
 		return;
 	}
-	/* A file still on its way is its opener's, who is gone. */
-	is_cut = ex->phase != EXCHANGE_ENDED || c->stream.out.file_left > 0;
-	may_send_more = ex->head.keep_alive || c->state == H1_BODY || has_bytes(c);
-	c->keeps_alive = c->keeps_alive && !is_cut && h1_body_can_discard(c);
-	c->is_cut = is_cut;
-	c->has_piece_out = false;
+	goes_on = is_in_step(c, ex);
 	c->ex = NULL;
-	timeouts_stop(&c->waiting);
-	outq_drop_file(&c->stream.out);
-	release(c->server, ex, c->in);
-
-	if (!c->keeps_alive) {
-		c->must_linger = may_send_more;
-		h1_conn_end(c);
-	} else if (c->state == H1_BODY) {
-		c->body_len = 0;
-		h1_conn_set_state(c, H1_DISCARD);
-		timeouts_touch(&c->server->bodies, &c->waiting);
-	} else {
+	c->has_piece_out = false;
+	if (!goes_on)
+		end_behind(c, ex);
+	else if (c->state == H1_BODY)
+		begin_discard(c);
+	else
 		begin_next(c);
-	}
-	h1_conn_pump(c);
+	release(c->server, ex, c->in);
+	if (!c->is_pumping)
+		h1_conn_pump(c);
 }

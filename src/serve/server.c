@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "io/loop.h"
 #include "serve/h1_conn.h"
 
 #define LINGER_MS 2000
@@ -82,15 +81,10 @@ void server_accept(struct server *server, int take_fd, weir_str client, weir_str
 			  WEIR_ARG(client));
 }
 
-const char *server_date(struct server *server)
+void server_renew_date(struct server *server)
 {
-	int64_t now_ms = loop_now_ms(server->loop);
-
-	if (now_ms >= server->date_until_ms) {
-		clock_http_date(clock_real_s(), server->date);
-		server->date_until_ms = now_ms + 1000 - clock_real_ms();
-	}
-	return server->date;
+	clock_http_date(clock_real_s(), server->date);
+	server->date_until_ms = loop_now_ms(server->loop) + 1000 - clock_real_ms();
 }
 
 /* Deferred behind the reaping of the connection: drained() finds nothing of it. */

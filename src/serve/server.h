@@ -12,13 +12,13 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "io/block.h"
+#include "io/loop.h"
 #include "io/timeouts.h"
 #include "proto/h1_read.h"
 #include "serve/exchange.h"
 
 struct access_log;
 struct log;
-struct loop;
 
 /* Sizes in bytes, times in milliseconds; 0 turns a time limit off. */
 struct server_limits {
@@ -69,7 +69,7 @@ void server_done(struct server *server);
 void server_accept(struct server *server, int take_fd, weir_str client, weir_str local);
 
 /* The Date field's value, at most a second old. */
-const char *server_date(struct server *server);
+static inline const char *server_date(struct server *server);
 
 /*
  * No more requests: idle connections are closed now, the others after what
@@ -81,5 +81,15 @@ void server_conn_gone(struct server *server);
 void server_exchange_gone(struct server *server);
 /* All connections, whatever they do; for the end of the grace. */
 void server_close_all(struct server *server);
+
+/* A second is over. */
+void server_renew_date(struct server *server);
+
+static inline const char *server_date(struct server *server)
+{
+	if (loop_now_ms(server->loop) >= server->date_until_ms)
+		server_renew_date(server);
+	return server->date;
+}
 
 #endif

@@ -24,9 +24,8 @@ def build():
     return daemon_module.BUILD
 
 
-@pytest.fixture
-def port():
-    """A function that finds free ports of 127.0.0.1, nobody else's until the test ends."""
+def claim_ports():
+    """A function that finds free ports of 127.0.0.1, nobody else's until the end."""
     claims = []
 
     def find():
@@ -38,13 +37,12 @@ def port():
         claim.close()
 
 
-@pytest.fixture
-def daemon(tmp_path, port):
-    """daemon(config, *arguments, **options) starts one: see daemon.Daemon."""
+def run_daemons(directory, find_port):
+    """A function that starts daemons below this directory; at the end all are finished."""
     started = []
 
     def start(config=None, *arguments, **options):
-        started.append(daemon_module.Daemon(tmp_path / f"weir-{len(started)}", port, config,
+        started.append(daemon_module.Daemon(directory / f"weir-{len(started)}", find_port, config,
                                             arguments, **options))
         started[-1].wait_ready()
         return started[-1]
@@ -57,6 +55,28 @@ def daemon(tmp_path, port):
         except AssertionError as problem:
             problems.append(str(problem))
     assert not problems, "\n\n".join(problems)
+
+
+@pytest.fixture
+def port():
+    yield from claim_ports()
+
+
+@pytest.fixture(scope="module")
+def shared_port():
+    yield from claim_ports()
+
+
+@pytest.fixture
+def daemon(tmp_path, port):
+    """daemon(config, *arguments, **options) starts one: see daemon.Daemon."""
+    yield from run_daemons(tmp_path, port)
+
+
+@pytest.fixture(scope="module")
+def shared_daemon(tmp_path_factory, shared_port):
+    """The same, but it runs until the last test of the file: for tests that leave nothing behind."""
+    yield from run_daemons(tmp_path_factory.mktemp("shared"), shared_port)
 
 
 @pytest.fixture

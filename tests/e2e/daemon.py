@@ -25,7 +25,7 @@ def _option(name):
 
 SANITIZED = _option("b_sanitize") not in (None, "none")
 # Sanitizers make everything slower, and two cores may be shared with a compiler.
-WAIT_S = 60 if SANITIZED else 20
+WAIT_S = float(os.environ.get("WEIR_WAIT_S", 60 if SANITIZED else 20))
 READY = r"\bready: "
 
 Done = collections.namedtuple("Done", "code stdout stderr")
@@ -79,6 +79,15 @@ def children_of(pid):
             if stat and stat[1] == pid and stat[0] != "Z":
                 found.append(int(entry))
     return sorted(found)
+
+
+def wait_until(accept, story=lambda: "", seconds=None):
+    """Until accept() gives something true: that. For what sends no event."""
+    until = time.monotonic() + (seconds or WAIT_S)
+    while not (found := accept()):
+        assert time.monotonic() < until, f"it never came to that\n{story()}"
+        time.sleep(0.01)
+    return found
 
 
 class Lines:
@@ -186,7 +195,10 @@ class Daemon:
         return len(self.err.lines)
 
     def story(self):
-        return f"--- stderr\n{self.err.text}\n--- stdout\n{self.out.text}\n---"
+        """The end of both logs: tests of a file may share a daemon, and write pages of them."""
+        def tail(lines):
+            return "\n".join(line[:300] for line in lines[-40:])
+        return f"--- stderr\n{tail(self.err.lines)}\n--- stdout\n{tail(self.out.lines)}\n---"
 
     # Talking to it.
 

@@ -186,9 +186,15 @@ def test_a_module_builds_outside_the_tree_and_serves(prefix, build, daemon, comp
     code, out, module = build(compiler, text, suffix, "-Wall", "-Wextra", "-Wno-missing-field-initializers",
                               "-Werror", "-Wl,--no-undefined")
     assert code == 0, out
-    d = daemon(CONFIG % module, program=prefix.weir, env={"LD_LIBRARY_PATH": str(prefix.lib)})
-    response = d.get("/hello")
-    assert (response.status, response.text) == (200, "hello from outside\n")
+    env = {"LD_LIBRARY_PATH": str(prefix.lib)}
+    on_routes = daemon(CONFIG % module, program=prefix.weir, env=env)
+    by_itself = daemon(None, "run", module, "--listen", "{address}", "--workers", "2",
+                       program=prefix.weir, env=env)
+    for d in on_routes, by_itself:
+        response = d.get("/hello")
+        assert (response.status, response.text) == (200, "hello from outside\n")
+        assert d.get("/elsewhere").status == 404
+    assert by_itself.call("POST", "/hello", body=b"x").status == 405
 
 
 def test_a_missing_function_is_found_when_the_module_is_linked(build):

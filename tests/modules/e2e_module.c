@@ -233,7 +233,7 @@ static int stubborn(weir_req *req)
 {
 	int r = pass_gate(req);
 
-	for (int i = 0; i < 50; i++)
+	for (int i = 0; i < 72; i++)
 		r = weir_yield();
 	log_end(req, "stubborn", r);
 	return r;

@@ -207,6 +207,8 @@ static char *compare(const char *whole, const struct h1_feed *how, weir_str byte
 {
 	char *text = h1_feed_run(how, bytes), *words = NULL;
 
+	if (!whole || !text)
+		abort();
 	if (strcmp(whole, text) != 0 && asprintf(&words, "first %zu step %zu:\n%s--- whole:\n%s",
 						 how->first, how->step, text, whole) < 0)
 		abort();

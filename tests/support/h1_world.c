@@ -192,8 +192,11 @@ struct h1_world *h1_world_new(void)
 	return w;
 }
 
-void h1_world_free(struct h1_world *w)
+void h1_world_close(struct h1_world *w)
 {
+	if (w->is_closed)
+		return;
+	w->is_closed = true;
 	for (unsigned i = 0; i < w->n_clients; i++) {
 		client_close(w->clients[i]);
 		buf_done(&w->clients[i]->bytes);
@@ -212,6 +215,11 @@ void h1_world_free(struct h1_world *w)
 	cr_assert_eq(w->server.exchanges.n_live, 0);
 	cr_assert_eq(w->server.blocks.n_taken, 0);
 	server_done(&w->server);
+}
+
+void h1_world_free(struct h1_world *w)
+{
+	h1_world_close(w);
 	loop_free(w->loop);
 	(void)close(w->log_fd);
 	(void)close(w->log.fd);

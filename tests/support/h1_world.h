@@ -42,6 +42,7 @@ struct h1_world {
 	int log_fd; /* what was logged is read here */
 	struct server server;
 	unsigned n_drained;
+	bool is_closed;
 
 	/* what the application does; any may be replaced */
 	void (*start)(struct visit *v);	   /* nothing */
@@ -57,6 +58,8 @@ struct h1_world {
 
 /* 16 KiB of high water; 10 s for a head, 20 s a body, 30 s to take an answer, 75 s between two. */
 struct h1_world *h1_world_new(void);
+/* Closes all clients and the server; fails if anything of them is left. */
+void h1_world_close(struct h1_world *w);
 void h1_world_free(struct h1_world *w);
 
 /* Turns until everything that is here has been handled; the clock stands still. */

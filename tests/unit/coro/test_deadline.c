@@ -2,6 +2,7 @@
 
 #include "coro/wait.h"
 #include "coro_world.h"
+#include "oom.h"
 
 static struct world w;
 
@@ -202,4 +203,26 @@ Test(deadline, outside_of_tasks_does_nothing)
 	cr_assert_eq(deadline_pop(3), 3);
 	deadline_push_shield(0);
 	cr_assert_eq(deadline_pop_shield(4), 4);
+}
+
+static int lose_a_scope(void *arg)
+{
+	for (int i = 0; i < TASK_SCOPES; i++)
+		deadline_push(1000);
+	oom_fail_at(1);
+	deadline_push_shield(10);
+	cr_assert(oom_has_failed());
+	deadline_push(10);
+	cr_assert_eq(wait_sleep(5), -ENOMEM);
+	cr_assert_eq(deadline_pop(wait_yield()), -ENOMEM);
+	cr_assert_eq(deadline_pop_shield(wait_yield()), -ENOMEM);
+	cr_assert_eq(wait_sleep(5), 0);
+	for (int i = 0; i < TASK_SCOPES; i++)
+		cr_assert_eq(deadline_pop(i), i);
+	return 0;
+}
+
+Test(deadline, without_memory_fails_the_calls_inside_and_no_others)
+{
+	cr_assert_eq(world_run(&w, lose_a_scope, NULL), 0);
 }

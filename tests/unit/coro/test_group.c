@@ -2,6 +2,7 @@
 
 #include "coro/deadline.h"
 #include "coro/wait.h"
+#include "coro_job.h"
 #include "coro_world.h"
 
 static struct world w;
@@ -17,33 +18,6 @@ static void teardown(void)
 }
 
 TestSuite(group, .init = setup, .fini = teardown);
-
-/* What a child does: sleeps, and returns what it was told, or the error of its sleep. */
-struct job {
-	int64_t ms;
-	int result;
-	bool has_begun, has_ended;
-	enum reason reason;
-	int64_t ended_ms;
-};
-
-static int do_job(void *arg)
-{
-	struct job *job = arg;
-	int r;
-
-	job->has_begun = true;
-	r = job->ms > 0 ? wait_sleep(job->ms) : 0;
-	job->reason = task_reason(task_current());
-	job->has_ended = true;
-	job->ended_ms = world_now(&w);
-	return r < 0 ? r : job->result;
-}
-
-static struct group_child *spawn(struct group *g, struct job *job)
-{
-	return group_spawn(g, do_job, job, "do_job (test_group.c)");
-}
 
 static int join_all(void *arg)
 {
@@ -325,7 +299,7 @@ Test(group, errors_nobody_looked_at_are_logged_with_their_place)
 {
 	cr_assert_eq(world_run(&w, unseen, NULL), 0);
 	cr_assert_str_eq(world_log(&w),
-			 "warn: task do_job (test_group.c) returned EIO (-5) and nobody "
+			 "warn: task do_job (coro_job.h) returned EIO (-5) and nobody "
 			 "looked; so did 1 more of its group\n");
 }
 
@@ -646,55 +620,4 @@ Test(group, outside_of_tasks_cannot_be_joined)
 	cr_assert_eq(group_child_result(NULL), -ESRCH);
 	cr_assert_null(group_child_arg(NULL));
 	group_child_cancel(NULL);
-}
-
-TestSuite(group_limit);
-
-static int fill(void *arg)
-{
-	struct job job = { .ms = 10 };
-	struct group *g = group_enter(*(enum group_mode *)arg);
-	int r;
-
-	for (int i = 0; i < 5; i++)
-		cr_assert_not_null(spawn(g, &job));
-	cr_assert_null(spawn(g, &job));
-	r = group_join(g);
-	group_leave(g);
-	return r;
-}
-
-Test(group_limit, more_than_max_tasks_is_an_error_of_the_group)
-{
-	enum group_mode all = GROUP_ALL, each = GROUP_EACH;
-
-	world_open_with(&w, (struct sched_opts){ .max_tasks = 5 });
-	cr_assert_eq(world_run(&w, fill, &all), -EAGAIN);
-	cr_assert_eq(world_now(&w), 0, "the others were cancelled");
-	cr_assert_eq(world_run(&w, fill, &each), -EAGAIN);
-	cr_assert_eq(world_now(&w), 10, "nobody was cancelled");
-	world_close(&w);
-}
-
-static int uncollected(void *arg)
-{
-	struct job job = { .ms = 0 };
-	struct group *g = group_enter(GROUP_EACH);
-	struct group_child *child;
-
-	for (int i = 0; i < 5; i++)
-		cr_assert_not_null(spawn(g, &job));
-	cr_assert_eq(wait_yield(), 0);
-	cr_assert_null(spawn(g, &job));
-	cr_assert_eq(group_next(g, &child), 1);
-	cr_assert_not_null(spawn(g, &job));
-	group_leave(g);
-	return 0;
-}
-
-Test(group_limit, results_not_yet_collected_count)
-{
-	world_open_with(&w, (struct sched_opts){ .max_tasks = 5 });
-	cr_assert_eq(world_run(&w, uncollected, NULL), 0);
-	world_close(&w);
 }

@@ -2,6 +2,7 @@
 
 #include "coro/group.h"
 #include "coro_world.h"
+#include "oom.h"
 
 static struct world w;
 static struct local *key, *other;
@@ -69,4 +70,19 @@ Test(local, needs_a_task)
 {
 	cr_assert_eq(local_set(key, later), -EDEADLK);
 	cr_assert_null(local_get(key));
+}
+
+static int set_without_memory(void *arg)
+{
+	cr_assert_eq(local_set(key, of_parent), 0);
+	oom_fail_at(1);
+	cr_assert_eq(local_set(other, later), -ENOMEM);
+	cr_assert(oom_has_failed());
+	cr_assert_null(local_get(other));
+	return local_get(key) == of_parent ? 0 : -EINVAL;
+}
+
+Test(local, that_could_not_be_set_changes_nothing)
+{
+	cr_assert_eq(world_run(&w, set_without_memory, NULL), 0);
 }

@@ -28,7 +28,7 @@ Test(conf, an_empty_file_is_all_defaults_and_a_warning)
 	cr_expect_eq(f.conf->n_listen, 1);
 	cr_expect_str_eq(f.conf->listen[0].address.text, "127.0.0.1:8000");
 	cr_expect_geq(f.conf->n_workers, 1);
-	cr_expect_eq(f.conf->log_level, LOG_AT_NOTICE);
+	cr_expect_eq(f.conf->log_level, LOG_AT_INFO);
 	cr_expect_eq(f.conf->access_log.type, CONF_ACCESS_LOG_STDOUT);
 	cr_expect_eq(f.conf->limits.header_timeout_ms, 10000);
 	cr_expect_eq(f.conf->limits.body_timeout_ms, 30000);

@@ -26,6 +26,7 @@
 #include "daemon/control.h"
 #include "daemon/exit_code.h"
 #include "daemon/listeners.h"
+#include "daemon/worker_notes.h"
 #include "io/sock.h"
 
 #define PATIENCE_MS 8000
@@ -270,7 +271,7 @@ Test(master, sighup_changes_nothing, .timeout = 20)
 
 Test(master, a_worker_killed_is_replaced_at_once_and_its_reason_said, .timeout = 20)
 {
-	char expected[100];
+	char expected[256];
 	struct world world;
 	pid_t pid;
 
@@ -278,16 +279,38 @@ Test(master, a_worker_killed_is_replaced_at_once_and_its_reason_said, .timeout =
 	pid = expect_worker(&world, "0");
 	expect(&world, "ready: ");
 	kill(pid, SIGKILL);
-	(void)snprintf(expected, sizeof(expected),
-		       "error master: worker 0 (pid %d) ended: killed by signal 9 (SIGKILL); "
-		       "starting another\n",
-		       (int)pid);
+	(void)snprintf(
+		expected, sizeof(expected),
+		"error master: worker 0 (pid %d) ended: killed by signal 9 (SIGKILL), perhaps "
+		"because memory ran out; starting another\n",
+		(int)pid);
 	cr_assert_neq(expect_worker(&world, "0"), pid);
 	cr_assert_not_null(strstr(world.text, expected), "%s", world.text);
 	expect(&world, "worker 0 is ready again");
 	kill(world.master, SIGTERM);
 	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
 	cr_assert_eq(count(&world, "ready: listening on"), 1);
+}
+
+static int noting_worker(const struct worker_args *args)
+{
+	*worker_notes_last(args->note) = worker_notes_add(args->note, "shop.user");
+	return good_worker(args);
+}
+
+Test(master, says_what_a_dead_worker_was_asked_last)
+{
+	struct world world;
+	pid_t pid;
+
+	begin(&world, 2, 1000, noting_worker);
+	pid = expect_worker(&world, "0");
+	expect(&world, "ready: ");
+	kill(pid, SIGABRT);
+	expect(&world, "(SIGABRT); the last request was for shop.user; starting another\n");
+	expect(&world, "worker 0 is ready again");
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
 }
 
 /* Waits for SIGTERM as a real one does: as if it were told to drain. */

@@ -147,3 +147,36 @@ Test(ports, closing_closes_what_was_adopted_and_not_what_is_the_listeners)
 	cr_assert(is_open(listeners_fd(world.listeners, 0, 0)));
 	world_done(&world);
 }
+
+Test(ports, finishing_lets_in_whoever_waits_and_nobody_else)
+{
+	struct world world;
+	int fd;
+
+	world_init(&world);
+	fd = adopt_slot_1(&world);
+	knock(&world, 40);
+	cr_assert_eq(world.server.n_accepted, 0u);
+	ports_finish(&world.ports);
+	cr_assert_eq(world.server.n_accepted, 40u);
+	cr_assert(!is_open(fd));
+
+	knock(&world, 10);
+	turn_some(&world);
+	cr_assert_eq(world.server.n_accepted, 40u);
+	world_done(&world);
+}
+
+Test(ports, closing_leaves_those_in_the_queue_who_wait)
+{
+	struct world world;
+
+	world_init(&world);
+	knock(&world, 40);
+	ports_close(&world.ports);
+	cr_assert_eq(world.server.n_accepted, 0u);
+	cr_assert_eq(ports_open(&world.ports, world.listeners, 0), 0);
+	turn_some(&world);
+	cr_assert_gt(world.server.n_accepted, 0u);
+	world_done(&world);
+}

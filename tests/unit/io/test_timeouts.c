@@ -182,6 +182,23 @@ Test(timeouts, zero_is_never)
 	world_done(&world);
 }
 
+/* It would else expire in the list it was in before, for something that is over. */
+Test(timeouts, touching_for_never_takes_it_from_another_list)
+{
+	struct timeouts never;
+	struct world world;
+
+	world_init(&world, AFTER_MS);
+	timeouts_init(&never, world.loop, 0, NULL);
+	touch(&world, 0);
+	timeouts_touch(&never, &world.things[0].timeout);
+	cr_assert(!timeout_is_active(&world.things[0].timeout));
+	pass(&world, 2 * AFTER_MS);
+	cr_assert_eq(world.n_expired, 0);
+	timeouts_done(&never);
+	world_done(&world);
+}
+
 Test(timeouts, expiring_one_may_stop_the_next)
 {
 	struct world world;

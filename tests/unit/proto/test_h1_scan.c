@@ -32,22 +32,6 @@ Test(h1_scan, sees_each_control_byte_at_full_width)
 	}
 }
 
-Test(h1_scan, never_takes_an_odd_byte_for_part_of_a_name)
-{
-	for (int c = 0; c < 256; c++) {
-		char bytes[H1_SCAN_STEP];
-		bool is_usual = c < 128 && c > 0 && (isalpha(c) || c == '-');
-
-		memset(bytes, 'a', sizeof(bytes));
-		bytes[3] = (char)c;
-#ifdef __SSE2__
-		cr_expect_eq(h1_scan_odd_mask(bytes), is_usual ? 0u : 8u, "byte %d", c);
-#else
-		cr_expect(is_usual || (h1_scan_odd_mask(bytes) & 8u), "byte %d", c);
-#endif
-	}
-}
-
 /* A buffer of exactly len bytes with one newline, searched from each place before it. */
 static void check_found(size_t len, size_t at)
 {
@@ -62,20 +46,6 @@ static void check_found(size_t len, size_t at)
 		cr_expect_eq(h1_scan_control(bytes, from, len), len, "behind %zu from %zu", at,
 			     from);
 	free(bytes);
-}
-
-Test(h1_scan, stops_in_a_name_at_the_latest_where_it_ends)
-{
-	char bytes[40];
-
-	memset(bytes, 'a', sizeof(bytes));
-	bytes[20] = ':';
-	for (size_t from = 0; from <= 20; from++) {
-		size_t at = h1_scan_name(bytes, from, sizeof(bytes));
-
-		cr_expect(at >= from && at <= 20, "from %zu: %zu", from, at);
-	}
-	cr_expect_eq(h1_scan_name(bytes, 30, 40), 30);
 }
 
 Test(h1_scan, finds_a_byte_at_every_place_of_every_length)

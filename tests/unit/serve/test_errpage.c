@@ -44,8 +44,7 @@ Test(errpage, is_a_whole_response)
 	cr_assert_str_eq(out, "HTTP/1.1 414 URI Too Long\r\ndate: " DATE "\r\nserver: weir\r\n"
 			      "connection: close\r\ncontent-length: 49\r\n"
 			      "content-type: text/plain; charset=utf-8\r\n\r\n"
-			      "414 URI Too Long: the request target is too long\n" +
-				      0);
+			      "414 URI Too Long: the request target is too long\n");
 }
 
 Test(errpage, has_no_body_for_a_head_request)

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "h1_world.h"
 #include "oom.h"
@@ -465,4 +467,167 @@ Test(h1_conn, survives_every_allocation_that_fails)
 		h1_world_free(w);
 	}
 	cr_assert_gt(n, 6);
+}
+
+/* ---- anything, in any order */
+
+struct dice {
+	uint64_t state;
+};
+
+static unsigned roll(struct dice *d, unsigned sides)
+{
+	d->state = d->state * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(d->state >> 33) % sides;
+}
+
+static struct dice dice;
+static int some_file;
+
+/* One thing an application may do with an exchange, whether or not it is its time. */
+static void act(struct visit *v)
+{
+	static const char bytes[30000];
+	weir_str piece = { bytes, roll(&dice, sizeof(bytes)) };
+	int r = 0;
+
+	switch (roll(&dice, 9)) {
+	case 0:
+		r = (int)exchange_head(v->ex, roll(&dice, 4) ? 200 : 404,
+				       roll(&dice, 2) ? -1 : (int64_t)piece.len, NULL, 0);
+		break;
+	case 1:
+	case 2:
+		r = (int)exchange_piece(v->ex, piece);
+		break;
+	case 3:
+		r = (int)exchange_end(v->ex, NULL, 0);
+		break;
+	case 4:
+		r = (int)exchange_next(v->ex, &piece);
+		break;
+	case 5:
+		r = (int)exchange_file(v->ex, some_file, roll(&dice, 10), roll(&dice, 500000));
+		break;
+	case 6:
+		r = (int)exchange_interim(v->ex, 103, NULL, 0);
+		break;
+	case 7:
+		if (roll(&dice, 4) == 0)
+			exchange_abort(v->ex);
+		break;
+	default:
+		visit_finish(v);
+		break;
+	}
+	(void)r; /* the answer is allowed to be no */
+}
+
+static void act_some(struct visit *v)
+{
+	for (unsigned n = roll(&dice, 6); n > 0 && v->ex; n--)
+		act(v);
+}
+
+static void start_anyhow(struct visit *v)
+{
+	v->is_left = roll(&dice, 2);
+	v->ex->half_close = roll(&dice, 2) ? HALF_CLOSE_CANCEL : HALF_CLOSE_FINISH;
+	v->ex->max_body = roll(&dice, 3) ? UINT64_MAX : roll(&dice, 20000);
+	act_some(v);
+}
+
+static void send_something(struct client *c)
+{
+	static const char *const good[] = {
+		GET("/"),
+		GET("/a") GET("/b") GET("/c"),
+		"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789",
+		"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"5\r\nhello\r\n5\r\nworld\r\n0\r\nt: u\r\n\r\n",
+		"\r\n" GET("/d"),
+	};
+	static const char *const odd[] = {
+		"GET / HTTP/1.0\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: x\r\n" CLOSE "\r\n",
+		"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\nExpect: "
+		"100-continue\r\n\r\n",
+		"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n",
+		"5\r\nhello\r\n",
+		"GET / HT",
+		"\n",
+	};
+	const char *word = good[roll(&dice, ARRAY_LEN(good))];
+	char filler[20000];
+
+	memset(filler, 'f', sizeof(filler));
+	if (roll(&dice, 30) == 0)
+		word = odd[roll(&dice, ARRAY_LEN(odd))];
+	if (roll(&dice, 60) == 0)
+		(void)client_push(c, filler, roll(&dice, sizeof(filler)));
+	else
+		(void)client_push(c, word, strlen(word));
+}
+
+static void leave_somehow(struct client *c)
+{
+	switch (roll(&dice, 3)) {
+	case 0:
+		client_close(c);
+		break;
+	case 1:
+		client_reset(c);
+		break;
+	default:
+		(void)shutdown(c->fd, SHUT_WR);
+		break;
+	}
+}
+
+static void do_something(struct h1_world *w)
+{
+	struct client *c = w->clients[roll(&dice, w->n_clients)];
+	unsigned recent = w->n_visits < 20 ? w->n_visits : 20;
+	struct visit *v = recent ? &w->visits[w->n_visits - 1 - roll(&dice, recent)] : NULL;
+	unsigned what = roll(&dice, 100);
+
+	if (what < 2 && c->fd >= 0)
+		leave_somehow(c);
+	else if (what < 5 && w->n_clients < H1_WORLD_CLIENTS)
+		(void)(roll(&dice, 2) ? client_new(w) : client_new_tcp(w));
+	else if (what < 7)
+		h1_world_pass(w, 1 + roll(&dice, roll(&dice, 8) ? 1500 : 40000));
+	else if (what < 40)
+		loop_turn(w->loop, false);
+	else if (what < 55)
+		(void)client_sip(c, 1 + roll(&dice, 60000));
+	else if (what < 80 && v && v->ex)
+		act_some(v);
+	else if (c->fd >= 0)
+		send_something(c);
+}
+
+Test(h1_conn, survives_anything_in_any_order)
+{
+	some_file = memfd_create("file", MFD_CLOEXEC);
+	cr_assert_eq(ftruncate(some_file, 300000), 0);
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		struct h1_world *w = h1_world_new();
+
+		dice.state = seed;
+		w->start = start_anyhow;
+		w->readable = act_some;
+		w->writable = act_some;
+		w->server.limits.max_connections = 30;
+		for (int i = 0; i < 4; i++)
+			(void)(i % 2 ? client_new(w) : client_new_tcp(w));
+		for (int i = 0; i < 1000 && w->n_visits < H1_WORLD_VISITS - 100; i++)
+			do_something(w);
+		if (seed % 2)
+			server_drain(&w->server);
+		h1_world_free(w);
+	}
+	(void)close(some_file);
 }

@@ -1,0 +1,58 @@
+"""tests/modules/e2e_process.c on routes: handlers that wait for a file, block, or end their process."""
+import daemon as daemon_module
+
+CONFIG = """
+log_level: info
+listen: [{address: "{address}"}]
+module_path: ["{build}/tests/modules"]
+modules: [{path: e2e_process.so, settings: {dir: "{dir}", doomed: "{dir}/doomed"%s}}]
+routes:
+  - {path: /pid, methods: [GET], handler: e2e_process.pid}
+  - {path: /quiet, handler: e2e_process.pid, access_log: false}
+  - {path: "/until/{name}", handler: e2e_process.until}
+  - {path: "/half/{name}", handler: e2e_process.half}
+  - {path: "/stubborn/{name}", handler: e2e_process.stubborn}
+  - {path: "/stuck/{name}", handler: e2e_process.stuck}
+  - {path: "/crash/{how}", handler: e2e_process.crash}
+"""
+
+
+def config(more="", settings=""):
+    """YAML; workers and graceful_timeout come from more."""
+    return CONFIG % (settings and f", {settings}") + more
+
+
+def let_go(d, name):
+    """What waits for this name goes on."""
+    (d.dir / name).touch()
+
+
+def pid_of(connection):
+    """Of the worker at the other end."""
+    return int(connection.call("GET", "/pid").text)
+
+
+def connect_to(d, accept):
+    """A connection to a worker whose pid is accepted, and that pid."""
+    for _ in range(200):
+        connection = d.connect()
+        pid = pid_of(connection)
+        if accept(pid):
+            return connection, pid
+        connection.close()
+    raise AssertionError(f"200 connections, and none reached it\n{d.story()}")
+
+
+def begin(d, target, words):
+    """A request whose handler has said these words: the connection, and the worker's pid."""
+    connection = d.connect()
+    pid = pid_of(connection)
+    mark = d.mark()
+    connection.request("GET", target)
+    d.wait_log(words, after=mark)
+    return connection, pid
+
+
+def is_running(pid):
+    stat = daemon_module.stat_of(pid)
+    return stat is not None and stat[0] != "Z"

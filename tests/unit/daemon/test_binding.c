@@ -1,0 +1,241 @@
+/*
+ * test_binding.c - configurations bound to the modules of tests/modules, in
+ * this process: each test is one of its own.
+ */
+#include "daemon/binding.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+#include <weir/module.h>
+
+#include "app/asgi.h"
+#include "app/router.h"
+#include "base/log.h"
+#include "conf_fixture.h"
+#include "proto/http.h"
+
+struct world {
+	struct fixture fixture;
+	struct log log;
+	struct binding *binding;
+	struct buf words; /* all that messages say after the binding */
+	int r;
+};
+
+#define GOOD "module_path: [" TEST_MODULES "]\nmodules: [{path: good.so}]\n"
+
+static void bind_loaded(struct world *w)
+{
+	log_init(&w->log, 2, LOG_AT_ERROR);
+	buf_init(&w->words, 0);
+	w->r = binding_new(w->fixture.conf, &w->log, &w->fixture.messages, &w->binding);
+	cr_assert_eq(messages_format(&w->fixture.messages, &w->words), 0);
+	cr_assert_eq(buf_append(&w->words, "", 1), 0);
+}
+
+static void bind_text(struct world *w, const char *text)
+{
+	memset(w, 0, sizeof(*w));
+	fixture_init(&w->fixture);
+	fixture_load(&w->fixture, text);
+	cr_assert_eq(w->fixture.r, 0, "%s", w->fixture.said);
+	bind_loaded(w);
+}
+
+/* `weir run` with this module. */
+static void bind_run(struct world *w, const char *module)
+{
+	memset(w, 0, sizeof(*w));
+	fixture_init(&w->fixture);
+	w->fixture.cli.file = NULL;
+	w->fixture.cli.run_module = module;
+	fixture_load(&w->fixture, NULL);
+	cr_assert_eq(w->fixture.r, 0, "%s", w->fixture.said);
+	bind_loaded(w);
+}
+
+static void done(struct world *w)
+{
+	w->binding = binding_free(w->binding);
+	buf_done(&w->words);
+	fixture_done(&w->fixture);
+}
+
+static const struct route *find(const struct world *w, enum http_method method, const char *path)
+{
+	struct router_match match;
+
+	if (router_find(w->binding->router, method, weir_strz(path), &match) != ROUTER_FOUND)
+		return NULL;
+	return match.target;
+}
+
+static void expect_words(const struct world *w, const char *words)
+{
+	cr_assert_eq(w->r, -EINVAL);
+	cr_assert_not_null(strstr(w->words.data, words), "\"%s\" is not in: %s", words,
+			   w->words.data);
+}
+
+Test(binding, gives_a_route_what_the_configuration_says_about_it)
+{
+	const struct route *route;
+	struct world w;
+
+	bind_text(&w, GOOD "max_body: 2MiB\n"
+			   "request_memory: 512KiB\n"
+			   "routes:\n"
+			   "  - path: /u/{id}\n"
+			   "    methods: [GET]\n"
+			   "    handler: good.user\n"
+			   "    max_body: 5KiB\n"
+			   "    half_close: finish\n"
+			   "    access_log: false\n");
+	cr_assert_eq(w.r, 0, "%s", w.words.data);
+	cr_assert_eq(w.binding->n_routes, 1u);
+	route = find(&w, HTTP_METHOD_GET, "/u/1");
+	cr_assert_eq(route, w.binding->routes);
+	cr_assert_str_eq(route->name, "good.user");
+	cr_assert_eq(route->app, w.binding->apps[0]);
+	cr_assert_not_null(route->fn);
+	cr_assert_eq(route->flags, (uint32_t)WEIR_FINISH_ANYWAY);
+	cr_assert_eq(route->max_body, 5u * 1024);
+	cr_assert_eq(route->request_memory, 512u * 1024);
+	cr_assert_eq(route->half_close, HALF_CLOSE_FINISH);
+	cr_assert_not(route->is_logged);
+	cr_assert_null(route->io);
+	done(&w);
+}
+
+Test(binding, gives_each_method_its_own_handler)
+{
+	struct world w;
+
+	bind_text(&w, GOOD "routes:\n"
+			   "  - {path: /x, methods: [GET], handler: good.user}\n"
+			   "  - {path: /x, methods: [POST], handler: good.users}\n");
+	cr_assert_eq(w.r, 0, "%s", w.words.data);
+	cr_assert_str_eq(find(&w, HTTP_METHOD_GET, "/x")->name, "good.user");
+	cr_assert_str_eq(find(&w, HTTP_METHOD_POST, "/x")->name, "good.users");
+	cr_assert_null(find(&w, HTTP_METHOD_PUT, "/x"));
+	done(&w);
+}
+
+Test(binding, chains_middleware_in_its_order_and_ends_at_the_connection)
+{
+	const weir_io *io;
+	struct world w;
+
+	bind_text(&w, GOOD "routes:\n"
+			   "  - path: /x\n"
+			   "    handler: good.user\n"
+			   "    middleware: [good.audit, good.audit, good.audit]\n"
+			   "  - {path: /y, handler: good.user, middleware: [good.audit]}\n");
+	cr_assert_eq(w.r, 0, "%s", w.words.data);
+	io = find(&w, HTTP_METHOD_GET, "/x")->io;
+	for (int i = 0; i < 3; i++, io = io->next)
+		cr_assert_neq(io, &asgi_io);
+	cr_assert_eq(io, &asgi_io);
+	io = find(&w, HTTP_METHOD_GET, "/y")->io;
+	cr_assert_eq(io->next, &asgi_io);
+	done(&w);
+}
+
+Test(binding, reports_all_that_is_wrong_at_once)
+{
+	struct world w;
+
+	bind_text(&w, GOOD "routes:\n"
+			   "  - {path: /a, handler: good.usr}\n"
+			   "  - {path: /b, handler: good.user, middleware: [good.audi]}\n"
+			   "  - {path: /c, handler: good.chat}\n");
+	cr_assert_eq(w.fixture.messages.n_errors, 3u, "%s", w.words.data);
+	expect_words(&w, "test.yaml:4:25: ");
+	expect_words(&w, "usr");
+	expect_words(&w, "audi");
+	expect_words(&w, "'good.chat' is a WebSocket handler");
+	cr_assert_null(w.binding);
+	done(&w);
+}
+
+Test(binding, says_once_that_a_module_is_missing_and_nothing_about_its_routes)
+{
+	struct world w;
+
+	bind_text(&w, "module_path: [" TEST_MODULES "]\n"
+		      "modules: [{path: nowhere.so}]\n"
+		      "routes:\n"
+		      "  - {path: /a, handler: nowhere.a, middleware: [nowhere.m]}\n"
+		      "  - {path: /b, handler: nowhere.b}\n");
+	cr_assert_eq(w.fixture.messages.n_errors, 1u, "%s", w.words.data);
+	expect_words(&w, "test.yaml:2:18: nowhere.so: no such file");
+	done(&w);
+}
+
+Test(binding, refuses_a_module_of_another_abi)
+{
+	struct world w;
+
+	bind_text(&w, "module_path: [" TEST_MODULES "]\n"
+		      "modules: [{path: next_abi.so}, {path: no_description.so}]\n");
+	cr_assert_eq(w.fixture.messages.n_errors, 2u, "%s", w.words.data);
+	cr_assert_eq(w.r, -EINVAL);
+	done(&w);
+}
+
+Test(binding, of_nothing_is_a_site_without_routes)
+{
+	struct world w;
+
+	bind_text(&w, "workers: 1\n");
+	cr_assert_eq(w.r, 0);
+	cr_assert_eq(w.binding->n_apps, 0u);
+	cr_assert_eq(w.binding->n_routes, 0u);
+	cr_assert_null(find(&w, HTTP_METHOD_GET, "/"));
+	done(&w);
+}
+
+Test(binding, runs_a_module_on_its_own_paths)
+{
+	const struct route *route;
+	struct world w;
+
+	bind_run(&w, TEST_MODULES "/good.so");
+	cr_assert_eq(w.r, 0, "%s", w.words.data);
+	/* The one without a path, and the WebSocket, are left out. */
+	cr_assert_eq(w.binding->n_routes, 1u);
+	route = find(&w, HTTP_METHOD_GET, "/users/7");
+	cr_assert_str_eq(route->name, "good.user");
+	cr_assert_eq(route->flags, (uint32_t)WEIR_FINISH_ANYWAY);
+	cr_assert(route->is_logged);
+	cr_assert_eq(route->max_body, 1024u * 1024);
+	cr_assert_null(find(&w, HTTP_METHOD_POST, "/users/7"));
+	done(&w);
+}
+
+Test(binding, says_which_of_a_modules_own_paths_cannot_be)
+{
+	struct world w;
+
+	bind_run(&w, TEST_MODULES "/run_odd.so");
+	cr_assert_eq(w.fixture.messages.n_errors, 2u, "%s", w.words.data);
+	expect_words(&w, "the path /same is already taken by run_odd.first");
+	expect_words(&w, "the path /{open ");
+	done(&w);
+}
+
+Test(binding, says_that_a_module_without_paths_needs_a_file)
+{
+	struct world w;
+
+	bind_run(&w, TEST_MODULES "/no_paths.so");
+	cr_assert_eq(w.fixture.messages.n_errors, 1u, "%s", w.words.data);
+	expect_words(&w, "has no handler with a path of its own");
+	done(&w);
+}
+
+Test(binding, free_takes_null)
+{
+	cr_assert_null(binding_free(NULL));
+}
