@@ -48,12 +48,18 @@ static bool is_status(int error)
 	return error <= WEIR_STATUS(200) && error >= WEIR_STATUS(999);
 }
 
+/* Did the handler only hand on what is wrong with the request's body? */
+static bool is_peers_fault(const struct exchange *ex, int error)
+{
+	return (error == -EBADMSG || error == -EMSGSIZE) && ex->fault != FAULT_NONE;
+}
+
 /* http.h promises this table: only what the client did may look like the client's fault. */
 static int status_of(const struct exchange *ex, int error)
 {
 	if (is_status(error))
 		return WEIR_STATUS(0) - error;
-	if ((error == -EBADMSG || error == -EMSGSIZE) && ex->fault != FAULT_NONE)
+	if (is_peers_fault(ex, error))
 		return fault_status(ex->fault);
 	switch (error) {
 	case -EMSGSIZE:
@@ -115,8 +121,8 @@ static COLD void conclude_unanswered(struct req *req, int result)
 	answer_page(ex, status, NULL, &retry, status == 503);
 }
 
-/* The handler has returned: everything it left open is closed. */
-static void conclude(struct req *req, int result)
+/* The handler has failed, or has left something open: that is closed, and told. */
+static COLD void conclude(struct req *req, int result)
 {
 	struct exchange *ex = req->ex;
 	bool is_gone = exchange_is_gone(ex);
@@ -131,6 +137,12 @@ static void conclude(struct req *req, int result)
 		exchange_abort(ex);
 		if (result == -ECANCELED || result == -EPIPE)
 			break;
+		if (is_peers_fault(ex, result)) {
+			log_write(req->site->log, LOG_AT_INFO, "%.*s: %s: answer cut for %s: %s",
+				  WEIR_ARG(ex->client), req->name, fault_name(ex->fault),
+				  fault_words(ex->fault));
+			break;
+		}
 		req->site->n_failed++;
 		if (result >= 0)
 			req->fail_words = WEIR_STR("the body is shorter than its content-length");
@@ -161,13 +173,22 @@ static void on_done(struct task_spec *spec, int result)
 	req->task = NULL;
 	if (req->body.data)
 		buf_done(&req->body);
-	conclude(req, result);
+	if (ex->phase != EXCHANGE_ENDED || result < 0)
+		conclude(req, result);
 	exchange_finish(ex);
 }
 
 /* ---- start */
 
-static int req_main(void *arg)
+static int run_handler(void *arg)
+{
+	struct req *req = arg;
+
+	return req->route->fn(&req->pub);
+}
+
+/* Layers around the handler must hear that its answer has ended. */
+static int run_layered(void *arg)
 {
 	struct req *req = arg;
 	int r;
@@ -218,7 +239,6 @@ static void fill_scope(weir_scope *scope, const struct exchange *ex)
 /* What every kind of request has, but for most of the scope. */
 static void req_init(struct req *req, struct site *site, struct weir_app *app, const char *name)
 {
-	memset(&req->task, 0, offsetof(struct req, match) - offsetof(struct req, task));
 	req->pub.scope = &req->scope;
 	req->pub.state = app ? app->state : NULL;
 	req->pub.io = &asgi_io;
@@ -230,6 +250,15 @@ static void req_init(struct req *req, struct site *site, struct weir_app *app, c
 	req->spec.user = req;
 	req->fields = (struct req_fields){ req->first_fields, 0, ARRAY_LEN(req->first_fields) };
 	req->content_length = -1;
+	req->task = NULL;
+	req->readable = (struct wait){ .task = NULL };
+	req->writable = (struct wait){ .task = NULL };
+	req->sending = (struct mutex){ .owner = NULL };
+	req->body = (struct buf){ .data = NULL };
+	req->fail_words = (weir_str){ NULL, 0 };
+	req->is_receiving = false;
+	req->has_body_ended = false;
+	req->has_last_event = false;
 	make_id(site, req->id);
 	req->scope.request_id = (weir_str){ req->id, SITE_ID_LEN };
 }
@@ -279,7 +308,7 @@ static void run(struct req *req, struct exchange *ex)
 	req->ex = ex;
 	req->arena = &ex->arena;
 	req->route = route;
-	req->spec.fn = req_main;
+	req->spec.fn = route->io ? run_layered : run_handler;
 	req->spec.done = on_done;
 	fill_scope(&req->scope, ex);
 	if (route->io)

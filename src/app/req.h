@@ -45,7 +45,7 @@ struct req {
 	int64_t content_length;	  /* that the handler promised; -1 */
 	char id[SITE_ID_LEN];
 
-	/* from here to match: all zeros at the start of every request */
+	/* nothing at the start of every request */
 	struct task *task; /* once it has suspended, until it has ended */
 	struct wait readable, writable;
 	struct mutex sending; /* several tasks may send: whole calls, in call order */

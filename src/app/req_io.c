@@ -12,7 +12,7 @@
 #include "proto/http.h"
 
 /* What every call that would send asks first. */
-static int check_send(struct req *req)
+static inline int check_send(struct req *req)
 {
 	struct budget *budget = req->arena->budget;
 	int r;
@@ -64,6 +64,12 @@ static int send_pieces(struct req *req, weir_str bytes)
 	size_t taken = 0;
 	int r;
 
+	/* What is thrown away never has to wait, but others must have their turn. */
+	if (req->ex->is_bodiless) {
+		r = wait_yield();
+		if (r < 0)
+			return r;
+	}
 	for (;;) {
 		ssize_t n = exchange_piece(req->ex,
 					   (weir_str){ bytes.ptr + taken, bytes.len - taken });
@@ -97,22 +103,13 @@ int req_io_piece(struct req *req, weir_str bytes)
 	return r;
 }
 
-int req_io_respond(struct req *req, int status, const weir_header *fields, size_t n_fields,
-		   weir_str body)
+/* More than goes out in one call. */
+static COLD int respond_large(struct req *req, int status, const weir_header *fields,
+			      size_t n_fields, weir_str body)
 {
-	int64_t length = (int64_t)body.len;
+	int64_t length = http_status_has_body(status) ? (int64_t)body.len : -1;
 	int r;
 
-	r = check_send(req);
-	if (r < 0)
-		return r;
-	if (body.len <= EXCHANGE_SMALL) {
-		r = exchange_respond(req->ex, status, fields, n_fields, body);
-		wait_wake(&req->readable); /* as req_io_end() */
-		return r;
-	}
-	if (!http_status_has_body(status))
-		length = -1;
 	r = exchange_head(req->ex, status, length, fields, n_fields);
 	if (r < 0)
 		return r;
@@ -120,6 +117,22 @@ int req_io_respond(struct req *req, int status, const weir_header *fields, size_
 	if (r < 0)
 		return r;
 	return req_io_end(req, NULL, 0);
+}
+
+int req_io_respond(struct req *req, int status, const weir_header *fields, size_t n_fields,
+		   weir_str body)
+{
+	int r;
+
+	r = check_send(req);
+	if (r < 0)
+		return r;
+	if (body.len > EXCHANGE_SMALL)
+		return respond_large(req, status, fields, n_fields, body);
+	r = exchange_respond(req->ex, status, fields, n_fields, body);
+	if (req->readable.task)
+		wait_wake(&req->readable); /* as req_io_end() */
+	return r;
 }
 
 static int send_file(struct req *req, int fd, uint64_t offset, uint64_t len)

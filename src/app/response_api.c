@@ -67,7 +67,7 @@ static int promise_length(struct req *req, weir_str value)
 }
 
 /* Also for the type of weir_respond(), which lives as long as that call. */
-static int put_field(struct req *req, weir_str name, weir_str value, bool is_replacing)
+static inline int put_field(struct req *req, weir_str name, weir_str value, bool is_replacing)
 {
 	weir_header *field = is_replacing ? find_field(&req->fields, name) : NULL;
 
@@ -130,7 +130,7 @@ static int send_start_event(struct req *req, int status, int64_t length)
 }
 
 /* Type and length of the answer, decided. */
-static int prepare(struct req *req, int status, const char *type, int64_t *length)
+static inline int prepare(struct req *req, int status, const char *type, int64_t *length)
 {
 	weir_str value = weir_strz(type);
 
@@ -156,6 +156,22 @@ static int begin(struct req *req, int status, int64_t length)
 	return req_io_head(req, status, length, req->fields.items, req->fields.n);
 }
 
+/* One call after the other: as layers around the handler see it, or a length was promised. */
+static COLD int respond_in_steps(struct req *req, int status, int64_t length, weir_str body)
+{
+	int r;
+
+	r = begin(req, status, length);
+	if (r < 0)
+		return r;
+	if (!is_direct(req))
+		return weir_send(&req->pub, &(weir_event){ .type = WEIR_HTTP_BODY, .body = body });
+	r = req_io_piece(req, body);
+	if (r < 0)
+		return r;
+	return req_io_end(req, NULL, 0);
+}
+
 int weir_respond(weir_req *pub, int status, const char *type, weir_str body)
 {
 	struct req *req = req_of(pub);
@@ -165,18 +181,9 @@ int weir_respond(weir_req *pub, int status, const char *type, weir_str body)
 	r = prepare(req, status, type, &length);
 	if (r < 0)
 		return r;
-	if (is_direct(req) && req->content_length < 0)
-		return req_io_respond(req, status, req->fields.items, req->fields.n, body);
-
-	r = begin(req, status, length);
-	if (r < 0)
-		return r;
-	if (!is_direct(req))
-		return weir_send(pub, &(weir_event){ .type = WEIR_HTTP_BODY, .body = body });
-	r = req_io_piece(req, body);
-	if (r < 0)
-		return r;
-	return req_io_end(req, NULL, 0);
+	if (!is_direct(req) || req->content_length >= 0)
+		return respond_in_steps(req, status, length, body);
+	return req_io_respond(req, status, req->fields.items, req->fields.n, body);
 }
 
 int weir_start(weir_req *pub, int status, const char *type)

@@ -21,5 +21,5 @@ void site_init(struct site *site, struct loop *loop, struct sched *sched, const 
 void site_cancel(struct site *site)
 {
 	list_for_each_safe (link, &site->running)
-		task_cancel(list_entry(link, struct req, link)->task, REASON_SHUTDOWN);
+		task_cancel_now(list_entry(link, struct req, link)->task, REASON_SHUTDOWN);
 }

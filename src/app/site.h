@@ -56,7 +56,7 @@ struct site {
 void site_init(struct site *site, struct loop *loop, struct sched *sched, const struct log *log,
 	       struct router *router);
 
-/* The worker stops: every handler that still runs is cancelled with reason shutdown. */
+/* The grace is over: every handler that still runs is cancelled, shielded or not. */
 void site_cancel(struct site *site);
 
 /* For a server: up_arg is the site. */

@@ -7,14 +7,6 @@
 
 #include <assert.h>
 
-#define ARENA_BLOCK 4096
-
-struct arena_block {
-	struct arena_block *next;
-	size_t size; /* with this header */
-	char bytes[];
-};
-
 void arena_init(struct arena *a, struct budget *budget)
 {
 	*a = (struct arena){ .budget = budget };
@@ -39,15 +31,10 @@ void arena_done(struct arena *a)
 	a->end = NULL;
 }
 
-void arena_reset(struct arena *a)
+void arena_reset_slowly(struct arena *a)
 {
-	struct arena_block *kept = a->blocks;
+	struct arena_block *kept = NULL;
 
-	if (kept && !kept->next && kept->size == ARENA_BLOCK) {
-		a->pos = kept->bytes; /* the usual case: there is nothing to free */
-		return;
-	}
-	kept = NULL;
 	while (a->blocks) {
 		struct arena_block *b = a->blocks;
 

@@ -15,7 +15,13 @@
 
 #include "base/macro.h"
 
-struct arena_block;
+/* A block, and how large they usually are. */
+#define ARENA_BLOCK ((size_t)4096)
+struct arena_block {
+	struct arena_block *next;
+	size_t size; /* with this header */
+	char bytes[];
+};
 
 /* What may be spent, shared by all arenas that point to it. */
 struct budget {
@@ -34,7 +40,7 @@ struct arena {
 /* Allocates nothing. */
 void arena_init(struct arena *a, struct budget *budget);
 /* Frees all but one block of the usual size, if there is one. */
-void arena_reset(struct arena *a);
+static inline void arena_reset(struct arena *a);
 void arena_done(struct arena *a);
 
 /* Aligned for any type. NULL, and budget->is_short set, when the budget or memory is spent. */
@@ -52,6 +58,19 @@ weir_str arena_copy(struct arena *a, weir_str s);
 void arena_fail_at(struct arena *a, size_t n);
 
 #define ARENA_ALIGN ((uintptr_t)16)
+
+/* When there is something to free. */
+void arena_reset_slowly(struct arena *a);
+
+static inline void arena_reset(struct arena *a)
+{
+	struct arena_block *b = a->blocks;
+
+	if (b && !b->next && b->size == ARENA_BLOCK)
+		a->pos = b->bytes;
+	else
+		arena_reset_slowly(a);
+}
 
 /* When the newest block has no room for it. */
 void *arena_alloc_slowly(struct arena *a, size_t size);

@@ -299,7 +299,7 @@ static int refuse(struct task *t, int r)
 	return r;
 }
 
-int task_check(void)
+int task_check_closely(void)
 {
 	struct sched *sched = sched_here;
 	struct task *t;

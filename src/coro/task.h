@@ -71,7 +71,7 @@ void *task_user(void);
  * -ETIMEDOUT, or -EDEADLK where nothing may be waited for (outside of tasks).
  * Who is refused again and again is made to wait here: it may suspend.
  */
-MUST_USE int task_check(void);
+MUST_USE static inline int task_check(void);
 
 /*
  * Pointers handed down: a group remembers those of the task that opens it, and
@@ -144,6 +144,20 @@ void task_mark(struct task *first, enum reason reason, bool is_forced);
 static inline bool task_is_cancelled(const struct task *t)
 {
 	return t->reason != REASON_NONE && (t->n_shields == 0 || t->is_forced);
+}
+
+/* For whom something has to be looked at: a task that is cancelled, has a limit, or is none. */
+MUST_USE int task_check_closely(void);
+
+static inline int task_check(void)
+{
+	const struct sched *sched = sched_here;
+	struct task *t = sched && !sched->is_outside ? sched->current : NULL;
+
+	if (!t || t->reason != REASON_NONE || t->limit_ms != INT64_MAX || t->n_lost > 0)
+		return task_check_closely();
+	t->n_refused = 0;
+	return 0;
 }
 
 #endif

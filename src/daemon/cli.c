@@ -58,8 +58,9 @@ static const char help[] =
 	"      --help-config   every key of the configuration file\n"
 	"      --print-default a configuration file with every default, to start from\n"
 	"\n"
-	"exit codes: 0 done, 2 bad usage, 3 a worker or module could not start,\n"
-	"69 address in use, 71 system error, 77 permission denied, 78 bad configuration\n";
+	"exit codes: 0 done, 1 a worker had to be killed to stop, 2 bad usage,\n"
+	"3 a worker or module could not start, 69 address in use,\n"
+	"71 system error, 77 permission denied, 78 bad configuration\n";
 
 static PRINTF_LIKE(2, 3) int refuse(struct cli *cli, const char *fmt, ...)
 {
@@ -106,7 +107,7 @@ static int refuse_option(struct cli *cli, const char *given)
 static int try_value(struct cli *cli, enum option_place place, const char *option,
 		     const char *source, const char *text)
 {
-	const struct option_spec *spec = option_find(place, weir_strz(option));
+	const struct option_spec *spec = option_table_find(place, weir_strz(option));
 	_cleanup_(conf_freep) struct conf *conf = conf_new();
 	struct conf_listen listen = { 0 };
 	struct option_context context = { .dir = "/" };
@@ -116,8 +117,8 @@ static int try_value(struct cli *cli, enum option_place place, const char *optio
 	if (!conf)
 		return refuse(cli, "no memory");
 	context.arena = &conf->arena;
-	r = option_set(spec, weir_strz(text), &context,
-		       place == OPTION_TOP ? (void *)conf : (void *)&listen, words);
+	r = option_value_set(spec, weir_strz(text), &context,
+			     place == OPTION_TOP ? (void *)conf : (void *)&listen, words);
 	if (r == -EINVAL)
 		return refuse(cli, "%s: %s", source, words);
 	return r < 0 ? refuse(cli, "no memory") : 0;

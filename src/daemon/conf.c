@@ -76,7 +76,7 @@ static int set_dirs(struct conf *conf, const char *file, struct messages *messag
 	if (slash) {
 		size_t len = slash == file ? 1 : (size_t)(slash - file);
 
-		conf->dir = option_absolute(&conf->arena, conf->cwd, (weir_str){ file, len });
+		conf->dir = option_value_absolute(&conf->arena, conf->cwd, (weir_str){ file, len });
 	}
 	return conf->dir ? 0 : -ENOMEM;
 }
@@ -120,7 +120,7 @@ static int set_module_names(struct conf *conf)
 static int set_run_module(struct conf *conf, const char *path)
 {
 	struct conf_module *module = arena_alloc(&conf->arena, sizeof(*module));
-	const char *absolute = option_absolute(&conf->arena, conf->cwd, weir_strz(path));
+	const char *absolute = option_value_absolute(&conf->arena, conf->cwd, weir_strz(path));
 
 	if (!module || !absolute)
 		return -ENOMEM;

@@ -28,7 +28,7 @@ static int set_value(struct conf *conf, const struct option_spec *option, const 
 	char words[OPTION_WORDS];
 	int r;
 
-	r = option_set(option, weir_strz(text), &context, conf, words);
+	r = option_value_set(option, weir_strz(text), &context, conf, words);
 	if (r == -EINVAL)
 		messages_add(messages, &context.pos, "%s", words);
 	return r == -ENOMEM ? r : 0;
@@ -36,13 +36,13 @@ static int set_value(struct conf *conf, const struct option_spec *option, const 
 
 int conf_env_values(struct conf *conf, const struct cli *cli, struct messages *messages)
 {
-	for (const struct option_spec *o = option_next(OPTION_TOP, NULL); o;
-	     o = option_next(OPTION_TOP, o)) {
+	for (const struct option_spec *o = option_table_next(OPTION_TOP, NULL); o;
+	     o = option_table_next(OPTION_TOP, o)) {
 		char name[OPTION_ENV];
 		const char *source = name, *text = NULL;
 		int r;
 
-		if (option_is_list(o) || !option_env(o, name))
+		if (option_table_is_list(o) || !option_table_env(o, name))
 			continue;
 		text = variable(name);
 		if (!text && o->env) {
@@ -70,7 +70,7 @@ struct listeners {
 static int add_listener(struct conf *conf, struct listeners *listeners, weir_str text,
 			const char *source, struct messages *messages)
 {
-	const struct option_spec *address = option_find(OPTION_LISTEN, WEIR_STR("address"));
+	const struct option_spec *address = option_table_find(OPTION_LISTEN, WEIR_STR("address"));
 	struct conf_listen *listen = &listeners->items[listeners->n];
 	struct option_context context = { .arena = &conf->arena,
 					  .dir = conf->cwd,
@@ -86,7 +86,7 @@ static int add_listener(struct conf *conf, struct listeners *listeners, weir_str
 	r = conf_read_defaults(conf, OPTION_LISTEN, listen);
 	if (r < 0)
 		return r;
-	r = option_set(address, text, &context, listen, words);
+	r = option_value_set(address, text, &context, listen, words);
 	if (r == -EINVAL)
 		messages_add(messages, &context.pos, "%s", words);
 	if (r < 0)
@@ -151,8 +151,8 @@ static int collect(struct conf *conf, const struct cli *cli, struct listeners *l
 		return add_port(conf, listeners, variable("PORT"), messages);
 	if (conf->n_listen == 0 && messages->n_errors == 0)
 		return add_listeners(conf, listeners,
-				     option_find(OPTION_TOP, WEIR_STR("listen"))->fallback, NULL,
-				     messages);
+				     option_table_find(OPTION_TOP, WEIR_STR("listen"))->fallback,
+				     NULL, messages);
 	return 0;
 }
 

@@ -102,10 +102,10 @@ static int read_scalar(struct reader *reader, const struct option_spec *option,
 	weir_str text;
 	int r;
 
-	r = scalar_text(reader, node, option->name, option_type_words(option->type), &text);
+	r = scalar_text(reader, node, option->name, option_value_type_words(option->type), &text);
 	if (r < 0)
 		return r;
-	r = option_set(option, text, &context, base, words);
+	r = option_value_set(option, text, &context, base, words);
 	if (r == -EINVAL)
 		messages_add(reader->messages, &node->pos, "%s: %s", option->name, words);
 	return r;
@@ -125,7 +125,7 @@ static int check_list(struct reader *reader, const struct option_spec *option,
 	if (node->type == CONF_NODE_SEQUENCE || (is_word && option->type != OPTION_ITEMS))
 		return 0;
 	messages_add(reader->messages, &node->pos, "%s: wants %s, not %s", option->name,
-		     option_type_words(option->type), conf_tree_kind(node));
+		     option_value_type_words(option->type), conf_tree_kind(node));
 	return -EINVAL;
 }
 
@@ -187,7 +187,8 @@ static int read_directories(struct reader *reader, const struct option_spec *opt
 		int r = scalar_text(reader, item, option->name, "a list of directories", &text);
 
 		if (r == 0) {
-			dirs[n] = option_absolute(&reader->conf->arena, reader->conf->dir, text);
+			dirs[n] = option_value_absolute(&reader->conf->arena, reader->conf->dir,
+							text);
 			r = dirs[n++] ? 0 : -ENOMEM;
 		}
 		if (r == -ENOMEM)
@@ -265,7 +266,7 @@ static int read_settings(struct reader *reader, const struct option_spec *option
 
 	if (node->type != CONF_NODE_MAPPING) {
 		messages_add(reader->messages, &node->pos, "%s: wants %s, not %s", option->name,
-			     option_type_words(option->type), conf_tree_kind(node));
+			     option_value_type_words(option->type), conf_tree_kind(node));
 		return -EINVAL;
 	}
 	settings = list_room(reader, node, sizeof(*settings));
@@ -330,7 +331,7 @@ static int read_option(struct reader *reader, const struct option_spec *option,
 {
 	int r;
 
-	if (!option_is_list(option))
+	if (!option_table_is_list(option))
 		return read_scalar(reader, option, node, base);
 	if (option->type == OPTION_SETTINGS)
 		return read_settings(reader, option, node, base);
@@ -378,25 +379,26 @@ static const struct option_spec *refuse_key(struct reader *reader, const struct 
 
 	messages_quote(node->key, quote);
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		if (!option_find(places[i], node->key))
+		if (!option_table_find(places[i], node->key))
 			continue;
 		messages_add(reader->messages, &node->key_pos,
 			     "unknown key %s in %s; it is one of %s", quote, place_words(place),
 			     places[i] == OPTION_TOP ? "the whole file" : place_words(places[i]));
 		return NULL;
 	}
-	for (const struct option_spec *o = option_next(place, NULL); o; o = option_next(place, o))
+	for (const struct option_spec *o = option_table_next(place, NULL); o;
+	     o = option_table_next(place, o))
 		messages_guess(&guess, node->key, o->name);
 	messages_add(reader->messages, &node->key_pos, "unknown key %s in %s%s%s%s", quote,
 		     place_words(place), guess.text ? "; did you mean \"" : "",
 		     guess.text ? guess.text : "", guess.text ? "\"?" : "");
-	return guess.text ? option_find(place, weir_strz(guess.text)) : NULL;
+	return guess.text ? option_table_find(place, weir_strz(guess.text)) : NULL;
 }
 
-/* Sets of options, as bits by option_index(). */
+/* Sets of options, as bits by option_table_index(). */
 static uint64_t bit(const struct option_spec *option)
 {
-	return UINT64_C(1) << option_index(option);
+	return UINT64_C(1) << option_table_index(option);
 }
 
 /* -EINVAL when the mapping is of no use: a key it cannot do without is not there, or is wrong. */
@@ -405,7 +407,8 @@ static int check_required(struct reader *reader, const struct conf_node *node,
 {
 	int all = 0;
 
-	for (const struct option_spec *o = option_next(place, NULL); o; o = option_next(place, o)) {
+	for (const struct option_spec *o = option_table_next(place, NULL); o;
+	     o = option_table_next(place, o)) {
 		if (!o->is_required || (good & bit(o)))
 			continue;
 		if (!(given & bit(o)))
@@ -419,7 +422,7 @@ static int check_required(struct reader *reader, const struct conf_node *node,
 /* At the top lists are read in a second step; elsewhere there is one. */
 static bool is_this_step(const struct option_spec *option, bool wants_lists)
 {
-	return option->place != OPTION_TOP || option_is_list(option) == wants_lists;
+	return option->place != OPTION_TOP || option_table_is_list(option) == wants_lists;
 }
 
 static int read_mapping(struct reader *reader, const struct conf_node *node,
@@ -434,7 +437,7 @@ static int read_mapping(struct reader *reader, const struct conf_node *node,
 		return -EINVAL;
 	}
 	for (const struct conf_node *n = node->first; n; n = n->next) {
-		const struct option_spec *option = option_find(place, n->key);
+		const struct option_spec *option = option_table_find(place, n->key);
 		int r = 0;
 
 		if (option && is_this_step(option, wants_lists)) {
@@ -456,18 +459,20 @@ int conf_read_defaults(struct conf *conf, enum option_place place, void *base)
 	struct option_context context = { .arena = &conf->arena, .dir = conf->dir };
 	char words[OPTION_WORDS];
 
-	for (const struct option_spec *o = option_next(place, NULL); o; o = option_next(place, o)) {
-		const struct option_spec *top = o->is_inherited ? option_find(OPTION_TOP,
-									      weir_strz(o->name))
-								: NULL;
+	for (const struct option_spec *o = option_table_next(place, NULL); o;
+	     o = option_table_next(place, o)) {
+		const struct option_spec *top = o->is_inherited
+							? option_table_find(OPTION_TOP,
+									    weir_strz(o->name))
+							: NULL;
 		int r = 0;
 
 		if (top)
 			/* Inherited are sizes only: see the table's test. */
 			*(uint64_t *)((char *)base + o->offset) = *(uint64_t *)((char *)conf +
 										top->offset);
-		else if (o->fallback && !option_is_list(o))
-			r = option_set(o, weir_strz(o->fallback), &context, base, words);
+		else if (o->fallback && !option_table_is_list(o))
+			r = option_value_set(o, weir_strz(o->fallback), &context, base, words);
 		if (r < 0)
 			return r;
 	}

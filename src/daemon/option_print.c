@@ -45,7 +45,7 @@ static const char *type_word(enum option_type type)
 	case OPTION_WORKERS:
 		return "auto or number";
 	default:
-		return option_type_words(type);
+		return option_value_type_words(type);
 	}
 }
 
@@ -79,7 +79,7 @@ static int print_facts(struct buf *out, const char *prefix, const struct option_
 		r = buf_printf(out, "; required");
 	if (r >= 0 && option->fallback)
 		r = buf_printf(out, "; default %s", option->fallback);
-	if (r >= 0 && option_env(option, env))
+	if (r >= 0 && option_table_env(option, env))
 		r = buf_printf(out, "; %s%s%s", env, option->env ? " or " : "",
 			       option->env ? option->env : "");
 	return r < 0 ? r : buf_printf(out, ")\n");
@@ -90,8 +90,8 @@ static int print_place(struct buf *out, enum option_place place, const char *tit
 	int r;
 
 	r = buf_printf(out, "\n%s\n", title);
-	for (const struct option_spec *o = option_next(place, NULL); o && r >= 0;
-	     o = option_next(place, o)) {
+	for (const struct option_spec *o = option_table_next(place, NULL); o && r >= 0;
+	     o = option_table_next(place, o)) {
 		r = buf_printf(out, "\n  %s\n", o->name);
 		if (r >= 0)
 			r = print_lines(out, "      ", o->help);
@@ -129,8 +129,8 @@ static int print_item_keys(struct buf *out, enum option_place place)
 {
 	int r = buf_printf(out, "#\n# Keys of each:\n");
 
-	for (const struct option_spec *o = option_next(place, NULL); o && r >= 0;
-	     o = option_next(place, o)) {
+	for (const struct option_spec *o = option_table_next(place, NULL); o && r >= 0;
+	     o = option_table_next(place, o)) {
 		r = buf_printf(out, "#   %s ", o->name);
 		if (r >= 0)
 			r = print_facts(out, "", o);
@@ -170,8 +170,8 @@ int option_print_default(struct buf *out)
 		"250ms, 10s, 2m or 1h. Values may hold ${NAME} and ${NAME:-default}; relative\n"
 		"paths are relative to this file's directory.\n"
 		"This file is made by `weir --print-default`.");
-	for (const struct option_spec *o = option_next(OPTION_TOP, NULL); o && r >= 0;
-	     o = option_next(OPTION_TOP, o))
+	for (const struct option_spec *o = option_table_next(OPTION_TOP, NULL); o && r >= 0;
+	     o = option_table_next(OPTION_TOP, o))
 		r = print_default(out, o);
 	return r;
 }

@@ -282,7 +282,7 @@ static const struct option_spec options[] = {
 static_assert(ARRAY_LEN(options) <= OPTION_MAX, "sets of options have 64 bits");
 static_assert(sizeof(enum half_close) == sizeof(int), "a choice is stored as an int");
 
-const struct option_spec *option_next(enum option_place place, const struct option_spec *last)
+const struct option_spec *option_table_next(enum option_place place, const struct option_spec *last)
 {
 	const struct option_spec *end = options + ARRAY_LEN(options);
 
@@ -293,30 +293,31 @@ const struct option_spec *option_next(enum option_place place, const struct opti
 	return NULL;
 }
 
-const struct option_spec *option_find(enum option_place place, weir_str name)
+const struct option_spec *option_table_find(enum option_place place, weir_str name)
 {
-	for (const struct option_spec *o = option_next(place, NULL); o; o = option_next(place, o)) {
+	for (const struct option_spec *o = option_table_next(place, NULL); o;
+	     o = option_table_next(place, o)) {
 		if (weir_str_eq(name, weir_strz(o->name)))
 			return o;
 	}
 	return NULL;
 }
 
-size_t option_index(const struct option_spec *option)
+size_t option_table_index(const struct option_spec *option)
 {
 	return (size_t)(option - options);
 }
 
-bool option_is_list(const struct option_spec *option)
+bool option_table_is_list(const struct option_spec *option)
 {
 	return option->type >= OPTION_NAMES;
 }
 
-bool option_env(const struct option_spec *option, char ret_name[OPTION_ENV])
+bool option_table_env(const struct option_spec *option, char ret_name[OPTION_ENV])
 {
 	size_t n;
 
-	if (option->place != OPTION_TOP || (option_is_list(option) && !option->env))
+	if (option->place != OPTION_TOP || (option_table_is_list(option) && !option->env))
 		return false;
 	n = (size_t)snprintf(ret_name, OPTION_ENV, "WEIR_%s", option->name);
 	assert(n < OPTION_ENV);

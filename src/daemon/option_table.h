@@ -61,17 +61,18 @@ struct option_spec {
 };
 
 /* All of that place in turn: start with NULL; NULL at the end. */
-const struct option_spec *option_next(enum option_place place, const struct option_spec *last);
+const struct option_spec *option_table_next(enum option_place place,
+					    const struct option_spec *last);
 /* NULL when there is none. */
-const struct option_spec *option_find(enum option_place place, weir_str name);
+const struct option_spec *option_table_find(enum option_place place, weir_str name);
 /* Position in the table, less than OPTION_MAX, for sets of options. */
 #define OPTION_MAX 64
-size_t option_index(const struct option_spec *option);
+size_t option_table_index(const struct option_spec *option);
 
-bool option_is_list(const struct option_spec *option);
+bool option_table_is_list(const struct option_spec *option);
 
 /* "WEIR_MAX_BODY"; only options of OPTION_TOP with one value, and listen, have one. */
 #define OPTION_ENV 64
-bool option_env(const struct option_spec *option, char ret_name[OPTION_ENV]);
+bool option_table_env(const struct option_spec *option, char ret_name[OPTION_ENV]);
 
 #endif

@@ -11,7 +11,7 @@
 
 #define MAX_CPUS 1024
 
-const char *option_type_words(enum option_type type)
+const char *option_value_type_words(enum option_type type)
 {
 	switch (type) {
 	case OPTION_COUNT:
@@ -65,7 +65,7 @@ static int refuse_form(const struct option_spec *option, weir_str text, char *re
 	char quote[MESSAGES_QUOTE];
 
 	return refuse(reterr_words, "%s is not %s", messages_quote(text, quote),
-		      option_type_words(option->type));
+		      option_value_type_words(option->type));
 }
 
 static const char *number_text(const struct option_spec *option, uint64_t number, char *ret_text)
@@ -180,7 +180,7 @@ static int set_choice(const struct option_spec *option, weir_str text, void *fie
 		      guess.text ? "\"?" : "");
 }
 
-const char *option_absolute(struct arena *arena, const char *dir, weir_str text)
+const char *option_value_absolute(struct arena *arena, const char *dir, weir_str text)
 {
 	bool is_relative = text.len == 0 || text.ptr[0] != '/';
 	size_t dir_len = is_relative ? strlen(dir) + 1 : 0;
@@ -215,7 +215,7 @@ static int set_access_log(const struct option_spec *option, weir_str text,
 	/* Without a slash it is more likely a slip of the pen than a file's name. */
 	if (!memchr(text.ptr, '/', text.len))
 		return refuse_form(option, text, reterr_words);
-	path = option_absolute(context->arena, context->dir, text);
+	path = option_value_absolute(context->arena, context->dir, text);
 	if (!path)
 		return -ENOMEM;
 	*log = (struct conf_access_log){ .type = CONF_ACCESS_LOG_FILE, .path = path };
@@ -240,7 +240,8 @@ static int set_name(const struct option_spec *option, weir_str text,
 {
 	bool is_file = option->type == OPTION_MODULE_FILE && memchr(text.ptr, '/', text.len);
 	/* Absolute to an absolute one is a copy of it. */
-	weir_str copy = is_file ? weir_strz(option_absolute(context->arena, context->dir, text))
+	weir_str copy = is_file ? weir_strz(
+					  option_value_absolute(context->arena, context->dir, text))
 				: (weir_str){ NULL, 0 };
 
 	if (!is_file) {
@@ -258,8 +259,9 @@ static int set_name(const struct option_spec *option, weir_str text,
 	return 0;
 }
 
-int option_set(const struct option_spec *option, weir_str text,
-	       const struct option_context *context, void *base, char reterr_words[OPTION_WORDS])
+int option_value_set(const struct option_spec *option, weir_str text,
+		     const struct option_context *context, void *base,
+		     char reterr_words[OPTION_WORDS])
 {
 	void *field = (char *)base + option->offset;
 

@@ -19,14 +19,14 @@ struct option_context {
  * people are in reterr_words, to stand after "NAME: "; -ENOMEM.
  */
 #define OPTION_WORDS 256
-MUST_USE int option_set(const struct option_spec *option, weir_str text,
-			const struct option_context *context, void *base,
-			char reterr_words[OPTION_WORDS]);
+MUST_USE int option_value_set(const struct option_spec *option, weir_str text,
+			      const struct option_context *context, void *base,
+			      char reterr_words[OPTION_WORDS]);
 
 /* Absolute: text itself, or dir/text. NULL without memory. */
-const char *option_absolute(struct arena *arena, const char *dir, weir_str text);
+const char *option_value_absolute(struct arena *arena, const char *dir, weir_str text);
 
 /* How a value of that type is described to people: "a size such as 64KiB". */
-const char *option_type_words(enum option_type type);
+const char *option_value_type_words(enum option_type type);
 
 #endif

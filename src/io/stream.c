@@ -3,7 +3,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -96,6 +98,13 @@ int stream_flush(struct stream *s)
 	if (r == -EAGAIN)
 		ev_io_start(loop_ev(s->loop), &s->writing);
 	return r;
+}
+
+size_t stream_untaken(const struct stream *s)
+{
+	int n = 0;
+
+	return ioctl(s->fd, SIOCOUTQ, &n) < 0 ? 0 : (size_t)n;
 }
 
 void stream_shutdown(struct stream *s)

@@ -57,6 +57,9 @@ static inline bool stream_is_paused(const struct stream *s)
  */
 MUST_USE int stream_flush(struct stream *s);
 
+/* Bytes that are in the kernel but not yet with the peer. */
+size_t stream_untaken(const struct stream *s);
+
 /* No more bytes from us. Call it when the queue is empty. */
 void stream_shutdown(struct stream *s);
 

@@ -6,7 +6,7 @@
  *
  *	h1_read_find()	until a head is whole
  *	h1_read_head()	once
- *	h1_read_body()	until it says H1_READ_END, also when there is no body
+ *	h1_read_body()	until it says H1_READ_END, if the head announced a body
  *	h1_read_next()
  *
  * After -EPROTO nothing but h1_read_done() may follow: the answer is the

@@ -10,9 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+
+#include "proto/scan.h"
 
 #define H1_SCAN_ONES 0x0101010101010101u
 #define H1_SCAN_HIGH 0x8080808080808080u
@@ -37,13 +36,23 @@ static inline unsigned h1_scan_mask8(const char *p)
 
 #define H1_SCAN_STEP 16
 
-static inline unsigned h1_scan_mask(const char *p)
+static inline unsigned h1_scan_bits(__m128i v)
 {
-	__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
 	__m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
 	__m128i del = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f));
 
 	return (unsigned)_mm_movemask_epi8(_mm_or_si128(low, del));
+}
+
+static inline unsigned h1_scan_mask(const char *p)
+{
+	return h1_scan_bits(scan_load16(p));
+}
+
+/* Of up to a step of bytes; behind them are zeros, which count. */
+static inline unsigned h1_scan_mask_short(const char *p, size_t n)
+{
+	return h1_scan_bits(scan_load(p, n));
 }
 
 #else
@@ -55,17 +64,15 @@ static inline unsigned h1_scan_mask(const char *p)
 	return h1_scan_mask8(p);
 }
 
-#endif
-
-/* Fewer bytes than a step, in all. The zeros behind them are found, if nothing before is: at len. */
-static __attribute__((noinline, unused)) size_t h1_scan_short(const char *bytes, size_t pos,
-							      size_t len)
+static inline unsigned h1_scan_mask_short(const char *p, size_t n)
 {
 	char last[H1_SCAN_STEP] = { 0 };
 
-	memcpy(last, bytes + pos, len - pos);
-	return pos + (unsigned)__builtin_ctz(h1_scan_mask(last));
+	memcpy(last, p, n);
+	return h1_scan_mask8(last);
 }
+
+#endif
 
 /* The index of the first control byte at or after pos, tab included, or len. */
 static inline size_t h1_scan_control(const char *bytes, size_t pos, size_t len)
@@ -80,7 +87,7 @@ static inline size_t h1_scan_control(const char *bytes, size_t pos, size_t len)
 	if (pos == len)
 		return len;
 	if (len < H1_SCAN_STEP)
-		return h1_scan_short(bytes, pos, len);
+		return pos + (unsigned)__builtin_ctz(h1_scan_mask_short(bytes + pos, len - pos));
 	found = h1_scan_mask(bytes + len - H1_SCAN_STEP) >> (H1_SCAN_STEP - (len - pos));
 	return found ? pos + (unsigned)__builtin_ctz(found) : len;
 }

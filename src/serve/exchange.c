@@ -11,14 +11,12 @@
 
 #include "proto/http.h"
 
-#define EXCHANGE_MAX_UNUSED 1024
-
 void exchange_pool_init(struct exchange_pool *pool, size_t memory_limit)
 {
 	*pool = (struct exchange_pool){ .memory_limit = memory_limit };
 }
 
-static COLD void exchange_free(struct exchange *ex)
+COLD void exchange_free(struct exchange *ex)
 {
 	arena_done(&ex->arena);
 	free(ex);
@@ -36,8 +34,7 @@ void exchange_pool_done(struct exchange_pool *pool)
 	pool->n_unused = 0;
 }
 
-/* Another one for the pool. */
-static COLD int add_unused(struct exchange_pool *pool)
+COLD int exchange_pool_grow(struct exchange_pool *pool)
 {
 	struct exchange *ex = calloc(1, sizeof(*ex));
 
@@ -47,47 +44,6 @@ static COLD int add_unused(struct exchange_pool *pool)
 	pool->unused = ex;
 	pool->n_unused++;
 	return 0;
-}
-
-struct exchange *exchange_new(struct exchange_pool *pool)
-{
-	struct exchange *ex;
-
-	if (!pool->unused && add_unused(pool) < 0)
-		return NULL;
-	ex = pool->unused;
-	pool->unused = ex->next_unused;
-	pool->n_unused--;
-	pool->n_live++;
-
-	ex->budget.limit = pool->memory_limit;
-	ex->budget.is_short = false;
-	ex->owner = NULL;
-	ex->max_body = UINT64_MAX;
-	ex->half_close = HALF_CLOSE_CANCEL;
-	ex->is_logged = true;
-	ex->is_bodiless = false;
-	ex->fault = FAULT_NONE;
-	ex->phase = EXCHANGE_WAITING;
-	ex->status = 0;
-	ex->sent = 0;
-	ex->promised = -1;
-	return ex;
-}
-
-void exchange_release(struct exchange_pool *pool, struct exchange *ex)
-{
-	assert(!ex->pinned && !ex->held);
-	assert(pool->n_live > 0);
-	pool->n_live--;
-	if (pool->n_unused >= EXCHANGE_MAX_UNUSED) {
-		exchange_free(ex);
-		return;
-	}
-	arena_reset(&ex->arena);
-	ex->next_unused = pool->unused;
-	pool->unused = ex;
-	pool->n_unused++;
 }
 
 void exchange_detach(struct exchange *ex)
@@ -246,9 +202,4 @@ void exchange_abort(struct exchange *ex)
 	ex->phase = EXCHANGE_ABORTED;
 	if (ex->down)
 		ex->down->abort(ex);
-}
-
-void exchange_finish(struct exchange *ex)
-{
-	ex->finish(ex);
 }

@@ -20,6 +20,7 @@
  * application calls exchange_finish(), even if the client goes away before:
  * then gone() is called, once, and every call down answers -EPIPE.
  */
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -124,9 +125,9 @@ void exchange_pool_done(struct exchange_pool *pool);
  * Memory is ready, nothing is answered yet; head, uri, names and conn are the connection's to fill.
  * When maker is NULL, what is the same for all its lives is, too.
  */
-struct exchange *exchange_new(struct exchange_pool *pool);
+static inline struct exchange *exchange_new(struct exchange_pool *pool);
 /* Only when finished and detached. */
-void exchange_release(struct exchange_pool *pool, struct exchange *ex);
+static inline void exchange_release(struct exchange_pool *pool, struct exchange *ex);
 /* The client is gone. What the head and the names point to must stay until finish(). */
 void exchange_detach(struct exchange *ex);
 
@@ -172,11 +173,62 @@ MUST_USE int exchange_next(struct exchange *ex, weir_str *ret_piece);
 /* Cuts a response short, so that the client can tell. So does a call above that fails half-way. */
 void exchange_abort(struct exchange *ex);
 /* The application is done with it. The exchange may be gone when this returns. */
-void exchange_finish(struct exchange *ex);
+static inline void exchange_finish(struct exchange *ex)
+{
+	ex->finish(ex);
+}
 
 static inline bool exchange_is_gone(const struct exchange *ex)
 {
 	return !ex->down;
+}
+
+/* More than that in a pool go back to malloc. */
+#define EXCHANGE_MAX_UNUSED 1024
+
+/* One more in an empty pool. -ENOMEM. */
+MUST_USE int exchange_pool_grow(struct exchange_pool *pool);
+void exchange_free(struct exchange *ex);
+
+static inline struct exchange *exchange_new(struct exchange_pool *pool)
+{
+	struct exchange *ex;
+
+	if (!pool->unused && exchange_pool_grow(pool) < 0)
+		return NULL;
+	ex = pool->unused;
+	pool->unused = ex->next_unused;
+	pool->n_unused--;
+	pool->n_live++;
+
+	ex->budget.limit = pool->memory_limit;
+	ex->budget.is_short = false;
+	ex->owner = NULL;
+	ex->max_body = UINT64_MAX;
+	ex->half_close = HALF_CLOSE_CANCEL;
+	ex->is_logged = true;
+	ex->is_bodiless = false;
+	ex->fault = FAULT_NONE;
+	ex->phase = EXCHANGE_WAITING;
+	ex->status = 0;
+	ex->sent = 0;
+	ex->promised = -1;
+	return ex;
+}
+
+static inline void exchange_release(struct exchange_pool *pool, struct exchange *ex)
+{
+	assert(!ex->pinned && !ex->held);
+	assert(pool->n_live > 0);
+	pool->n_live--;
+	if (pool->n_unused >= EXCHANGE_MAX_UNUSED) {
+		exchange_free(ex);
+		return;
+	}
+	arena_reset(&ex->arena);
+	ex->next_unused = pool->unused;
+	pool->unused = ex;
+	pool->n_unused++;
 }
 
 #endif

@@ -30,17 +30,25 @@ static bool can_keep_alive(const struct h1_conn *c)
 	return c->ex->status < 400 && !h1_body_is_held_back(c);
 }
 
-static bool has_field(const weir_header *fields, size_t n_fields, weir_str name)
+/* What the server says of itself, unless the application has said it. */
+static void add_own_fields(struct h1_response *resp, struct server *server)
 {
-	for (size_t i = 0; i < n_fields; i++) {
-		if (str_eq_nocase(fields[i].name, name))
-			return true;
+	bool has_date = false, has_server = false;
+
+	for (size_t i = 0; i < resp->n_fields; i++) {
+		weir_str name = resp->fields[i].name;
+
+		has_date |= name.len == 4 && str_eq_nocase(name, WEIR_STR("date"));
+		has_server |= name.len == 6 && str_eq_nocase(name, WEIR_STR("server"));
 	}
-	return false;
+	if (!has_date)
+		resp->date = (weir_str){ server_date(server), CLOCK_HTTP_DATE };
+	if (!has_server)
+		resp->server = WEIR_STR("weir");
 }
 
 /* Body: what follows at once, in the same block. */
-static int queue_head(struct h1_conn *c, const struct h1_response *resp, weir_str body)
+static inline int queue_head(struct h1_conn *c, const struct h1_response *resp, weir_str body)
 {
 	size_t bound = h1_write_head_bound(resp) + body.len, n;
 	char *out = outq_reserve(&c->stream.out, bound);
@@ -74,10 +82,7 @@ static int on_head(struct exchange *ex, int64_t content_length, const weir_heade
 	c->is_until_close = is_open && !resp.is_chunked && !ex->is_bodiless;
 	c->keeps_alive = can_keep_alive(c) && !c->is_until_close;
 	resp.keep_alive = c->keeps_alive;
-	if (!has_field(fields, n_fields, WEIR_STR("date")))
-		resp.date = (weir_str){ server_date(c->server), CLOCK_HTTP_DATE };
-	if (!has_field(fields, n_fields, WEIR_STR("server")))
-		resp.server = WEIR_STR("weir");
+	add_own_fields(&resp, c->server);
 	return queue_head(c, &resp, body);
 }
 

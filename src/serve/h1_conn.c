@@ -25,6 +25,9 @@
 /* A head may be as long as this beyond its limit, so that the reader sees that it is too long. */
 #define HEAD_SLACK ((size_t)4096)
 
+/* Bytes a second: who takes less of its answer than that may as well be gone. */
+#define LEAST_RATE 240
+
 static const unsigned char next_states[] = {
 #define S(state) (1 << (state))
 	[H1_IDLE] = S(H1_HEAD) | S(H1_BODY) | S(H1_ANSWER) | S(H1_FLUSHING) | S(H1_CLOSED),
@@ -176,6 +179,13 @@ static bool offer_room(struct h1_conn *c)
 	return true;
 }
 
+/* The kernel's queue is full: from now on the peer has some time to take of it. */
+static void await_taking(struct h1_conn *c)
+{
+	c->untaken = stream_untaken(&c->stream);
+	timeouts_touch(&c->server->sends, &c->sending);
+}
+
 /* True when there may be more to do. */
 static bool flush(struct h1_conn *c)
 {
@@ -190,7 +200,7 @@ static bool flush(struct h1_conn *c)
 			return false;
 		}
 		if (!timeout_is_active(&c->sending))
-			timeouts_touch(&c->server->sends, &c->sending);
+			await_taking(c);
 		return offer_room(c);
 	}
 	if (timeout_is_active(&c->sending))
@@ -392,7 +402,14 @@ void h1_conn_expired(struct timeout *timeout)
 void h1_conn_stalled(struct timeout *timeout)
 {
 	struct h1_conn *c = container_of(timeout, struct h1_conn, sending);
+	int64_t send_ms = c->server->limits.send_ms;
+	size_t least = (size_t)(send_ms * LEAST_RATE / 1000), untaken = stream_untaken(&c->stream);
 
+	/* The kernel speaks up only when a third of its queue is free, for some after minutes. */
+	if (untaken < c->untaken && c->untaken - untaken >= least) {
+		await_taking(c);
+		return;
+	}
 	/* Closed, the socket would keep its queue, and us busy, for minutes. */
 	stream_reset(&c->stream);
 	h1_conn_lost(c);

@@ -41,6 +41,7 @@ struct h1_conn {
 	struct loop_defer reap;
 	struct timeout waiting; /* for the peer's bytes */
 	struct timeout sending; /* for the peer to take ours */
+	size_t untaken;		/* what it had not taken when that began */
 	struct timeout probing; /* whether it is still there while we do not read */
 
 	struct h1_read read;

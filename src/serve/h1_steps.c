@@ -90,16 +90,7 @@ static enum fault read_head(struct h1_conn *c, struct exchange *ex, char *data, 
 	r = uri_parse(&ex->arena, ex->head.target, &ex->uri, &fault);
 	if (r < 0)
 		return fault;
-	if (ex->head.has_bad_expect)
-		return FAULT_EXPECTATION;
-	if (!ex->head.has_body) {
-		weir_str none;
-		size_t used;
-
-		r = h1_read_body(&c->read, NULL, 0, &used, &none, &fault);
-		assert(r == H1_READ_END);
-	}
-	return FAULT_NONE;
+	return ex->head.has_bad_expect ? FAULT_EXPECTATION : FAULT_NONE;
 }
 
 static void take_head(struct h1_conn *c, size_t skip, size_t len)
@@ -128,28 +119,33 @@ static void take_head(struct h1_conn *c, size_t skip, size_t len)
 static bool step_head(struct h1_conn *c)
 {
 	struct server *server = c->server;
-	size_t skip = 0, len = 0;
+	size_t skip, len;
 	enum fault fault;
-	int r = 0;
+	int r;
 
 	if (c->stream.out.queued > server->limits.high_water)
 		return false; /* pipelines, and does not read the answers */
-	if (has_bytes(c))
-		r = h1_read_find(&c->read, c->in->data + c->in->start, block_len(c->in), &skip,
-				 &len, &fault);
-	if (r < 0) {
-		h1_steps_refuse(c, fault, false);
+	if (!has_bytes(c)) {
+		if (!c->has_ended && !server->is_draining)
+			return false;
+		h1_conn_end(c);
 		return true;
 	}
+	r = h1_read_find(&c->read, c->in->data + c->in->start, block_len(c->in), &skip, &len,
+			 &fault);
 	if (r > 0) {
 		take_head(c, skip, len);
 		return true;
 	}
-	if (c->has_ended || (server->is_draining && !has_bytes(c))) {
+	if (r < 0) {
+		h1_steps_refuse(c, fault, false);
+		return true;
+	}
+	if (c->has_ended) {
 		h1_conn_end(c);
 		return true;
 	}
-	if (c->state == H1_IDLE && has_bytes(c)) {
+	if (c->state == H1_IDLE) {
 		h1_conn_set_state(c, H1_HEAD);
 		timeouts_touch(&server->heads, &c->waiting);
 	}
@@ -169,7 +165,7 @@ static bool step_body(struct h1_conn *c)
 }
 
 /* A complete request was answered: the next one. */
-static void begin_next(struct h1_conn *c)
+static inline void begin_next(struct h1_conn *c)
 {
 	h1_read_next(&c->read);
 	h1_conn_set_state(c, H1_IDLE);
@@ -225,7 +221,7 @@ bool h1_steps_take(struct h1_conn *c)
 /* ---- the end of an exchange */
 
 /* Its line in the log, and its memory; block: what the connection itself still uses. */
-static void release(struct server *server, struct exchange *ex, const struct block *in_use)
+static inline void release(struct server *server, struct exchange *ex, const struct block *in_use)
 {
 	if (ex->is_logged && server->access_log)
 		exchange_log_write(server->access_log, ex, loop_now_ms(server->loop));

@@ -170,8 +170,7 @@ class Connection:
         if codings is not None:
             if codings != "chunked":
                 raise Broken(f"Transfer-Encoding: {codings!r}")
-            while data := self.chunk():
-                response.body += data
+            response.body = b"".join(iter(self.chunk, b""))
             response.trailers = self._fields()
         elif length is not None:
             response.body = self._exactly(int(length))

@@ -163,6 +163,17 @@ def test_a_handler_waits_while_its_client_does_not_read(d):
     d.wait_log("stream ended with ECANCELED, cancelled by disconnect", after=mark)
 
 
+@pytest.mark.parametrize("target", ["/stream", "/stream?length=9000000000", "/tagged/stream"])
+def test_an_endless_answer_to_head_holds_nobody_up(d, target):
+    mark = d.mark()
+    with d.connect() as c:
+        c.request("HEAD", target)
+        assert c.head().status == 200
+        for _ in range(20):
+            assert d.get("/hello").status == 200
+    d.wait_log("stream ended with E(CANCELED|PIPE), cancelled by disconnect", after=mark)
+
+
 def test_many_slow_readers_cost_little_and_hold_nobody_up(d):
     assert d.get("/stream?n=100").status == 200
     memory = Memory(d)

@@ -569,12 +569,15 @@ def test_refuses_a_body_that_turns_out_too_large(d, n):
 
 
 def test_a_body_that_turns_out_too_large_in_the_middle_of_the_answer_cuts_it(d):
+    mark = d.mark()
     with d.connect() as c:
         c.send(f"POST /body/started HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n")
         assert c.head().status == 200
         c.send(b"5\r\nhello\r\n200000\r\n")
         assert c.chunk() == b"hello"
         assert c.rest() == b""
+    d.wait_log(r" info .*e2e_module\.body_after_start: answer cut for body-too-large", after=mark)
+    assert " error " not in "\n".join(d.err.lines[mark:])
 
 
 @pytest.mark.parametrize("size,status", [(8192, 404), (8193, 414), (20_000, 414), (40_000, 414)])

@@ -83,6 +83,7 @@ def test_a_stack_that_overflows_is_named(daemon):
     with d.connect() as c:
         c.request("GET", "/crash/overflow")
         d.wait_log(r"error worker \d: task e2e_process\.crash has overflowed its stack of \d+ bytes")
+        d.wait_log("is ready again")
 
 
 def test_what_waits_in_a_dead_workers_queue_is_answered_by_the_next(daemon):

@@ -354,6 +354,55 @@ def test_who_stays_silent_after_an_answer_is_let_go(site):
     assert 0.5 < time.monotonic() - began < 9
 
 
+# Room.
+
+def test_who_finds_no_room_is_told_so(daemon):
+    d = daemon(routes.config(max_connections=2))
+    with d.connect() as one, d.connect() as two:
+        assert one.call("GET", "/hello").status == two.call("GET", "/hello").status == 200
+        with d.connect() as three:
+            r = three.call("GET", "/hello")
+            assert (r.status, r["connection"]) == (503, "close")
+            three.assert_closed()
+        d.wait_log("refused with 503 overloaded")
+        assert one.call("GET", "/hello").status == 200
+        two.close()
+        daemon_module.wait_until(lambda: d.get("/hello").status == 200, d.story)
+
+
+def test_a_crowd_at_a_full_door_is_turned_away_and_those_inside_are_served(daemon):
+    d = daemon(routes.config(max_connections=2))
+    with d.connect() as one, d.connect() as two:
+        assert one.call("GET", "/hello").status == two.call("GET", "/hello").status == 200
+        crowd = [d.connect() for _ in range(300)]
+        for _ in range(20):
+            assert one.call("GET", "/hello").status == two.call("GET", "/hello").status == 200
+        for c in crowd:
+            said = c.rest()
+            assert not said or said.startswith(b"HTTP/1.1 503 ")
+            c.close()
+    daemon_module.wait_until(lambda: d.get("/hello").status == 200, d.story)
+
+
+def test_requests_beyond_the_tasks_that_there_may_be_are_told_so(daemon):
+    d = daemon(routes.config(max_tasks=3))
+    clients = [d.connect() for _ in range(3)]
+    for c in clients:
+        c.request("GET", "/hold/1")
+    routes.wait_gate(d, 1, count=3)
+    with d.connect() as c:
+        r = c.call("GET", "/hello")
+        assert (r.status, r["retry-after"], r["connection"]) == (503, "1", None)
+        assert c.call("GET", "/nowhere").status == 404
+        clients[0].close()
+        daemon_module.wait_until(lambda: c.call("GET", "/hello").status == 200, d.story)
+        routes.release(d, 1)
+        routes.release(d, 1)
+    for c in clients[1:]:
+        assert c.response().body == b"held\n"
+        c.close()
+
+
 # Time.
 
 @pytest.fixture(scope="module")
@@ -436,3 +485,16 @@ def test_who_takes_nothing_of_its_answer_is_closed(hasty):
         with pytest.raises(ConnectionResetError):
             while c.sock.recv(1 << 20):
                 pass
+
+
+def test_who_takes_little_at_a_time_is_served_on(hasty):
+    mark = hasty.mark()
+    with hasty.connect() as c:
+        c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        c.request("GET", "/stream")
+        until, taken = time.monotonic() + 2.5, 0
+        while time.monotonic() < until:
+            taken += len(c.sock.recv(2048))
+        assert taken > 5000
+        assert hasty.get("/hello").status == 200
+        assert hasty.err.lines[mark:] == []

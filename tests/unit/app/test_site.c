@@ -48,6 +48,28 @@ Test(site, has_nothing_to_cancel_when_nobody_waits)
 	app_world_free(a);
 }
 
+static int answer(weir_req *req)
+{
+	return weir_respond(req, 200, "text/plain", WEIR_STR("x"));
+}
+
+Test(site, remembers_the_route_whose_handler_started_last)
+{
+	struct app_world *a = app_world_new();
+	uint32_t last = 0;
+
+	app_world_route(a, "/first", answer)->number = 1;
+	app_world_route(a, "/second", wait_long)->number = 17;
+	a->site.last_route = &last;
+	(void)app_world_ask(a, "/first");
+	cr_assert_eq(last, 1u);
+	(void)app_world_ask(a, "/second");
+	(void)app_world_ask(a, "/nowhere");
+	cr_assert_eq(last, 17u);
+	site_cancel(&a->site);
+	app_world_free(a);
+}
+
 Test(site, drains_when_its_handlers_are_done)
 {
 	struct app_world *a = app_world_new();

@@ -95,8 +95,8 @@ Test(option_print, help_has_every_option)
 	cr_assert_eq(option_print_help(&out), 0);
 	text = buf_steal(&out);
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		for (const struct option_spec *o = option_next(places[i], NULL); o;
-		     o = option_next(places[i], o)) {
+		for (const struct option_spec *o = option_table_next(places[i], NULL); o;
+		     o = option_table_next(places[i], o)) {
 			char line[64];
 
 			(void)snprintf(line, sizeof(line), "\n  %s\n", o->name);

@@ -17,8 +17,8 @@ static size_t each(void (*check)(const struct option_spec *option))
 	size_t n = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		for (const struct option_spec *o = option_next(places[i], NULL); o;
-		     o = option_next(places[i], o)) {
+		for (const struct option_spec *o = option_table_next(places[i], NULL); o;
+		     o = option_table_next(places[i], o)) {
 			check(o);
 			n++;
 		}
@@ -28,8 +28,9 @@ static size_t each(void (*check)(const struct option_spec *option))
 
 static void is_found_by_name(const struct option_spec *o)
 {
-	cr_expect_eq(option_find(o->place, weir_strz(o->name)), o, "%s is there twice", o->name);
-	cr_expect_lt(option_index(o), OPTION_MAX);
+	cr_expect_eq(option_table_find(o->place, weir_strz(o->name)), o, "%s is there twice",
+		     o->name);
+	cr_expect_lt(option_table_index(o), OPTION_MAX);
 }
 
 Test(option_table, names_are_unique_where_they_stand)
@@ -61,12 +62,12 @@ static void default_is_good(const struct option_spec *o)
 	char words[OPTION_WORDS] = "";
 	struct arena arena;
 
-	if (!o->fallback || option_is_list(o))
+	if (!o->fallback || option_table_is_list(o))
 		return;
 	arena_init(&arena, &budget);
 	context.arena = &arena;
-	cr_expect_eq(option_set(o, weir_strz(o->fallback), &context, &base, words), 0, "%s: %s",
-		     o->name, words);
+	cr_expect_eq(option_value_set(o, weir_strz(o->fallback), &context, &base, words), 0,
+		     "%s: %s", o->name, words);
 	arena_done(&arena);
 }
 
@@ -79,7 +80,7 @@ static void can_always_be_had(const struct option_spec *o)
 {
 	bool has_value = o->fallback || o->is_inherited || o->is_required;
 
-	cr_expect(option_is_list(o) || has_value, "%s has neither default nor need", o->name);
+	cr_expect(option_table_is_list(o) || has_value, "%s has neither default nor need", o->name);
 	cr_expect_not(o->fallback && o->is_required, "%s", o->name);
 }
 
@@ -90,7 +91,7 @@ Test(option_table, every_value_comes_from_somewhere)
 
 static void inherits_a_size(const struct option_spec *o)
 {
-	const struct option_spec *top = option_find(OPTION_TOP, weir_strz(o->name));
+	const struct option_spec *top = option_table_find(OPTION_TOP, weir_strz(o->name));
 
 	if (!o->is_inherited)
 		return;
@@ -127,17 +128,18 @@ Test(option_table, variables_are_named_after_options)
 {
 	char name[OPTION_ENV];
 
-	cr_assert(option_env(option_find(OPTION_TOP, WEIR_STR("max_body")), name));
+	cr_assert(option_table_env(option_table_find(OPTION_TOP, WEIR_STR("max_body")), name));
 	cr_assert_str_eq(name, "WEIR_MAX_BODY");
-	cr_assert(option_env(option_find(OPTION_TOP, WEIR_STR("listen")), name));
+	cr_assert(option_table_env(option_table_find(OPTION_TOP, WEIR_STR("listen")), name));
 	cr_assert_str_eq(name, "WEIR_LISTEN");
-	cr_assert_not(option_env(option_find(OPTION_TOP, WEIR_STR("routes")), name));
-	cr_assert_not(option_env(option_find(OPTION_ROUTE, WEIR_STR("max_body")), name));
+	cr_assert_not(option_table_env(option_table_find(OPTION_TOP, WEIR_STR("routes")), name));
+	cr_assert_not(
+		option_table_env(option_table_find(OPTION_ROUTE, WEIR_STR("max_body")), name));
 }
 
 Test(option_table, what_is_not_there_is_not_found)
 {
-	cr_assert_null(option_find(OPTION_TOP, WEIR_STR("handler")));
-	cr_assert_null(option_find(OPTION_ROUTE, WEIR_STR("workers")));
-	cr_assert_null(option_find(OPTION_TOP, WEIR_STR("")));
+	cr_assert_null(option_table_find(OPTION_TOP, WEIR_STR("handler")));
+	cr_assert_null(option_table_find(OPTION_ROUTE, WEIR_STR("workers")));
+	cr_assert_null(option_table_find(OPTION_TOP, WEIR_STR("")));
 }

@@ -23,8 +23,8 @@ static int set(struct fixture *f, const char *name, const char *text)
 					  .pos = { "x.yaml", 1, 2 } };
 
 	f->words[0] = '\0';
-	return option_set(option_find(OPTION_TOP, weir_strz(name)), weir_strz(text), &context,
-			  f->conf, f->words);
+	return option_value_set(option_table_find(OPTION_TOP, weir_strz(name)), weir_strz(text),
+				&context, f->conf, f->words);
 }
 
 Test(option_value, numbers_keep_to_their_limits)
@@ -103,14 +103,14 @@ Test(option_value, workers_are_a_number_or_auto)
 
 Test(option_value, a_name_remembers_where_it_stands)
 {
-	const struct option_spec *path = option_find(OPTION_ROUTE, WEIR_STR("path"));
+	const struct option_spec *path = option_table_find(OPTION_ROUTE, WEIR_STR("path"));
 	struct conf_route route = { 0 };
 	struct option_context context = { .dir = "/dir", .pos = { "x.yaml", 3, 4 } };
 	struct fixture f;
 
 	init(&f);
 	context.arena = &f.conf->arena;
-	cr_assert_eq(option_set(path, WEIR_STR("/a"), &context, &route, f.words), 0);
+	cr_assert_eq(option_value_set(path, WEIR_STR("/a"), &context, &route, f.words), 0);
 	cr_assert_str_eq(route.path.text, "/a");
 	cr_assert_eq(route.path.pos.line, 3);
 	conf_free(f.conf);
@@ -118,16 +118,16 @@ Test(option_value, a_name_remembers_where_it_stands)
 
 Test(option_value, a_module_with_a_slash_is_a_path)
 {
-	const struct option_spec *path = option_find(OPTION_MODULE, WEIR_STR("path"));
+	const struct option_spec *path = option_table_find(OPTION_MODULE, WEIR_STR("path"));
 	struct conf_module module = { 0 };
 	struct option_context context = { .dir = "/dir" };
 	struct fixture f;
 
 	init(&f);
 	context.arena = &f.conf->arena;
-	cr_assert_eq(option_set(path, WEIR_STR("a.so"), &context, &module, f.words), 0);
+	cr_assert_eq(option_value_set(path, WEIR_STR("a.so"), &context, &module, f.words), 0);
 	cr_assert_str_eq(module.path.text, "a.so");
-	cr_assert_eq(option_set(path, WEIR_STR("x/a.so"), &context, &module, f.words), 0);
+	cr_assert_eq(option_value_set(path, WEIR_STR("x/a.so"), &context, &module, f.words), 0);
 	cr_assert_str_eq(module.path.text, "/dir/x/a.so");
 	conf_free(f.conf);
 }

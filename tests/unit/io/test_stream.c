@@ -230,6 +230,22 @@ Test(stream, does_not_ask_the_kernel_while_it_waits)
 	talk_done(&t);
 }
 
+Test(stream, counts_what_its_peer_has_not_taken)
+{
+	char bytes[65536];
+	struct talk t;
+	size_t before;
+
+	talk_init(&t, false);
+	cr_assert_eq(stream_untaken(&t.stream), 0);
+	fill_up(&t);
+	before = stream_untaken(&t.stream);
+	cr_assert_gt(before, 0);
+	cr_assert_gt(recv(t.far, bytes, sizeof(bytes), 0), 0);
+	cr_assert_lt(stream_untaken(&t.stream), before);
+	talk_done(&t);
+}
+
 Test(stream, breaks_when_the_peer_leaves_while_it_waits)
 {
 	struct talk t;
