@@ -92,7 +92,7 @@ struct conf_limits {
 	uint64_t stack_size;
 	unsigned max_fields;
 	unsigned max_connections; /* of one worker */
-	unsigned max_tasks;	  /* of one worker */
+	unsigned max_tasks;	  /* of one group, or of a module's background */
 	unsigned backlog;
 };
 

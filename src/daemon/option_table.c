@@ -200,7 +200,7 @@ static const struct option_spec options[] = {
 	  .min = 1,
 	  .max = 10000000,
 	  .fallback = "100000",
-	  .help = "Coroutines of one worker, handlers included." },
+	  .help = "Tasks alive at once in one group of a handler, or in a module's background." },
 	{ .name = "stack_size",
 	  LIMIT(stack_size),
 	  .type = OPTION_SIZE,

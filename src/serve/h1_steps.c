@@ -116,40 +116,47 @@ static void take_head(struct h1_conn *c, size_t skip, size_t len)
 	start_exchange(c, ex);
 }
 
-static bool step_head(struct h1_conn *c)
+/* Part of a head is here. */
+static bool await_head(struct h1_conn *c)
 {
-	struct server *server = c->server;
-	size_t skip, len;
-	enum fault fault;
-	int r;
-
-	if (c->stream.out.queued > server->limits.high_water)
-		return false; /* pipelines, and does not read the answers */
-	if (!has_bytes(c)) {
-		if (!c->has_ended && !server->is_draining)
-			return false;
-		h1_conn_end(c);
-		return true;
-	}
-	r = h1_read_find(&c->read, c->in->data + c->in->start, block_len(c->in), &skip, &len,
-			 &fault);
-	if (r > 0) {
-		take_head(c, skip, len);
-		return true;
-	}
-	if (r < 0) {
-		h1_steps_refuse(c, fault, false);
-		return true;
-	}
 	if (c->has_ended) {
 		h1_conn_end(c);
 		return true;
 	}
 	if (c->state == H1_IDLE) {
 		h1_conn_set_state(c, H1_HEAD);
-		timeouts_touch(&server->heads, &c->waiting);
+		timeouts_touch(&c->server->heads, &c->waiting);
 	}
 	return false;
+}
+
+/* One head after the other, as long as they are answered at once. */
+static bool step_head(struct h1_conn *c)
+{
+	const struct server *server = c->server;
+	size_t skip, len;
+	enum fault fault;
+	int r;
+
+	while (has_bytes(c)) {
+		if (c->stream.out.queued > server->limits.high_water)
+			return false; /* pipelines, and does not read the answers */
+		r = h1_read_find(&c->read, c->in->data + c->in->start, block_len(c->in), &skip,
+				 &len, &fault);
+		if (r == 0)
+			return await_head(c);
+		if (r < 0) {
+			h1_steps_refuse(c, fault, false);
+			return true;
+		}
+		take_head(c, skip, len);
+		if (c->state != H1_IDLE)
+			return true;
+	}
+	if (!c->has_ended && !server->is_draining)
+		return false;
+	h1_conn_end(c);
+	return true;
 }
 
 /* ---- in an exchange, and behind it */

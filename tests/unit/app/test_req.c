@@ -99,6 +99,28 @@ Test(req, has_an_id_of_sixteen_digits_and_never_the_same)
 	app_world_free(a);
 }
 
+Test(req, counts_its_ids_in_hex_digits)
+{
+	static const struct {
+		uint64_t seed;
+		const char *id;
+	} ids[] = {
+		{ 0x9000000000000001, "100000000000000a" },
+		{ 0xff80000000000001, "1000000000000900" },
+		{ 0xffffffffffffffff, "0000000000000000" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		struct app_world *a = app_world_new();
+		struct client *c = client_new(a->w);
+
+		a->site.id_seed = ids[i].seed;
+		app_world_route(a, "/id", say_id);
+		cr_assert_str_eq(strstr(app_world_get(a, c, "/id"), "\r\n\r\n") + 4, ids[i].id);
+		app_world_free(a);
+	}
+}
+
 Test(req, answers_404_405_and_options_itself)
 {
 	struct app_world *a = app_world_new();

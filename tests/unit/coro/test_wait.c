@@ -51,6 +51,18 @@ Test(wait, a_wake_that_comes_first_is_remembered_once)
 	loop_run(w.loop);
 }
 
+Test(wait, is_ready_for_use_when_it_is_all_zeros)
+{
+	struct root root;
+
+	gate = (struct wait){ .task = NULL };
+	root_start(&w, &root, "parked", park_once, NULL);
+	cr_assert_not(root.is_done);
+	wait_wake(&gate);
+	loop_run(w.loop);
+	cr_assert_eq(root.result, 0);
+}
+
 Test(wait, takes_one_task_at_a_time)
 {
 	struct root first, second;
