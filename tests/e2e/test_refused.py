@@ -384,25 +384,6 @@ def test_a_crowd_at_a_full_door_is_turned_away_and_those_inside_are_served(daemo
     daemon_module.wait_until(lambda: d.get("/hello").status == 200, d.story)
 
 
-def test_requests_beyond_the_tasks_that_there_may_be_are_told_so(daemon):
-    d = daemon(routes.config(max_tasks=3))
-    clients = [d.connect() for _ in range(3)]
-    for c in clients:
-        c.request("GET", "/hold/1")
-    routes.wait_gate(d, 1, count=3)
-    with d.connect() as c:
-        r = c.call("GET", "/hello")
-        assert (r.status, r["retry-after"], r["connection"]) == (503, "1", None)
-        assert c.call("GET", "/nowhere").status == 404
-        clients[0].close()
-        daemon_module.wait_until(lambda: c.call("GET", "/hello").status == 200, d.story)
-        routes.release(d, 1)
-        routes.release(d, 1)
-    for c in clients[1:]:
-        assert c.response().body == b"held\n"
-        c.close()
-
-
 # Time.
 
 @pytest.fixture(scope="module")
