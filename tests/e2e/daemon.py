@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -90,6 +91,12 @@ def wait_until(accept, story=lambda: "", seconds=None):
     return found
 
 
+def is_readable(pipe, timeout_ms=None):
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    return bool(poll.poll(timeout_ms))
+
+
 class Lines:
     """What arrives on a pipe, line by line, for whoever waits for one of them."""
 
@@ -97,18 +104,29 @@ class Lines:
         self.lines = []
         self._changed = threading.Condition()
         self._is_over = False
-        self._thread = threading.Thread(target=self._read, args=(pipe,), daemon=True)
+        self._begun = b""  # a line whose end has not arrived
+        self._pipe = pipe
+        self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def _read(self, pipe):
-        with pipe:
-            for line in pipe:
-                with self._changed:
-                    self.lines.append(line.decode("utf-8", "replace").rstrip("\n"))
-                    self._changed.notify_all()
+    def _read(self):
+        while not self._is_over:
+            is_readable(self._pipe)
+            self.catch_up()
+        self._pipe.close()
+
+    def catch_up(self):
+        """Takes what has been written up to now; the number of lines there have been."""
         with self._changed:
-            self._is_over = True
-            self._changed.notify_all()
+            while not self._is_over and is_readable(self._pipe, 0):
+                data = os.read(self._pipe.fileno(), 65536)
+                self._is_over = not data
+                *whole, self._begun = (self._begun + data).split(b"\n")
+                if self._is_over and self._begun:
+                    whole.append(self._begun)
+                self.lines += [line.decode("utf-8", "replace") for line in whole]
+                self._changed.notify_all()
+            return len(self.lines)
 
     @property
     def text(self):
@@ -192,7 +210,7 @@ class Daemon:
 
     def mark(self):
         """Where the error log stands: what comes later is after=mark."""
-        return len(self.err.lines)
+        return self.err.catch_up()
 
     def story(self):
         """The end of both logs: tests of a file may share a daemon, and write pages of them."""

@@ -100,6 +100,16 @@ def wait_gate(d, gate, count=1, after=0):
     d.wait_log(f"waits at gate {gate}$", count, after)
 
 
+def wait_nobody(d):
+    """Until no handler waits; where one does, it goes, and does not disturb the next test."""
+    try:
+        wait_state(d, lambda now: now["waiting"] == 0)
+    except AssertionError:
+        for gate in range(10):
+            release(d, gate)
+        raise
+
+
 def wait_state(d, accept):
     """Until accept(state) is true; the state."""
     return daemon_module.wait_until(lambda: (now := state(d)) and accept(now) and now, d.story)

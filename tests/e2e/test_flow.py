@@ -32,7 +32,7 @@ def site(shared_daemon):
 def d(site):
     """One daemon for all; when a test is over, nobody must be left waiting in it."""
     yield site
-    routes.wait_state(site, lambda state: state["waiting"] == 0)
+    routes.wait_nobody(site)
 
 
 # Memory.
