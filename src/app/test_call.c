@@ -60,6 +60,7 @@ struct test_call {
 	struct exchange *ex; /* NULL before it is made and when it has been finished */
 	struct h1_read read;
 	struct h1_limits limits;
+	struct h1_field_at *fields_at; /* owned */
 	struct buf head;
 	size_t body_at; /* bytes of opts.body that were read */
 
@@ -435,7 +436,10 @@ static int make_world(struct test_call *call)
 	call->limits = (struct h1_limits){ .max_head = MAX_HEAD,
 					   .max_target = MAX_HEAD,
 					   .max_fields = 1000 };
-	h1_read_init(&call->read, &call->limits);
+	call->fields_at = calloc(call->limits.max_fields, sizeof(*call->fields_at));
+	if (!call->fields_at)
+		return -ENOMEM;
+	h1_read_init(&call->read, &call->limits, call->fields_at);
 	r = loop_new_virtual(&call->loop);
 	if (r < 0)
 		return r;
@@ -457,6 +461,7 @@ static struct test_call *call_free(struct test_call *call)
 	call->lifespan = lifespan_free(call->lifespan);
 	call->app = module_free(call->app);
 	h1_read_done(&call->read);
+	free(call->fields_at);
 	buf_done(&call->head);
 	exchange_pool_done(&call->exchanges);
 	call->router = router_free(call->router);

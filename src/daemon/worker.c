@@ -237,7 +237,7 @@ static int bind_routes(struct worker *w)
 	return r;
 }
 
-static void make_server(struct worker *w)
+static int make_server(struct worker *w)
 {
 	const struct conf_limits *limits = &w->conf->limits;
 	struct server_limits server_limits = {
@@ -252,14 +252,18 @@ static void make_server(struct worker *w)
 		.send_ms = limits->send_timeout_ms,
 		.keep_alive_ms = limits->keep_alive_ms,
 	};
+	int r;
 
-	server_init(&w->server, w->loop, w->log, &server_limits);
+	r = server_init(&w->server, w->loop, w->log, &server_limits);
+	if (r < 0)
+		return r;
 	w->has_server = true;
 	w->server.up = &site_up;
 	w->server.up_arg = &w->site;
 	w->server.access_log = w->access_log;
 	w->server.drained = on_drained;
 	ports_init(&w->ports, w->loop, w->log, &w->server);
+	return 0;
 }
 
 /* The routes' names are noted for the master, should this process die. */
@@ -299,7 +303,9 @@ static int make(struct worker *w)
 		if (r < 0)
 			return r;
 	}
-	make_server(w);
+	r = make_server(w);
+	if (r < 0)
+		return r;
 	return lifespan_new(&w->site, w->binding->apps, w->binding->n_apps,
 			    w->conf->limits.max_tasks, &w->lifespan);
 }

@@ -65,13 +65,15 @@ static int judge_head(const struct h1_facts *f, const char *bytes, enum fault *r
 }
 
 static int on_field(struct h1_guard *g, const struct h1_limits *limits, const char *bytes,
-		    size_t end, enum fault *reterr_fault)
+		    size_t end, struct h1_field_at *fields, enum fault *reterr_fault)
 {
+	struct h1_field_at *at = fields + g->facts.n_fields;
+
 	if (g->facts.n_fields >= limits->max_fields)
 		return refuse(FAULT_FIELDS_TOO_LARGE, reterr_fault);
 	if (g->state == H1_GUARD_TRAILER)
-		return h1_line_trailer(&g->facts, bytes, g->line, end, reterr_fault);
-	return h1_line_field(&g->facts, bytes, g->line, end, reterr_fault);
+		return h1_line_trailer(&g->facts, bytes, g->line, end, at, reterr_fault);
+	return h1_line_field(&g->facts, bytes, g->line, end, at, reterr_fault);
 }
 
 /* An empty line. 1: it ends the section. */
@@ -96,14 +98,14 @@ static int on_empty_line(struct h1_guard *g, const char *bytes, enum fault *rete
 
 /* The line from g->line to end is whole. 1: it was the last one. */
 static int on_line(struct h1_guard *g, const struct h1_limits *limits, const char *bytes,
-		   size_t end, enum fault *reterr_fault)
+		   size_t end, struct h1_field_at *fields, enum fault *reterr_fault)
 {
 	int r;
 
 	if (end == g->line)
 		return on_empty_line(g, bytes, reterr_fault);
 	if (!is_in_line(g))
-		return on_field(g, limits, bytes, end, reterr_fault);
+		return on_field(g, limits, bytes, end, fields, reterr_fault);
 	r = h1_line_request(&g->facts, limits, bytes, g->line, end, reterr_fault);
 	if (r < 0)
 		return r;
@@ -133,7 +135,7 @@ static int on_stray(const struct h1_guard *g, const char *bytes, size_t at, size
 }
 
 int h1_guard_scan(struct h1_guard *g, const struct h1_limits *limits, const char *bytes, size_t len,
-		  enum fault *reterr_fault)
+		  struct h1_field_at *fields, enum fault *reterr_fault)
 {
 	size_t pos = g->pos, limit = size_limit(g, limits), at;
 	bool was_in_line;
@@ -150,7 +152,7 @@ int h1_guard_scan(struct h1_guard *g, const struct h1_limits *limits, const char
 			continue;
 		}
 		was_in_line = is_in_line(g);
-		r = on_line(g, limits, bytes, at, reterr_fault);
+		r = on_line(g, limits, bytes, at, fields, reterr_fault);
 		pos = at + 2;
 		if (r != 0) {
 			at = pos;

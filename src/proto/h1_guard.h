@@ -26,10 +26,11 @@ void h1_guard_init(struct h1_guard *g, enum h1_guard_state state);
 /*
  * Goes on where it stopped: bytes are those of the last call and more behind.
  * 1: the section is complete and ends before g->pos; 0: it is sound so far,
- * more is needed; -EPROTO.
+ * more is needed; -EPROTO. fields: room for as many as the limits allow; the
+ * n-th field that is found is noted in the n-th place.
  */
 MUST_USE int h1_guard_scan(struct h1_guard *g, const struct h1_limits *limits, const char *bytes,
-			   size_t len, enum fault *reterr_fault);
+			   size_t len, struct h1_field_at *fields, enum fault *reterr_fault);
 
 /* How many bytes stand before the request line: those of one empty line, or none. */
 static inline size_t h1_guard_skipped(const char *bytes)

@@ -201,7 +201,6 @@ static weir_str trim(weir_str value)
 static int judge_host(struct h1_facts *f, const char *bytes, weir_str value,
 		      enum fault *reterr_fault)
 {
-	value = trim(value);
 	if (f->seen & H1_FACT_HOST)
 		return refuse(FAULT_H1_HOST_TWICE, reterr_fault);
 	if (!host_is_valid(value))
@@ -324,9 +323,9 @@ static inline bool is_telling(const char *name, size_t len)
 	}
 }
 
-/* Each of these names has a length of its own. */
+/* Each of these names has a length of its own. raw: all that stands behind the colon. */
 static int judge_field(struct h1_facts *f, const char *bytes, size_t name_len, weir_str value,
-		       enum fault *reterr_fault)
+		       weir_str raw, enum fault *reterr_fault)
 {
 	switch (name_len) {
 	case 4:
@@ -341,36 +340,48 @@ static int judge_field(struct h1_facts *f, const char *bytes, size_t name_len, w
 		note_connection(f, value);
 		return 0;
 	case 14:
-		return judge_length(f, trim_framing(value), reterr_fault);
+		return judge_length(f, trim_framing(raw), reterr_fault);
 	default:
-		return judge_coding(f, trim_framing(value), reterr_fault);
+		return judge_coding(f, trim_framing(raw), reterr_fault);
 	}
 }
 
+/* Notes where name and value stand; the value. */
+static inline weir_str note_field(struct h1_facts *f, const char *bytes, size_t start, size_t colon,
+				  weir_str raw, struct h1_field_at *ret_at)
+{
+	weir_str value = trim(raw);
+
+	f->n_fields++;
+	ret_at->name = (struct h1_span){ (uint32_t)start, (uint32_t)(colon - start) };
+	ret_at->value = (struct h1_span){ (uint32_t)(value.ptr - bytes), (uint32_t)value.len };
+	return value;
+}
+
 int h1_line_field(struct h1_facts *f, const char *bytes, size_t start, size_t end,
-		  enum fault *reterr_fault)
+		  struct h1_field_at *ret_at, enum fault *reterr_fault)
 {
 	size_t colon = find_colon(bytes, start, end), len = colon - start;
-	weir_str value;
+	weir_str raw = { bytes + colon + 1, end - colon - 1 }, value;
 
 	if (colon == 0)
 		return refuse_name(bytes[start], reterr_fault);
-	f->n_fields++;
+	value = note_field(f, bytes, start, colon, raw, ret_at);
 	if (!is_telling(bytes + start, len))
 		return 0;
-	value = (weir_str){ bytes + colon + 1, end - colon - 1 };
-	return judge_field(f, bytes, len, value, reterr_fault);
+	return judge_field(f, bytes, len, value, raw, reterr_fault);
 }
 
 int h1_line_trailer(struct h1_facts *f, const char *bytes, size_t start, size_t end,
-		    enum fault *reterr_fault)
+		    struct h1_field_at *ret_at, enum fault *reterr_fault)
 {
 	size_t colon = find_colon(bytes, start, end), len = colon - start;
 	const char *name = bytes + start;
 
 	if (colon == 0)
 		return refuse_name(bytes[start], reterr_fault);
-	f->n_fields++;
+	note_field(f, bytes, start, colon, (weir_str){ bytes + colon + 1, end - colon - 1 },
+		   ret_at);
 	if ((len == 4 && is_word(name, "host", 4)) ||
 	    (len == 14 && is_word(name, "content-length", 14)) ||
 	    (len == 17 && is_word(name, "transfer-encoding", 17)))

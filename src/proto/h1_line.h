@@ -39,6 +39,11 @@ struct h1_span {
 	uint32_t at, len;
 };
 
+/* Where a field stands in a section; blanks around its value are no part of it. */
+struct h1_field_at {
+	struct h1_span name, value;
+};
+
 /* What is known about a head so far. */
 struct h1_facts {
 	uint64_t length;	  /* the Content-Length; 0 without */
@@ -59,10 +64,10 @@ MUST_USE int h1_line_request(struct h1_facts *f, const struct h1_limits *limits,
 
 /* A field of a head. */
 MUST_USE int h1_line_field(struct h1_facts *f, const char *bytes, size_t start, size_t end,
-			   enum fault *reterr_fault);
+			   struct h1_field_at *ret_at, enum fault *reterr_fault);
 
 /* A field of a trailer section: nothing in it may change how the message is read. */
 MUST_USE int h1_line_trailer(struct h1_facts *f, const char *bytes, size_t start, size_t end,
-			     enum fault *reterr_fault);
+			     struct h1_field_at *ret_at, enum fault *reterr_fault);
 
 #endif

@@ -1,8 +1,10 @@
 /*
- * h1_read.c - the guard reads first and alone decides; llhttp (h1_second)
- * reads the same bytes afterwards, takes the fields apart, and must come to the
- * same end. Where two parsers agree, a third one in front of us has little to
- * smuggle.
+ * h1_read.c - the guard reads first and alone decides. Where a body follows,
+ * llhttp (h1_second) reads the same bytes afterwards and must come to the same
+ * end: where two parsers agree on how long a message is, a third one in front of
+ * us has little to smuggle. A head without a body ends where its empty line is,
+ * whoever reads it; there, that llhttp takes what the guard takes is the
+ * fuzzer's to show.
  */
 #include "proto/h1_read.h"
 
@@ -11,6 +13,7 @@
 #include "base/arena.h"
 #include "proto/h1_second.h"
 #include "proto/h1_trailer.h"
+#include "proto/scan.h"
 
 _Static_assert(sizeof(struct h1_read) <= 256, "one for every idle connection");
 
@@ -28,9 +31,11 @@ static int refuse(enum fault fault, enum fault *reterr_fault)
 	return -EPROTO;
 }
 
-void h1_read_init(struct h1_read *r, const struct h1_limits *limits)
+void h1_read_init(struct h1_read *r, const struct h1_limits *limits, struct h1_field_at *fields_at)
 {
-	*r = (struct h1_read){ .limits = limits, .max_body = INT64_MAX, .state = READ_HEAD };
+	*r = (struct h1_read){
+		.limits = limits, .fields_at = fields_at, .max_body = INT64_MAX, .state = READ_HEAD
+	};
 	h1_guard_init(&r->guard, H1_GUARD_START);
 }
 
@@ -46,6 +51,7 @@ void h1_read_next(struct h1_read *r)
 	h1_guard_init(&r->guard, H1_GUARD_START);
 	r->max_body = INT64_MAX;
 	r->state = READ_HEAD;
+	r->is_split = false;
 }
 
 int h1_read_find(struct h1_read *r, const char *bytes, size_t len, size_t *ret_skip,
@@ -54,9 +60,11 @@ int h1_read_find(struct h1_read *r, const char *bytes, size_t len, size_t *ret_s
 	int found;
 
 	assert(r->state == READ_HEAD);
-	found = h1_guard_scan(&r->guard, r->limits, bytes, len, reterr_fault);
-	if (found <= 0)
+	found = h1_guard_scan(&r->guard, r->limits, bytes, len, r->fields_at, reterr_fault);
+	if (found <= 0) {
+		r->is_split = true;
 		return found;
+	}
 	*ret_skip = h1_guard_skipped(bytes);
 	*ret_len = r->guard.pos - *ret_skip;
 	return 1;
@@ -122,45 +130,69 @@ static void start_body(struct h1_read *r)
 	}
 }
 
-/* The room for fields is for those that the guard counted. */
-static bool agree_on_head(const struct h1_second *s, const struct h1_facts *f,
-			  const struct h1_head *head)
+/* bytes: where the offsets count from. Names become lower-case. */
+static void fill_fields(char *bytes, const struct h1_field_at *at, size_t n, weir_header *fields)
 {
-	return s->is_head_over && s->is_message_over != head->has_body &&
-	       s->field == s->fields_end && s->target.ptr == head->target.ptr &&
-	       s->target.len == head->target.len && s->is_chunked == head->is_chunked &&
-	       s->length == f->length;
+	for (size_t i = 0; i < n; i++) {
+		scan_lower(bytes + at[i].name.at, at[i].name.len);
+		fields[i].name = span_str(bytes, at[i].name);
+		fields[i].value = span_str(bytes, at[i].value);
+	}
+}
+
+/* Others were looked at since the first piece of this section: once more, for its fields. */
+static COLD void find_again(struct h1_read *r, const char *start, enum h1_guard_state state)
+{
+	size_t len = r->guard.pos;
+	enum fault fault;
+	int found;
+
+	h1_guard_init(&r->guard, state);
+	found = h1_guard_scan(&r->guard, r->limits, start, len, r->fields_at, &fault);
+	assert(found == 1 && r->guard.pos == len);
+	(void)found;
+}
+
+/* llhttp reads the head: does it see the same? */
+static COLD int agree_on_head(struct h1_read *r, const char *bytes, size_t len,
+			      const struct h1_head *head, enum fault *reterr_fault)
+{
+	struct h1_second s = { .start = bytes };
+	int ret;
+
+	h1_second_expect(&s, head->fields, head->n_fields);
+	h1_second_begin(&r->parser);
+	ret = h1_second_run(&r->parser, &s, len, reterr_fault);
+	if (ret < 0)
+		return ret;
+	if (!h1_second_saw_all(&s) || !s.is_head_over || s.is_message_over ||
+	    s.target.ptr != head->target.ptr || s.target.len != head->target.len ||
+	    s.is_chunked != head->is_chunked || s.length != r->guard.facts.length)
+		return refuse(FAULT_H1_SYNTAX, reterr_fault);
+	return 0;
 }
 
 int h1_read_head(struct h1_read *r, char *bytes, size_t len, struct arena *arena,
 		 struct h1_head *ret_head, enum fault *reterr_fault)
 {
 	const struct h1_facts *f = &r->guard.facts;
-	struct h1_second s = { .bytes = bytes, .start = bytes };
-	int ret;
+	char *start = bytes - (r->guard.pos - len);
 
 	assert(r->state == READ_HEAD && len <= r->guard.pos);
-	if (f->n_fields > 0) {
-		s.fields = arena_alloc(arena, f->n_fields * sizeof(*s.fields));
-		if (!s.fields)
-			return -ENOMEM;
-		s.field = s.fields;
-		s.fields_end = s.fields + f->n_fields;
-	}
-
-	h1_second_begin(&r->parser);
-	ret = h1_second_run(&r->parser, &s, len, reterr_fault);
-	if (ret < 0)
-		return ret;
-
-	fill_head(f, bytes - (r->guard.pos - len), ret_head);
-	if (!agree_on_head(&s, f, ret_head))
-		return refuse(FAULT_H1_SYNTAX, reterr_fault);
-	ret_head->method.ptr = bytes;
-	ret_head->fields = s.fields;
+	if (r->is_split)
+		find_again(r, start, H1_GUARD_START);
+	ret_head->fields = NULL;
 	ret_head->n_fields = f->n_fields;
+	if (f->n_fields > 0) {
+		ret_head->fields = arena_alloc(arena, f->n_fields * sizeof(*ret_head->fields));
+		if (!ret_head->fields)
+			return -ENOMEM;
+	}
+	fill_fields(start, r->fields_at, f->n_fields, ret_head->fields);
+	fill_head(f, start, ret_head);
+	ret_head->method.ptr = bytes;
 	start_body(r);
-	return 0;
+	return ret_head->has_body ? agree_on_head(r, bytes, len, ret_head, reterr_fault) : 0;
 }
 
 void h1_read_limit_body(struct h1_read *r, uint64_t max_body)
@@ -208,30 +240,41 @@ static __attribute__((noinline)) int read_length(struct h1_read *r, const char *
 	return 1;
 }
 
-/* The whole section is in memory of our own, or is the empty line and in the caller's. */
+/* The fields of a section that is whole, and in memory of our own. */
+static int fill_trailers(struct h1_read *r, struct h1_trailers *t, size_t n_fields)
+{
+	int ret;
+
+	if (n_fields == 0)
+		return 0;
+	ret = h1_trailer_make_room(t, n_fields);
+	if (ret < 0)
+		return ret;
+	find_again(r, t->bytes.data, H1_GUARD_TRAILER);
+	fill_fields(t->bytes.data, r->fields_at, n_fields, t->fields);
+	t->n_fields = n_fields;
+	return 0;
+}
+
+/* bytes: all of the section, which is in r->trailers, or nothing but an empty line. */
 static int finish_trailer(struct h1_read *r, const char *bytes, size_t len,
 			  enum fault *reterr_fault)
 {
 	struct h1_trailers *t = r->trailers;
-	size_t n_fields = r->guard.facts.n_fields;
 	struct h1_second s = { .start = bytes };
 	int ret;
 
-	if (t && n_fields > 0) {
-		ret = h1_trailer_make_room(t, n_fields);
+	if (t) {
+		ret = fill_trailers(r, t, r->guard.facts.n_fields);
 		if (ret < 0)
 			return ret;
-		s.bytes = t->bytes.data;
-		s.fields = s.field = t->fields;
-		s.fields_end = t->fields + n_fields;
+		h1_second_expect(&s, t->fields, t->n_fields);
 	}
 	ret = h1_second_run(&r->parser, &s, len, reterr_fault);
 	if (ret < 0)
 		return ret;
-	if (s.field != s.fields_end || !s.is_message_over || s.piece.len > 0)
+	if (!h1_second_saw_all(&s) || !s.is_message_over || s.piece.len > 0)
 		return refuse(FAULT_H1_SYNTAX, reterr_fault);
-	if (t)
-		t->n_fields = n_fields;
 	r->state = READ_DONE;
 	return H1_READ_END;
 }
@@ -271,7 +314,8 @@ static __attribute__((noinline)) int read_trailer(struct h1_read *r, const char 
 	if (ret < 0)
 		return ret;
 	section = &r->trailers->bytes;
-	ret = h1_guard_scan(&r->guard, r->limits, section->data, section->len, reterr_fault);
+	ret = h1_guard_scan(&r->guard, r->limits, section->data, section->len, r->fields_at,
+			    reterr_fault);
 	if (ret <= 0)
 		return ret;
 	*ret_used = r->guard.pos - before;

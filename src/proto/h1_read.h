@@ -41,17 +41,23 @@ struct h1_head {
 
 struct h1_read {
 	const struct h1_limits *limits; /* borrowed */
+	struct h1_field_at *fields_at;	/* borrowed; those of the head just found */
 	struct h1_trailers *trailers;	/* owned; NULL: there were none */
-	llhttp_t parser;		/* reads after the guard, and must agree with it */
+	llhttp_t parser;		/* reads what has a body after the guard, and must agree */
 	struct h1_guard guard;		/* of the head, then of the trailer section */
 	struct h1_chunk chunk;		/* the frame of a chunked body */
 	uint64_t max_body;		/* more is FAULT_BODY_TOO_LARGE */
 	uint64_t left;			/* of a body with a length */
 	uint8_t state;			/* enum h1_read_state, in h1_read.c */
+	bool is_split;			/* the head came in pieces */
 };
 
-/* limits must live as long as r. Allocates nothing. */
-void h1_read_init(struct h1_read *r, const struct h1_limits *limits);
+/*
+ * Both must live as long as r; fields_at, room for limits->max_fields, is used
+ * within calls and between find and head only, so readers may share one.
+ * Allocates nothing.
+ */
+void h1_read_init(struct h1_read *r, const struct h1_limits *limits, struct h1_field_at *fields_at);
 void h1_read_done(struct h1_read *r);
 
 /*

@@ -2,7 +2,7 @@
  * h1_second.c - llhttp, and its habits. It stops for good after a message with
  * "Connection: close": so it is started anew for each head, and keep-alive is
  * not its business. It hands out trailers through the callbacks of fields: so
- * each run has its own place to put them. It pauses after a message that asks
+ * each run is told which ones it should see. It pauses after a message that asks
  * for an upgrade: so it is told that there is none. CONNECT and PRI, where it
  * pauses too, never get past the guard.
  *
@@ -12,8 +12,6 @@
  * instructions and saves a third of a browser's head.
  */
 #include "proto/h1_second.h"
-
-#include "proto/scan.h"
 
 static int on_url(llhttp_t *p, const char *at, size_t len)
 {
@@ -27,11 +25,10 @@ static int on_field(llhttp_t *p, const char *at, size_t len)
 {
 	struct h1_second *s = p->data;
 
-	if (s->field == s->fields_end)
+	if (s->field == s->fields_end || s->owed > 0 || s->field->name.ptr != at ||
+	    s->field->name.len != len)
 		return -1;
-	scan_lower(s->bytes + (at - s->start), len);
-	s->field->name = (weir_str){ at, len };
-	s->field->value = (weir_str){ at + len, 0 };
+	s->owed = s->field->value.len;
 	s->field++;
 	return 0;
 }
@@ -39,17 +36,13 @@ static int on_field(llhttp_t *p, const char *at, size_t len)
 static int on_value(llhttp_t *p, const char *at, size_t len)
 {
 	struct h1_second *s = p->data;
-	weir_str *value;
 
-	if (s->field == s->fields)
-		return -1;
-	value = &s->field[-1].value;
-	if (value->len > 0)
-		return -1;
 	/* llhttp leaves out the blanks in front, not those behind. */
 	while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
 		len--;
-	*value = (weir_str){ at, len };
+	if (len != s->owed || (len > 0 && at != s->field[-1].value.ptr))
+		return -1;
+	s->owed = 0;
 	return 0;
 }
 

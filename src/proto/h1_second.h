@@ -12,12 +12,11 @@
 #include "base/fault.h"
 #include "base/macro.h"
 
-/* One run over contiguous bytes: what is to be read, and what llhttp said. */
+/* One run over contiguous bytes: what it should see, and what llhttp said. */
 struct h1_second {
-	char *bytes;	   /* what is read, field names become lower-case; NULL: there are none */
-	const char *start; /* the same */
-	weir_header *fields, *fields_end; /* room */
-	weir_header *field;		  /* the next one goes here */
+	const char *start;		       /* what is read */
+	const weir_header *field, *fields_end; /* those it has not yet come by */
+	size_t owed;			       /* bytes of the value of the one before that */
 	weir_str target;
 	weir_str piece; /* of the body */
 	uint64_t length;
@@ -26,6 +25,19 @@ struct h1_second {
 
 /* Before each head: llhttp remembers of a message whether another may follow. */
 void h1_second_begin(llhttp_t *parser);
+
+/* These fields should be there, in this order, and no others; without it, none. */
+static inline void h1_second_expect(struct h1_second *s, const weir_header *fields, size_t n_fields)
+{
+	s->field = fields;
+	s->fields_end = fields + n_fields;
+}
+
+/* After the run: they were, with these values. */
+static inline bool h1_second_saw_all(const struct h1_second *s)
+{
+	return s->field == s->fields_end && s->owed == 0;
+}
 
 /* Reads len bytes, and no more than one piece. -EPROTO, or 0. */
 MUST_USE int h1_second_run(llhttp_t *parser, struct h1_second *second, size_t len,

@@ -445,7 +445,7 @@ static struct h1_conn *conn_new(struct server *server, weir_str client, weir_str
 	timeout_init(&c->waiting);
 	timeout_init(&c->sending);
 	timeout_init(&c->probing);
-	h1_read_init(&c->read, &server->limits.head);
+	h1_read_init(&c->read, &server->limits.head, server->fields_at);
 	list_init(&c->link);
 	return c;
 }

@@ -26,10 +26,16 @@ static void on_check(struct loop_defer *defer)
 		server->drained(server);
 }
 
-void server_init(struct server *server, struct loop *loop, const struct log *log,
-		 const struct server_limits *limits)
+int server_init(struct server *server, struct loop *loop, const struct log *log,
+		const struct server_limits *limits)
 {
-	*server = (struct server){ .loop = loop, .log = log, .limits = *limits };
+	struct h1_field_at *fields_at = calloc(limits->head.max_fields, sizeof(*fields_at));
+
+	if (!fields_at)
+		return -ENOMEM;
+	*server = (struct server){
+		.loop = loop, .log = log, .limits = *limits, .fields_at = fields_at
+	};
 	list_init(&server->conns);
 	loop_defer_init(&server->check, on_check);
 	block_pool_init(&server->blocks, MAX_UNUSED_BLOCKS);
@@ -40,6 +46,7 @@ void server_init(struct server *server, struct loop *loop, const struct log *log
 	timeouts_init(&server->lingers, loop, LINGER_MS, h1_conn_expired);
 	timeouts_init(&server->sends, loop, limits->send_ms, h1_conn_stalled);
 	timeouts_init(&server->probes, loop, PROBE_MS, h1_conn_probe);
+	return 0;
 }
 
 void server_done(struct server *server)
@@ -53,6 +60,7 @@ void server_done(struct server *server)
 	timeouts_done(&server->probes);
 	exchange_pool_done(&server->exchanges);
 	block_pool_done(&server->blocks);
+	free(server->fields_at);
 }
 
 /* Not even a place to say so is left. */

@@ -37,8 +37,9 @@ struct server {
 	const struct log *log;	       /* borrowed */
 	struct access_log *access_log; /* borrowed; NULL: none is kept */
 	struct server_limits limits;
-	const struct exchange_up *up; /* borrowed: who answers */
-	void *up_arg;		      /* borrowed */
+	struct h1_field_at *fields_at; /* owned: what all readers of heads share */
+	const struct exchange_up *up;  /* borrowed: who answers */
+	void *up_arg;		       /* borrowed */
 
 	struct block_pool blocks;
 	struct exchange_pool exchanges;
@@ -57,8 +58,8 @@ struct server {
 	uint64_t n_accepted, n_requests, n_refused;
 };
 
-void server_init(struct server *server, struct loop *loop, const struct log *log,
-		 const struct server_limits *limits);
+MUST_USE int server_init(struct server *server, struct loop *loop, const struct log *log,
+			 const struct server_limits *limits);
 /* All connections must be gone, and all exchanges finished. */
 void server_done(struct server *server);
 

@@ -38,11 +38,12 @@ int main(int argc, char **argv)
 	long n = argc > 2 ? strtol(argv[2], NULL, 10) : 1000;
 	struct budget budget = { .limit = 1 << 20 };
 	struct arena arena;
+	struct h1_field_at fields_at[100];
 	struct h1_read r;
 	char bytes[2048];
 
 	arena_init(&arena, &budget);
-	h1_read_init(&r, &limits);
+	h1_read_init(&r, &limits, fields_at);
 	for (long i = 0; i < n; i++) {
 		enum fault fault = FAULT_NONE;
 		size_t skip, len, used;

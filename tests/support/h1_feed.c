@@ -12,6 +12,8 @@
 #include "base/buf.h"
 #include "proto/h1_read.h"
 
+#define FIELDS_MAX 100
+
 enum phase { PHASE_HEAD, PHASE_BODY, PHASE_OVER };
 
 struct feed {
@@ -19,6 +21,7 @@ struct feed {
 	struct budget budget;
 	struct arena arena;
 	struct buf text, body;
+	struct h1_field_at fields_at[FIELDS_MAX];
 	char *bytes; /* exactly len of them */
 	size_t len;
 	enum phase phase;
@@ -28,7 +31,7 @@ struct feed {
 struct h1_feed h1_feed_default(void)
 {
 	return (struct h1_feed){
-		.limits = { .max_head = 32768, .max_target = 8192, .max_fields = 100 },
+		.limits = { .max_head = 32768, .max_target = 8192, .max_fields = FIELDS_MAX },
 		.max_body = 1 << 20,
 		.first = SIZE_MAX,
 	};
@@ -181,7 +184,8 @@ char *h1_feed_run(const struct h1_feed *how, weir_str bytes)
 	size_t at = 0, n = how->first < bytes.len ? how->first : bytes.len;
 	char *text;
 
-	h1_read_init(&f.reader, &how->limits);
+	assert(how->limits.max_fields <= FIELDS_MAX);
+	h1_read_init(&f.reader, &how->limits, f.fields_at);
 	arena_init(&f.arena, &f.budget);
 	rebuild(&f, 0, "", 0);
 	while (at < bytes.len && f.phase != PHASE_OVER) {

@@ -182,7 +182,7 @@ struct h1_world *h1_world_new(void)
 	log_init(&w->log, fds[1], LOG_AT_DEBUG);
 	w->log.has_time = false;
 	cr_assert_eq(loop_new_virtual(&w->loop), 0);
-	server_init(&w->server, w->loop, &w->log, &limits);
+	cr_assert_eq(server_init(&w->server, w->loop, &w->log, &limits), 0);
 	w->server.up = &up;
 	w->server.up_arg = w;
 	w->server.drained = on_drained;

@@ -42,7 +42,7 @@ static void world_init(struct world *world)
 	log_init(&world->log, 2, LOG_AT_ERROR);
 	cr_assert_eq(loop_new_virtual(&world->loop), 0);
 	cr_assert_eq(listeners_open(&listen, 1, N_SLOTS, 64, &world->listeners, words), 0);
-	server_init(&world->server, world->loop, &world->log, &limits);
+	cr_assert_eq(server_init(&world->server, world->loop, &world->log, &limits), 0);
 	ports_init(&world->ports, world->loop, &world->log, &world->server);
 	cr_assert_eq(ports_open(&world->ports, world->listeners, 0), 0);
 }

@@ -210,6 +210,7 @@ static const struct row rows[] = {
 /* The last byte that is given, in pieces: first, then step at a time. */
 static int scan(weir_str bytes, size_t first, size_t step, enum fault *ret_fault)
 {
+	struct h1_field_at fields[5];
 	struct h1_guard g;
 	size_t len = first;
 	int r;
@@ -220,7 +221,7 @@ static int scan(weir_str bytes, size_t first, size_t step, enum fault *ret_fault
 		char *copy = malloc(len);
 
 		memcpy(copy, bytes.ptr, len);
-		r = h1_guard_scan(&g, &limits, copy, len, ret_fault);
+		r = h1_guard_scan(&g, &limits, copy, len, fields, ret_fault);
 		free(copy);
 		if (r != 0 || len == bytes.len)
 			return r;
@@ -301,18 +302,43 @@ Test(h1_guard, ends_where_the_head_ends)
 {
 	static const char bytes[] = "\r\n" GET HOST "\r\nGET /next";
 	enum fault fault = FAULT_NONE;
+	struct h1_field_at fields[5];
 	struct h1_guard g;
 
 	h1_guard_init(&g, H1_GUARD_START);
-	cr_assert_eq(h1_guard_scan(&g, &limits, bytes, sizeof(bytes) - 1, &fault), 1);
+	cr_assert_eq(h1_guard_scan(&g, &limits, bytes, sizeof(bytes) - 1, fields, &fault), 1);
 	cr_expect_eq(g.pos, sizeof(bytes) - 1 - strlen("GET /next"));
 	cr_expect_eq(h1_guard_skipped(bytes), 2);
 	cr_expect_eq(g.facts.n_fields, 1);
 }
 
+Test(h1_guard, notes_where_fields_stand)
+{
+	static const char bytes[] = GET
+		"HOST:a\r\nX-Empty:\r\nX-Blanks: \t b c\t \r\nY: \t\r\n\r\n";
+	static const char *const names[] = { "HOST", "X-Empty", "X-Blanks", "Y" };
+	static const char *const values[] = { "a", "", "b c", "" };
+	enum fault fault = FAULT_NONE;
+	struct h1_field_at fields[5];
+	struct h1_guard g;
+
+	h1_guard_init(&g, H1_GUARD_START);
+	cr_assert_eq(h1_guard_scan(&g, &limits, bytes, sizeof(bytes) - 1, fields, &fault), 1);
+	cr_assert_eq(g.facts.n_fields, ARRAY_LEN(names));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct h1_span name = fields[i].name, value = fields[i].value;
+
+		cr_expect(
+			weir_str_eq((weir_str){ bytes + name.at, name.len }, weir_strz(names[i])));
+		cr_expect(weir_str_eq((weir_str){ bytes + value.at, value.len },
+				      weir_strz(values[i])));
+	}
+}
+
 Test(h1_guard, lets_a_head_fill_the_limit_exactly)
 {
 	enum fault fault = FAULT_NONE;
+	struct h1_field_at fields[5];
 	char bytes[600];
 	struct h1_guard g;
 	int len = snprintf(bytes, sizeof(bytes), GET HOST "a: %0*d\r\n\r\n",
@@ -320,7 +346,7 @@ Test(h1_guard, lets_a_head_fill_the_limit_exactly)
 
 	cr_assert_eq(len, (int)limits.max_head);
 	h1_guard_init(&g, H1_GUARD_START);
-	cr_assert_eq(h1_guard_scan(&g, &limits, bytes, (size_t)len, &fault), 1);
+	cr_assert_eq(h1_guard_scan(&g, &limits, bytes, (size_t)len, fields, &fault), 1);
 }
 
 Test(h1_guard, says_so_before_the_line_is_whole)
@@ -336,12 +362,13 @@ Test(h1_guard, says_so_before_the_line_is_whole)
 Test(h1_guard, reads_a_trailer_section_without_request_line)
 {
 	enum fault fault = FAULT_NONE;
+	struct h1_field_at fields[5];
 	struct h1_guard g;
 
 	h1_guard_init(&g, H1_GUARD_TRAILER);
-	cr_expect_eq(h1_guard_scan(&g, &limits, "x: y\r\n\r\n", 8, &fault), 1);
+	cr_expect_eq(h1_guard_scan(&g, &limits, "x: y\r\n\r\n", 8, fields, &fault), 1);
 	cr_expect_eq(g.pos, 8);
 	h1_guard_init(&g, H1_GUARD_TRAILER);
-	cr_expect_eq(h1_guard_scan(&g, &limits, "host: y\r\n\r\n", 11, &fault), -EPROTO);
+	cr_expect_eq(h1_guard_scan(&g, &limits, "host: y\r\n\r\n", 11, fields, &fault), -EPROTO);
 	cr_expect_eq(fault, FAULT_H1_TRAILER);
 }

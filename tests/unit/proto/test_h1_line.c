@@ -23,8 +23,9 @@ static unsigned seen(const char *line)
 {
 	enum fault fault = FAULT_NONE;
 	struct h1_facts f = { .version = 11 };
+	struct h1_field_at at;
 
-	cr_assert_eq(h1_line_field(&f, line, 0, strlen(line), &fault), 0, "%s: %s", line,
+	cr_assert_eq(h1_line_field(&f, line, 0, strlen(line), &at, &fault), 0, "%s: %s", line,
 		     fault_name(fault));
 	cr_expect_eq(f.n_fields, 1);
 	return f.seen;
@@ -112,8 +113,9 @@ Test(h1_line, reads_a_length_to_63_bits)
 	static const char line[] = "Content-Length: 9223372036854775807";
 	enum fault fault = FAULT_NONE;
 	struct h1_facts f = { .version = 11 };
+	struct h1_field_at at;
 
-	cr_expect_eq(h1_line_field(&f, line, 0, sizeof(line) - 1, &fault), 0);
+	cr_expect_eq(h1_line_field(&f, line, 0, sizeof(line) - 1, &at, &fault), 0);
 	cr_expect_eq(f.length, INT64_MAX);
 }
 
@@ -122,8 +124,9 @@ Test(h1_line, counts_trailers_and_takes_nothing_from_them)
 	static const char line[] = "Connection: close";
 	enum fault fault = FAULT_NONE;
 	struct h1_facts f = { 0 };
+	struct h1_field_at at;
 
-	cr_expect_eq(h1_line_trailer(&f, line, 0, sizeof(line) - 1, &fault), 0);
+	cr_expect_eq(h1_line_trailer(&f, line, 0, sizeof(line) - 1, &at, &fault), 0);
 	cr_expect_eq(f.n_fields, 1);
 	cr_expect_eq(f.seen, 0);
 }
