@@ -263,10 +263,18 @@ static void req_init(struct req *req, struct site *site, struct weir_app *app, c
 	req->scope.request_id = (weir_str){ req->id, SITE_ID_LEN };
 }
 
-static COLD void refuse(struct exchange *ex, int status, const char *words,
-			const weir_header *extra)
+static COLD void refuse(struct exchange *ex, int status)
 {
-	answer_page(ex, status, words, extra, extra ? 1 : 0);
+	answer_page(ex, status, NULL, NULL, 0);
+	exchange_finish(ex);
+}
+
+/* There is a route, and this is what may be asked of it. */
+static COLD void answer_allow(struct exchange *ex, int status, weir_str methods)
+{
+	weir_header allow = { WEIR_STR("allow"), methods };
+
+	answer_page(ex, status, NULL, &allow, 1);
 	exchange_finish(ex);
 }
 
@@ -301,7 +309,7 @@ static void run(struct req *req, struct exchange *ex)
 	r = router_decode(&req->match, &ex->arena, &fault);
 	if (r < 0) {
 		log_refusal(site, ex, route->name, fault_status(fault), fault);
-		refuse(ex, fault_status(fault), NULL, NULL);
+		refuse(ex, fault_status(fault));
 		return;
 	}
 	req_init(req, site, route->app, route->name);
@@ -319,19 +327,18 @@ static void run(struct req *req, struct exchange *ex)
 	r = start_task(req);
 	if (r < 0) {
 		log_write(site->log, LOG_AT_WARN, "%s: no memory for a task", route->name);
-		refuse(ex, 503, NULL, NULL);
+		refuse(ex, 503);
 	}
 }
 
-void req_start(struct exchange *ex)
+HOT void req_start(struct exchange *ex)
 {
 	struct req *req = arena_alloc(&ex->arena, sizeof(*req));
-	weir_header allow = { .name = WEIR_STR("allow") };
 	struct site *site = ex->up_arg;
 
 	ex->owner = NULL;
 	if (!req) {
-		refuse(ex, 503, NULL, NULL);
+		refuse(ex, 503);
 		return;
 	}
 	switch (router_find(site->router, ex->head.method_id, ex->uri.segments, &req->match)) {
@@ -339,15 +346,13 @@ void req_start(struct exchange *ex)
 		run(req, ex);
 		return;
 	case ROUTER_OPTIONS:
-		allow.value = req->match.allow;
-		refuse(ex, 204, NULL, &allow);
+		answer_allow(ex, 204, req->match.allow);
 		return;
 	case ROUTER_NOT_ALLOWED:
-		allow.value = req->match.allow;
-		refuse(ex, 405, NULL, &allow);
+		answer_allow(ex, 405, req->match.allow);
 		return;
 	case ROUTER_NOT_FOUND:
-		refuse(ex, 404, NULL, NULL);
+		refuse(ex, 404);
 		return;
 	}
 }

@@ -69,8 +69,10 @@ static int promise_length(struct req *req, weir_str value)
 /* Also for the type of weir_respond(), which lives as long as that call. */
 static inline int put_field(struct req *req, weir_str name, weir_str value, bool is_replacing)
 {
-	weir_header *field = is_replacing ? find_field(&req->fields, name) : NULL;
+	weir_header *field = NULL;
 
+	if (is_replacing && req->fields.n > 0)
+		field = find_field(&req->fields, name);
 	if (!field)
 		return req_fields_add(req, &req->fields, name, value);
 	field->value = value;
@@ -172,7 +174,7 @@ static COLD int respond_in_steps(struct req *req, int status, int64_t length, we
 	return req_io_end(req, NULL, 0);
 }
 
-int weir_respond(weir_req *pub, int status, const char *type, weir_str body)
+HOT int weir_respond(weir_req *pub, int status, const char *type, weir_str body)
 {
 	struct req *req = req_of(pub);
 	int64_t length = (int64_t)body.len;

@@ -1,12 +1,13 @@
 /*
  * h1_write.c - memcpy and digits. What does not change from one response to
- * the next is formatted at compile time: each registered status has its line.
+ * the next is formatted at compile time: each registered status has its line;
+ * and what changes with the time, once a second.
  */
 #include "proto/h1_write.h"
 
 #include <assert.h>
 
-#include "base/clock.h"
+#include "base/str.h"
 #include "proto/http.h"
 
 #define FIRST_STATUS 100
@@ -48,27 +49,18 @@ static char *put_number(char *out, uint64_t n)
 {
 	size_t n_digits = 1;
 
-	for (uint64_t rest = n; rest >= 10; rest /= 10)
+	for (uint64_t limit = 10; n >= limit && n_digits < DIGITS_MAX; limit *= 10)
 		n_digits++;
 	for (size_t i = n_digits; i > 0; n /= 10)
 		out[--i] = (char)('0' + n % 10);
 	return out + n_digits;
 }
 
-static char *put_field(char *out, weir_str name, weir_str value)
+static inline char *put_field(char *out, weir_str name, weir_str value)
 {
 	out = put_str(out, name);
 	out = PUT(out, ": ");
 	out = put_str(out, value);
-	return PUT(out, "\r\n");
-}
-
-/* The one value whose length is always the same. */
-static char *put_date(char *out, weir_str date)
-{
-	assert(date.len == CLOCK_HTTP_DATE);
-	out = PUT(out, "date: ");
-	out = mempcpy(out, date.ptr, CLOCK_HTTP_DATE);
 	return PUT(out, "\r\n");
 }
 
@@ -88,6 +80,14 @@ static size_t fields_bound(const weir_header *fields, size_t n_fields)
 	return len;
 }
 
+void h1_write_own(struct h1_own *own, const char date[CLOCK_HTTP_DATE])
+{
+	memcpy(own->ok, H1_OWN_OK, sizeof(own->ok));
+	memcpy(own->date, H1_OWN_DATE, sizeof(own->date));
+	memcpy(own->date + strlen("date: "), date, CLOCK_HTTP_DATE);
+	memcpy(own->server, H1_OWN_SERVER, sizeof(own->server));
+}
+
 /* A status of nobody's has no words; the space in front of them stays (RFC 9112, section 4). */
 static char *put_status_line(char *out, int status)
 {
@@ -97,6 +97,28 @@ static char *put_status_line(char *out, int status)
 	out = PUT(out, "HTTP/1.1 ");
 	out = put_number(out, (uint64_t)status);
 	return PUT(out, " \r\n");
+}
+
+/* The status line, and what the server says of itself unless the application has said it. */
+static COLD char *put_rare_start(char *out, const struct h1_response *resp)
+{
+	bool is_interim = resp->status < 200 && resp->status != 101;
+
+	out = put_status_line(out, resp->status);
+	if (is_interim || !resp->own)
+		return out;
+	if (!resp->has_date)
+		out = mempcpy(out, resp->own->date, sizeof(resp->own->date));
+	if (!resp->has_server)
+		out = mempcpy(out, resp->own->server, sizeof(resp->own->server));
+	return out;
+}
+
+static inline char *put_start(char *out, const struct h1_response *resp)
+{
+	if (resp->status == 200 && resp->own && !resp->has_date && !resp->has_server)
+		return mempcpy(out, resp->own, sizeof(*resp->own));
+	return put_rare_start(out, resp);
 }
 
 /* How the body ends, if the status may have one. */
@@ -127,13 +149,27 @@ static char *put_connection(char *out, const struct h1_response *resp)
 	return out;
 }
 
-size_t h1_write_head_bound(const struct h1_response *resp)
+/* The longest of each: status line, framing, connection; names, ends, the empty line. */
+#define REST_MAX                                                                    \
+	(64 + sizeof(struct h1_own) + sizeof("content-length: \r\n") + DIGITS_MAX + \
+	 sizeof("connection: keep-alive\r\n") + sizeof("upgrade: \r\n") + 2)
+
+size_t h1_write_measure(struct h1_response *resp)
 {
-	/* The longest of each: status line, framing, connection; names, ends, the empty line. */
-	return 64 + sizeof("content-length: \r\n") + DIGITS_MAX +
-	       sizeof("connection: keep-alive\r\n") + sizeof("upgrade: \r\n") + resp->upgrade.len +
-	       sizeof("date: \r\n") + resp->date.len + sizeof("server: \r\n") + resp->server.len +
-	       fields_bound(resp->fields, resp->n_fields) + 2;
+	size_t len = REST_MAX + resp->upgrade.len;
+
+	resp->has_date = false;
+	resp->has_server = false;
+	for (size_t i = 0; i < resp->n_fields; i++) {
+		weir_str name = resp->fields[i].name;
+
+		len += name.len + resp->fields[i].value.len + 4;
+		if (name.len == 4 && str_eq_nocase(name, WEIR_STR("date")))
+			resp->has_date = true;
+		if (name.len == 6 && str_eq_nocase(name, WEIR_STR("server")))
+			resp->has_server = true;
+	}
+	return len;
 }
 
 size_t h1_write_head(const struct h1_response *resp, char *out)
@@ -141,12 +177,8 @@ size_t h1_write_head(const struct h1_response *resp, char *out)
 	bool is_interim = resp->status < 200 && resp->status != 101;
 	char *start = out;
 
-	out = put_status_line(out, resp->status);
+	out = put_start(out, resp);
 	if (!is_interim) {
-		if (resp->date.len > 0)
-			out = put_date(out, resp->date);
-		if (resp->server.len > 0)
-			out = put_field(out, WEIR_STR("server"), resp->server);
 		out = put_connection(out, resp);
 		out = put_framing(out, resp);
 	}

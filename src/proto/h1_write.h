@@ -9,21 +9,36 @@
 #include <stdint.h>
 #include <weir/base.h>
 
+#include "base/clock.h"
+
+/* What begins nearly every response, formatted once a second. */
+#define H1_OWN_OK "HTTP/1.1 200 OK\r\n"
+#define H1_OWN_DATE "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+#define H1_OWN_SERVER "server: weir\r\n"
+struct h1_own {
+	char ok[sizeof(H1_OWN_OK) - 1]; /* the three are copied as one */
+	char date[sizeof(H1_OWN_DATE) - 1];
+	char server[sizeof(H1_OWN_SERVER) - 1];
+};
+
 struct h1_response {
 	int status;		   /* 100 to 999 */
 	unsigned version;	   /* the request's: 10 or 11 */
 	bool keep_alive;	   /* false: "connection: close" */
 	bool is_chunked;	   /* "transfer-encoding: chunked" */
 	int64_t content_length;	   /* -1: say nothing */
-	weir_str date;		   /* CLOCK_HTTP_DATE bytes; empty: no Date */
-	weir_str server;	   /* empty: no Server */
+	const struct h1_own *own;  /* borrowed: Date and Server, unless fields have them; or NULL */
 	weir_str upgrade;	   /* of a 101: what to; empty otherwise */
 	const weir_header *fields; /* borrowed */
 	size_t n_fields;
+	bool has_date, has_server; /* among the fields, h1_write_measure() says */
 };
 
-/* h1_write_head() never needs more. */
-size_t h1_write_head_bound(const struct h1_response *resp);
+/* date: as clock_http_date() writes it. */
+void h1_write_own(struct h1_own *ret_own, const char date[CLOCK_HTTP_DATE]);
+
+/* Before h1_write_head(), which never needs more than that. */
+size_t h1_write_measure(struct h1_response *resp);
 /*
  * The whole head with its empty line; returns its length. Where the status
  * forbids it (1xx, 204) no length and no coding are written, nor to HTTP/1.0 a

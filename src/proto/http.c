@@ -80,16 +80,6 @@ weir_str http_reason(int status)
 	}
 }
 
-bool http_status_has_body(int status)
-{
-	return status >= 200 && status != 204 && status != 304;
-}
-
-bool http_status_has_length(int status)
-{
-	return status >= 200 && status != 204;
-}
-
 static bool is_all(const char *p, const char *end, unsigned class)
 {
 	while (p < end && http_char_is(*p, class))

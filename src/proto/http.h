@@ -144,9 +144,16 @@ weir_str http_method_name(enum http_method method);
 weir_str http_reason(int status);
 
 /* 1xx, 204 and 304 end with their head (RFC 9110, section 6.4.1). */
-bool http_status_has_body(int status);
+static inline bool http_status_has_body(int status)
+{
+	return status >= 200 && status != 204 && status != 304;
+}
+
 /* 1xx and 204 must not even say a length (RFC 9110, section 8.6). */
-bool http_status_has_length(int status);
+static inline bool http_status_has_length(int status)
+{
+	return status >= 200 && status != 204;
+}
 
 bool http_is_token(weir_str s);
 bool http_is_value(weir_str s);

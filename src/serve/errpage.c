@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "proto/h1_write.h"
 #include "proto/http.h"
 
@@ -18,7 +17,8 @@ size_t errpage_body(char out[ERRPAGE_MAX], int status, const char *words)
 	return (size_t)n;
 }
 
-size_t errpage_write(char out[ERRPAGE_MAX], enum fault fault, const char *date, bool has_body)
+size_t errpage_write(char out[ERRPAGE_MAX], enum fault fault, const struct h1_own *own,
+		     bool has_body)
 {
 	weir_header type = { WEIR_STR("content-type"), WEIR_STR("text/plain; charset=utf-8") };
 	char body[ERRPAGE_MAX];
@@ -28,14 +28,14 @@ size_t errpage_write(char out[ERRPAGE_MAX], enum fault fault, const char *date, 
 		.version = 11,
 		.keep_alive = false,
 		.content_length = (int64_t)body_len,
-		.date = { date, CLOCK_HTTP_DATE },
-		.server = WEIR_STR("weir"),
+		.own = own,
 		.fields = &type,
 		.n_fields = 1,
 	};
 	size_t n;
 
-	assert(h1_write_head_bound(&resp) + body_len <= ERRPAGE_MAX);
+	n = h1_write_measure(&resp);
+	assert(n + body_len <= ERRPAGE_MAX);
 	n = h1_write_head(&resp, out);
 	if (!has_body)
 		return n;

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/str.h"
 #include "proto/h1_write.h"
 #include "proto/http.h"
 #include "serve/errpage.h"
@@ -30,27 +29,10 @@ static bool can_keep_alive(const struct h1_conn *c)
 	return c->ex->status < 400 && !h1_body_is_held_back(c);
 }
 
-/* What the server says of itself, unless the application has said it. */
-static void add_own_fields(struct h1_response *resp, struct server *server)
-{
-	bool has_date = false, has_server = false;
-
-	for (size_t i = 0; i < resp->n_fields; i++) {
-		weir_str name = resp->fields[i].name;
-
-		has_date |= name.len == 4 && str_eq_nocase(name, WEIR_STR("date"));
-		has_server |= name.len == 6 && str_eq_nocase(name, WEIR_STR("server"));
-	}
-	if (!has_date)
-		resp->date = (weir_str){ server_date(server), CLOCK_HTTP_DATE };
-	if (!has_server)
-		resp->server = WEIR_STR("weir");
-}
-
 /* Body: what follows at once, in the same block. */
-static inline int queue_head(struct h1_conn *c, const struct h1_response *resp, weir_str body)
+static inline int queue_head(struct h1_conn *c, struct h1_response *resp, weir_str body)
 {
-	size_t bound = h1_write_head_bound(resp) + body.len, n;
+	size_t bound = h1_write_measure(resp) + body.len, n;
 	char *out = outq_reserve(&c->stream.out, bound);
 
 	if (!out)
@@ -63,8 +45,8 @@ static inline int queue_head(struct h1_conn *c, const struct h1_response *resp, 
 	return 0;
 }
 
-static int on_head(struct exchange *ex, int64_t content_length, const weir_header *fields,
-		   size_t n_fields, weir_str body)
+static HOT int on_head(struct exchange *ex, int64_t content_length, const weir_header *fields,
+		       size_t n_fields, weir_str body)
 {
 	struct h1_conn *c = ex->conn;
 	bool is_open = content_length < 0 && http_status_has_body(ex->status);
@@ -73,6 +55,7 @@ static int on_head(struct exchange *ex, int64_t content_length, const weir_heade
 		.version = ex->head.version,
 		.content_length = content_length,
 		.is_chunked = is_open && ex->head.version == 11,
+		.own = server_own(c->server),
 		.fields = fields,
 		.n_fields = n_fields,
 	};
@@ -82,7 +65,6 @@ static int on_head(struct exchange *ex, int64_t content_length, const weir_heade
 	c->is_until_close = is_open && !resp.is_chunked && !ex->is_bodiless;
 	c->keeps_alive = can_keep_alive(c) && !c->is_until_close;
 	resp.keep_alive = c->keeps_alive;
-	add_own_fields(&resp, c->server);
 	return queue_head(c, &resp, body);
 }
 
@@ -240,6 +222,6 @@ void h1_answer_refuse(struct h1_conn *c, enum fault fault, bool is_head)
 
 	if (!out)
 		return; /* it will see the end of the connection */
-	outq_commit(&c->stream.out, errpage_write(out, fault, server_date(c->server), !is_head));
+	outq_commit(&c->stream.out, errpage_write(out, fault, server_own(c->server), !is_head));
 	h1_conn_queued(c);
 }

@@ -302,7 +302,7 @@ static void tidy(struct h1_conn *c)
 		h1_conn_resume(c);
 }
 
-void h1_conn_pump(struct h1_conn *c)
+HOT void h1_conn_pump(struct h1_conn *c)
 {
 	if (c->is_pumping || c->state == H1_CLOSED)
 		return;

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "serve/h1_conn.h"
 
@@ -89,10 +90,13 @@ void server_accept(struct server *server, int take_fd, weir_str client, weir_str
 			  WEIR_ARG(client));
 }
 
-void server_renew_date(struct server *server)
+void server_renew_own(struct server *server)
 {
-	clock_http_date(clock_real_s(), server->date);
-	server->date_until_ms = loop_now_ms(server->loop) + 1000 - clock_real_ms();
+	char date[CLOCK_HTTP_DATE];
+
+	clock_http_date(clock_real_s(), date);
+	h1_write_own(&server->own, date);
+	server->own_until_ms = loop_now_ms(server->loop) + 1000 - clock_real_ms();
 }
 
 /* Deferred behind the reaping of the connection: drained() finds nothing of it. */

@@ -9,12 +9,12 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/list.h"
 #include "io/block.h"
 #include "io/loop.h"
 #include "io/timeouts.h"
 #include "proto/h1_read.h"
+#include "proto/h1_write.h"
 #include "serve/exchange.h"
 
 struct access_log;
@@ -52,8 +52,8 @@ struct server {
 	/* The last connection, and the last exchange, have gone while draining. On the loop's stack. */
 	void (*drained)(struct server *server);
 
-	char date[CLOCK_HTTP_DATE];
-	int64_t date_until_ms; /* when date is too old */
+	struct h1_own own;
+	int64_t own_until_ms; /* when its date is too old */
 
 	uint64_t n_accepted, n_requests, n_refused;
 };
@@ -69,8 +69,8 @@ void server_done(struct server *server);
  */
 void server_accept(struct server *server, int take_fd, weir_str client, weir_str local);
 
-/* The Date field's value, at most a second old. */
-static inline const char *server_date(struct server *server);
+/* What it says of itself; the date is at most a second old. */
+static inline const struct h1_own *server_own(struct server *server);
 
 /*
  * No more requests: idle connections are closed now, the others after what
@@ -84,13 +84,13 @@ void server_exchange_gone(struct server *server);
 void server_close_all(struct server *server);
 
 /* A second is over. */
-void server_renew_date(struct server *server);
+void server_renew_own(struct server *server);
 
-static inline const char *server_date(struct server *server)
+static inline const struct h1_own *server_own(struct server *server)
 {
-	if (loop_now_ms(server->loop) >= server->date_until_ms)
-		server_renew_date(server);
-	return server->date;
+	if (loop_now_ms(server->loop) >= server->own_until_ms)
+		server_renew_own(server);
+	return &server->own;
 }
 
 #endif

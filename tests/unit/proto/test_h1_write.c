@@ -8,10 +8,18 @@
 
 static const weir_header two[] = { { { "X-A", 3 }, { "1", 1 } }, { { "b", 1 }, { "", 0 } } };
 
-/* Into a buffer of exactly the bound, so that ASan sees one byte too many. */
-static void expect_head(const struct h1_response *resp, const char *expected)
+static const struct h1_own *own_of(const char *date)
 {
-	size_t bound = h1_write_head_bound(resp), len;
+	static struct h1_own own;
+
+	h1_write_own(&own, date);
+	return &own;
+}
+
+/* Into a buffer of exactly the bound, so that ASan sees one byte too many. */
+static void expect_head(struct h1_response *resp, const char *expected)
+{
+	size_t bound = h1_write_measure(resp), len;
 	char *out = malloc(bound);
 
 	len = h1_write_head(resp, out);
@@ -28,8 +36,7 @@ Test(h1_write, writes_a_usual_head)
 		.version = 11,
 		.keep_alive = true,
 		.content_length = 13,
-		.date = WEIR_STR("Sun, 06 Nov 1994 08:49:37 GMT"),
-		.server = WEIR_STR("weir"),
+		.own = own_of("Sun, 06 Nov 1994 08:49:37 GMT"),
 		.fields = two,
 		.n_fields = 2,
 	};
@@ -41,6 +48,51 @@ Test(h1_write, writes_a_usual_head)
 			   "X-A: 1\r\n"
 			   "b: \r\n"
 			   "\r\n");
+}
+
+Test(h1_write, leaves_date_and_server_to_the_application)
+{
+	static const weir_header date = { { "DATE", 4 }, { "d", 1 } };
+	static const weir_header server = { { "Server", 6 }, { "s", 1 } };
+	struct h1_response resp = {
+		.status = 200,
+		.version = 11,
+		.keep_alive = true,
+		.content_length = -1,
+		.own = own_of("Sun, 06 Nov 1994 08:49:37 GMT"),
+		.fields = &date,
+		.n_fields = 1,
+	};
+
+	expect_head(&resp, "HTTP/1.1 200 OK\r\nserver: weir\r\nDATE: d\r\n\r\n");
+	resp.fields = &server;
+	expect_head(&resp, "HTTP/1.1 200 OK\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+			   "Server: s\r\n\r\n");
+	resp.status = 404;
+	resp.fields = &two[0];
+	expect_head(&resp, "HTTP/1.1 404 Not Found\r\n"
+			   "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+			   "server: weir\r\nX-A: 1\r\n\r\n");
+}
+
+Test(h1_write, says_every_length)
+{
+	char expected[128];
+	uint64_t length = 1;
+
+	for (int digits = 1; digits <= 19; digits++, length *= 10) {
+		for (int less = 0; less < 2; less++) {
+			struct h1_response resp = { .status = 200,
+						    .version = 11,
+						    .keep_alive = true };
+
+			resp.content_length = (int64_t)(length - (unsigned)less);
+			(void)snprintf(expected, sizeof(expected),
+				       "HTTP/1.1 200 OK\r\ncontent-length: %lld\r\n\r\n",
+				       (long long)resp.content_length);
+			expect_head(&resp, expected);
+		}
+	}
 }
 
 Test(h1_write, says_chunked_and_close)
@@ -96,7 +148,7 @@ Test(h1_write, writes_interim_heads_bare)
 		.status = 103,
 		.version = 11,
 		.content_length = 5,
-		.server = WEIR_STR("weir"),
+		.own = own_of("Sun, 06 Nov 1994 08:49:37 GMT"),
 		.fields = two,
 		.n_fields = 1,
 	};
@@ -132,7 +184,7 @@ Test(h1_write, keeps_its_bound_for_every_status)
 	for (int status = 100; status <= 999; status++) {
 		struct h1_response resp = { .status = status, .content_length = INT64_MAX };
 		weir_str reason = http_reason(status);
-		size_t bound = h1_write_head_bound(&resp);
+		size_t bound = h1_write_measure(&resp);
 		char *out = malloc(bound), line[64];
 		size_t len = h1_write_head(&resp, out);
 		int line_len = snprintf(line, sizeof(line), "HTTP/1.1 %d %.*s\r\n", status,

@@ -4,7 +4,17 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "proto/h1_write.h"
+
 #define DATE "Sun, 06 Nov 1994 08:49:37 GMT"
+
+static const struct h1_own *own(void)
+{
+	static struct h1_own own;
+
+	h1_write_own(&own, DATE);
+	return &own;
+}
 
 static const char *body(int status, const char *words)
 {
@@ -40,7 +50,7 @@ Test(errpage, is_a_whole_response)
 {
 	char out[ERRPAGE_MAX + 1];
 
-	out[errpage_write(out, FAULT_TARGET_TOO_LONG, DATE, true)] = '\0';
+	out[errpage_write(out, FAULT_TARGET_TOO_LONG, own(), true)] = '\0';
 	cr_assert_str_eq(out, "HTTP/1.1 414 URI Too Long\r\ndate: " DATE "\r\nserver: weir\r\n"
 			      "connection: close\r\ncontent-length: 49\r\n"
 			      "content-type: text/plain; charset=utf-8\r\n\r\n"
@@ -51,7 +61,7 @@ Test(errpage, has_no_body_for_a_head_request)
 {
 	char out[ERRPAGE_MAX + 1];
 
-	out[errpage_write(out, FAULT_EXPECTATION, DATE, false)] = '\0';
+	out[errpage_write(out, FAULT_EXPECTATION, own(), false)] = '\0';
 	cr_assert_str_eq(strstr(out, "\r\n\r\n"), "\r\n\r\n");
 	cr_assert(strstr(out, "\r\ncontent-length: "));
 }
@@ -61,5 +71,5 @@ Test(errpage, has_room_for_every_fault)
 	char out[ERRPAGE_MAX];
 
 	for (int fault = FAULT_NONE + 1; fault < FAULT_COUNT; fault++)
-		cr_assert_leq(errpage_write(out, (enum fault)fault, DATE, true), sizeof(out));
+		cr_assert_leq(errpage_write(out, (enum fault)fault, own(), true), sizeof(out));
 }
