@@ -53,6 +53,28 @@ weir_str str_split(weir_str *rest, char sep)
 	return part;
 }
 
+char *str_put_u64(char *out, uint64_t value)
+{
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
+	size_t n_digits = 1;
+	char *p;
+
+	for (uint64_t limit = 10; value >= limit && n_digits < STR_DIGITS_MAX; limit *= 10)
+		n_digits++;
+	for (p = out + n_digits; value >= 100; value /= 100) {
+		p -= 2;
+		memcpy(p, pairs + value % 100 * 2, 2);
+	}
+	if (value >= 10)
+		memcpy(out, pairs + value * 2, 2);
+	else
+		*out = (char)('0' + value);
+	return out + n_digits;
+}
+
 int str_to_u64(weir_str s, uint64_t *ret_value)
 {
 	bool is_too_large = false;

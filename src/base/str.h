@@ -21,6 +21,10 @@ weir_str str_split(weir_str *rest, char sep);
 /* Digits only, no sign: else -EINVAL. -ERANGE for a number that does not fit. */
 MUST_USE int str_to_u64(weir_str s, uint64_t *ret_value);
 
+/* Its decimal digits at out; the end of them. There are no more than STR_DIGITS_MAX. */
+#define STR_DIGITS_MAX 20
+char *str_put_u64(char *out, uint64_t value);
+
 /* Shortest form, no surrogates, at most U+10FFFF (RFC 3629). */
 bool str_is_utf8(weir_str s);
 

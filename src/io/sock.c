@@ -20,6 +20,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/str.h"
+
 static int set_flag(int fd, int level, int name, int value)
 {
 	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
@@ -165,26 +167,13 @@ void sock_unlink_unix(const struct sock_addr *address, const struct sock_file *f
 		(void)unlink(unix_path(address)); /* litter, not harm: the next start removes it */
 }
 
-/* Decimal digits, without snprintf: a name is made for each connection. */
-static char *put_decimal(char *out, unsigned value)
-{
-	char digits[10];
-	size_t n = 0;
-
-	do
-		digits[n++] = (char)('0' + value % 10);
-	while ((value /= 10));
-	while (n > 0)
-		*out++ = digits[--n];
-	return out;
-}
-
+/* Without snprintf: a name is made for each connection. */
 static char *put_ipv4(char *out, const uint8_t bytes[4])
 {
 	for (int i = 0; i < 4; i++) {
 		if (i > 0)
 			*out++ = '.';
-		out = put_decimal(out, bytes[i]);
+		out = str_put_u64(out, bytes[i]);
 	}
 	return out;
 }
@@ -195,7 +184,7 @@ static char *put_ipv6(char *out, const struct sockaddr_in6 *in6)
 	out += strlen(out);
 	if (in6->sin6_scope_id) {
 		*out++ = '%';
-		out = put_decimal(out, in6->sin6_scope_id);
+		out = str_put_u64(out, in6->sin6_scope_id);
 	}
 	return out;
 }
@@ -242,7 +231,7 @@ static size_t put_name(const struct sock_addr *address, bool has_port, char *nam
 	}
 	if (has_port) {
 		*out++ = ':';
-		out = put_decimal(out, port);
+		out = str_put_u64(out, port);
 	}
 	*out = '\0';
 	return (size_t)(out - name);

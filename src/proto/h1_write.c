@@ -12,7 +12,6 @@
 
 #define FIRST_STATUS 100
 #define LAST_STATUS 999
-#define DIGITS_MAX 20
 
 static const weir_str status_lines[512] = {
 #define STATUS_LINE(code, words) \
@@ -43,17 +42,6 @@ static inline char *put_str(char *out, weir_str s)
 	for (size_t i = 0; i < s.len; i++)
 		*out++ = s.ptr[i];
 	return out;
-}
-
-static char *put_number(char *out, uint64_t n)
-{
-	size_t n_digits = 1;
-
-	for (uint64_t limit = 10; n >= limit && n_digits < DIGITS_MAX; limit *= 10)
-		n_digits++;
-	for (size_t i = n_digits; i > 0; n /= 10)
-		out[--i] = (char)('0' + n % 10);
-	return out + n_digits;
 }
 
 static inline char *put_field(char *out, weir_str name, weir_str value)
@@ -95,7 +83,7 @@ static char *put_status_line(char *out, int status)
 	if ((size_t)status < ARRAY_LEN(status_lines) && status_lines[status].len > 0)
 		return put_str(out, status_lines[status]);
 	out = PUT(out, "HTTP/1.1 ");
-	out = put_number(out, (uint64_t)status);
+	out = str_put_u64(out, (uint64_t)status);
 	return PUT(out, " \r\n");
 }
 
@@ -128,7 +116,7 @@ static char *put_framing(char *out, const struct h1_response *resp)
 		return out;
 	if (resp->content_length >= 0) {
 		out = PUT(out, "content-length: ");
-		out = put_number(out, (uint64_t)resp->content_length);
+		out = str_put_u64(out, (uint64_t)resp->content_length);
 		return PUT(out, "\r\n");
 	}
 	if (resp->is_chunked && resp->version >= 11)
@@ -150,8 +138,8 @@ static char *put_connection(char *out, const struct h1_response *resp)
 }
 
 /* The longest of each: status line, framing, connection; names, ends, the empty line. */
-#define REST_MAX                                                                    \
-	(64 + sizeof(struct h1_own) + sizeof("content-length: \r\n") + DIGITS_MAX + \
+#define REST_MAX                                                                        \
+	(64 + sizeof(struct h1_own) + sizeof("content-length: \r\n") + STR_DIGITS_MAX + \
 	 sizeof("connection: keep-alive\r\n") + sizeof("upgrade: \r\n") + 2)
 
 size_t h1_write_measure(struct h1_response *resp)

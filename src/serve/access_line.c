@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/str.h"
+
 /* What the fields of one line may take, as written: together less than a line. */
 enum { CLIENT_MAX = 128, METHOD_MAX = 64, TARGET_MAX = 2048, REFERER_MAX = 1024, AGENT_MAX = 512 };
 
@@ -16,17 +18,6 @@ static char *put(char *out, const char *text, size_t len)
 {
 	memcpy(out, text, len);
 	return out + len;
-}
-
-static char *put_u64(char *out, uint64_t value)
-{
-	char digits[20];
-	size_t n = sizeof(digits);
-
-	do
-		digits[--n] = (char)('0' + value % 10);
-	while ((value /= 10));
-	return put(out, digits + n, sizeof(digits) - n);
 }
 
 static bool needs_escape(unsigned char c)
@@ -165,9 +156,9 @@ size_t access_line_format(char ret_text[ACCESS_LINE_MAX], const struct access_lo
 	out = put(out, "] ", 2);
 	out = put_request_line(out, line);
 	*out++ = ' ';
-	out = put_u64(out, (uint64_t)line->status);
+	out = str_put_u64(out, (uint64_t)line->status);
 	*out++ = ' ';
-	out = put_u64(out, line->bytes);
+	out = str_put_u64(out, line->bytes);
 	*out++ = ' ';
 	out = put_quoted(out, line->referer, REFERER_MAX);
 	*out++ = ' ';

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 Test(str, compares_without_case)
@@ -115,6 +116,31 @@ ParameterizedTest(struct number *row, str, reads_numbers)
 
 	cr_assert_eq(str_to_u64(weir_strz(row->text), &value), row->r, "'%s'", row->text);
 	cr_assert_eq(value, row->value, "'%s'", row->text);
+}
+
+Test(str, writes_every_number_as_printf_does)
+{
+	char out[STR_DIGITS_MAX], expected[32];
+	uint64_t value = 1;
+
+	for (int i = 0; i < 20; i++, value *= 10) {
+		uint64_t near[] = { value - 1, value, value + 1, value * 2 - 7,
+				    UINT64_MAX - value };
+
+		for (size_t k = 0; k < ARRAY_LEN(near); k++) {
+			int len = snprintf(expected, sizeof(expected), "%llu",
+					   (unsigned long long)near[k]);
+
+			cr_assert_eq(str_put_u64(out, near[k]) - out, len);
+			cr_assert_eq(memcmp(out, expected, (size_t)len), 0, "%s", expected);
+		}
+	}
+	for (unsigned n = 0; n < 20000; n++) {
+		int len = snprintf(expected, sizeof(expected), "%u", n);
+
+		cr_assert_eq(str_put_u64(out, n) - out, len);
+		cr_assert_eq(memcmp(out, expected, (size_t)len), 0, "%s", expected);
+	}
 }
 
 Test(str, reads_no_number_that_holds_a_nul)
