@@ -25,6 +25,10 @@
 /* A head may be as long as this beyond its limit, so that the reader sees that it is too long. */
 #define HEAD_SLACK ((size_t)4096)
 
+/* Two IPv4 addresses with their ports: names beyond that get memory of their own size. */
+#define H1_CONN_NAMES ((size_t)48)
+#define MAX_UNUSED 256
+
 /* Bytes a second: who takes less of its answer than that may as well be gone. */
 #define LEAST_RATE 240
 
@@ -59,9 +63,47 @@ static bool is_pinned(const struct h1_conn *c)
 
 /* ---- the end */
 
+static size_t size_with(size_t names_len)
+{
+	return sizeof(struct h1_conn) + (names_len > H1_CONN_NAMES ? names_len : H1_CONN_NAMES);
+}
+
 static void on_reap(struct loop_defer *defer)
 {
-	free(container_of(defer, struct h1_conn, reap));
+	struct h1_conn *c = container_of(defer, struct h1_conn, reap);
+	struct server *server = c->server;
+
+	if (c->client_len + c->local_len > H1_CONN_NAMES || server->n_unused == MAX_UNUSED) {
+		free(c);
+		return;
+	}
+	c->next_unused = server->unused;
+	server->unused = c;
+	server->n_unused++;
+}
+
+void h1_conn_free_unused(struct server *server)
+{
+	while (server->unused) {
+		struct h1_conn *c = server->unused;
+
+		server->unused = c->next_unused;
+		free(c);
+	}
+	server->n_unused = 0;
+}
+
+/* Zeros, but for what stands behind its struct. */
+static struct h1_conn *take_memory(struct server *server, size_t names_len)
+{
+	struct h1_conn *c = server->unused;
+
+	if (!c || names_len > H1_CONN_NAMES)
+		return calloc(1, size_with(names_len));
+	server->unused = c->next_unused;
+	server->n_unused--;
+	memset(c, 0, sizeof(*c));
+	return c;
 }
 
 void h1_conn_close(struct h1_conn *c)
@@ -432,7 +474,7 @@ static struct h1_conn *conn_new(struct server *server, weir_str client, weir_str
 	struct h1_conn *c;
 
 	assert(client.len < 256 && local.len < 256);
-	c = calloc(1, sizeof(*c) + client.len + local.len);
+	c = take_memory(server, client.len + local.len);
 	if (!c)
 		return NULL;
 	c->server = server;

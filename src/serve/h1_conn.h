@@ -45,10 +45,11 @@ struct h1_conn {
 	struct timeout probing; /* whether it is still there while we do not read */
 
 	struct h1_read read;
-	struct block *in;    /* owned; NULL when no byte is here */
-	struct exchange *ex; /* owned until finish or detach; NULL when idle */
-	uint64_t body_len;   /* bytes of the body so far: handed on, or thrown away */
-	int body_error;	     /* what exchange_next() says from now on */
+	struct block *in;	     /* owned; NULL when no byte is here */
+	struct h1_conn *next_unused; /* in the server's pool */
+	struct exchange *ex;	     /* owned until finish or detach; NULL when idle */
+	uint64_t body_len;	     /* bytes of the body so far: handed on, or thrown away */
+	int body_error;		     /* what exchange_next() says from now on */
 
 	uint8_t state;	  /* enum h1_state */
 	bool is_pumping;  /* on the call stack: whoever queues need not flush */
@@ -81,6 +82,9 @@ MUST_USE int h1_conn_open(struct server *server, int take_fd, weir_str client, w
 void h1_conn_drain(struct h1_conn *c);
 /* Closes at once; the application hears gone(). */
 void h1_conn_lost(struct h1_conn *c);
+
+/* The pool's memory: for the end of the server. */
+void h1_conn_free_unused(struct server *server);
 
 /* What the server's lists of time-outs call: no bytes came, none were taken, and once a second. */
 void h1_conn_expired(struct timeout *timeout);

@@ -59,6 +59,7 @@ void server_done(struct server *server)
 	timeouts_done(&server->lingers);
 	timeouts_done(&server->sends);
 	timeouts_done(&server->probes);
+	h1_conn_free_unused(server);
 	exchange_pool_done(&server->exchanges);
 	block_pool_done(&server->blocks);
 	free(server->fields_at);

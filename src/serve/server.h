@@ -18,6 +18,7 @@
 #include "serve/exchange.h"
 
 struct access_log;
+struct h1_conn;
 struct log;
 
 /* Sizes in bytes, times in milliseconds; 0 turns a time limit off. */
@@ -46,6 +47,8 @@ struct server {
 	struct timeouts heads, bodies, sends, keep_alives, lingers, probes;
 
 	struct list conns;
+	struct h1_conn *unused; /* owned: memory of connections that have gone */
+	unsigned n_unused;
 	unsigned n_conns;
 	bool is_draining;
 	struct loop_defer check; /* whether the drain is over */
