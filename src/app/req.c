@@ -306,7 +306,7 @@ static void run(struct req *req, struct exchange *ex)
 	ex->is_logged = route->is_logged;
 	if (route->request_memory)
 		ex->budget.limit = route->request_memory;
-	r = router_decode(&req->match, &ex->arena, &fault);
+	r = req->match.n_params > 0 ? router_decode(&req->match, &ex->arena, &fault) : 0;
 	if (r < 0) {
 		log_refusal(site, ex, route->name, fault_status(fault), fault);
 		refuse(ex, fault_status(fault));

@@ -488,13 +488,10 @@ static const struct leaf *walk(const struct node *node, weir_str path, struct ro
 	return leaf;
 }
 
-static const struct leaf *find_leaf(const struct router *router, weir_str path,
-				    struct router_match *match)
+/* No literal route has this very path: one with parameters, or one spelled otherwise. */
+static APART const struct leaf *find_in_tree(const struct router *router, weir_str path,
+					     struct router_match *match)
 {
-	const struct leaf *leaf = router->slots ? used(find_slot(router, path)->leaf) : NULL;
-
-	if (leaf)
-		return leaf;
 	if (path.len == 0 || path.ptr[0] != '/')
 		return NULL;
 	if (!router->needs_tree && !memchr(path.ptr, '%', path.len))
@@ -502,8 +499,16 @@ static const struct leaf *find_leaf(const struct router *router, weir_str path,
 	return walk(&router->root, (weir_str){ path.ptr + 1, path.len - 1 }, match, 0);
 }
 
-static enum router_verdict find_for_all(const struct router *router, enum http_method method,
-					struct router_match *ret_match)
+static const struct leaf *find_leaf(const struct router *router, weir_str path,
+				    struct router_match *match)
+{
+	const struct leaf *leaf = router->slots ? used(find_slot(router, path)->leaf) : NULL;
+
+	return leaf ? leaf : find_in_tree(router, path, match);
+}
+
+static COLD enum router_verdict find_for_all(const struct router *router, enum http_method method,
+					     struct router_match *ret_match)
 {
 	if (method != HTTP_METHOD_OPTIONS)
 		return ROUTER_NOT_FOUND;
@@ -535,7 +540,7 @@ enum router_verdict router_find(const struct router *router, enum http_method me
 	return ROUTER_FOUND;
 }
 
-int router_decode(struct router_match *match, struct arena *arena, enum fault *reterr_fault)
+APART int router_decode(struct router_match *match, struct arena *arena, enum fault *reterr_fault)
 {
 	for (unsigned i = 0; i < match->n_params; i++) {
 		struct router_param *param = &match->params[i];

@@ -31,7 +31,7 @@ void arena_done(struct arena *a)
 	a->end = NULL;
 }
 
-void arena_reset_slowly(struct arena *a)
+COLD void arena_reset_slowly(struct arena *a)
 {
 	struct arena_block *kept = NULL;
 
@@ -100,7 +100,7 @@ static void *alloc_counted(struct arena *a, size_t size)
 	return NULL;
 }
 
-void *arena_alloc_slowly(struct arena *a, size_t size)
+COLD void *arena_alloc_slowly(struct arena *a, size_t size)
 {
 	struct arena_block *b;
 

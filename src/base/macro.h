@@ -14,8 +14,11 @@
 /* Seldom called: kept out of its caller, who then needs fewer registers and less stack. */
 #define COLD __attribute__((noinline, cold))
 
+/* The same for what is not so seldom. */
+#define APART __attribute__((noinline))
+
 /*
- * On the way of every request: all it calls is built into it, but what is COLD.
+ * On the way of every request: all it calls is built into it, but what is COLD or APART.
  * A call costs fifteen instructions, most of them for registers it might use.
  */
 #define HOT __attribute__((flatten))

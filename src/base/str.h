@@ -6,6 +6,7 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <weir/base.h>
 
 #include "base/macro.h"
@@ -20,6 +21,9 @@ weir_str str_split(weir_str *rest, char sep);
 
 /* Digits only, no sign: else -EINVAL. -ERANGE for a number that does not fit. */
 MUST_USE int str_to_u64(weir_str s, uint64_t *ret_value);
+
+/* A copy at out; the end of it. Most are short, and a call of memcpy costs more than they do. */
+static inline char *str_put(char *out, weir_str s);
 
 /* Its decimal digits at out; the end of them. There are no more than STR_DIGITS_MAX. */
 #define STR_DIGITS_MAX 20
@@ -36,5 +40,26 @@ uint64_t str_hash(weir_str s);
 
 /* Edits (insert, delete, replace, swap of neighbours) from a to b; for "did you mean". */
 size_t str_distance(weir_str a, weir_str b);
+
+/* Two copies of so many bytes each, the first and the last, are a string of up to twice as many. */
+static inline char *str_put_ends(char *out, weir_str s, size_t n)
+{
+	memcpy(out, s.ptr, n);
+	memcpy(out + s.len - n, s.ptr + s.len - n, n);
+	return out + s.len;
+}
+
+static inline char *str_put(char *out, weir_str s)
+{
+	if (s.len >= 16)
+		return s.len <= 32 ? str_put_ends(out, s, 16) : mempcpy(out, s.ptr, s.len);
+	if (s.len >= 8)
+		return str_put_ends(out, s, 8);
+	if (s.len >= 4)
+		return str_put_ends(out, s, 4);
+	for (size_t i = 0; i < s.len; i++)
+		*out++ = s.ptr[i];
+	return out;
+}
 
 #endif

@@ -127,7 +127,7 @@ void overflow_unwatch(struct overflow *overflow)
 	overflow->memory = NULL;
 }
 
-void overflow_found(const struct task *task)
+COLD void overflow_found(const struct task *task)
 {
 	say(task, " has overflowed its stack, which has no guard page, of ");
 	abort();

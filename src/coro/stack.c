@@ -191,7 +191,7 @@ static struct stack *take_free(struct stack_pool *pool)
 	return stack;
 }
 
-struct stack *stack_take_slowly(struct stack_pool *pool)
+COLD struct stack *stack_take_slowly(struct stack_pool *pool)
 {
 	if (n_free(pool) == pool->n_reserved && pool_grow(pool) < 0)
 		return NULL;

@@ -57,8 +57,7 @@ static void on_ready(struct ready *ready)
 }
 
 /* What is the same for each task on this stack. */
-static __attribute__((noinline)) void task_warm(struct sched *sched, struct stack *stack,
-						struct task *t)
+static APART void task_warm(struct sched *sched, struct stack *stack, struct task *t)
 {
 	memset(t, 0, sizeof(*t));
 	t->sched = sched;
@@ -101,7 +100,7 @@ struct task *task_make(struct sched *sched, struct stack *stack, struct task_spe
 	return task_init(sched, stack, spec);
 }
 
-static __attribute__((noinline)) void task_tidy(struct task *t)
+static APART void task_tidy(struct task *t)
 {
 	if (t->locals)
 		local_drop(t->locals);

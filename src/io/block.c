@@ -20,7 +20,7 @@ void block_pool_done(struct block_pool *pool)
 	pool->n_unused = 0;
 }
 
-struct block *block_new(size_t min_cap)
+COLD struct block *block_new(size_t min_cap)
 {
 	size_t cap = min_cap <= BLOCK_USUAL_CAP ? BLOCK_USUAL_CAP : min_cap;
 	struct block *b = malloc(sizeof(*b) + cap);
@@ -32,7 +32,7 @@ struct block *block_new(size_t min_cap)
 	return b;
 }
 
-void block_free(struct block *b)
+COLD void block_free(struct block *b)
 {
 	free(b);
 }

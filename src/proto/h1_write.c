@@ -22,33 +22,11 @@ static const weir_str status_lines[512] = {
 
 #define PUT(out, literal) mempcpy((out), (literal), sizeof(literal) - 1)
 
-/* Two copies of so many bytes each, the first and the last, are a string of up to twice as many. */
-static inline char *put_ends(char *out, weir_str s, size_t n)
-{
-	memcpy(out, s.ptr, n);
-	memcpy(out + s.len - n, s.ptr + s.len - n, n);
-	return out + s.len;
-}
-
-/* Names and values are short, and a call of memcpy costs more than they do. */
-static inline char *put_str(char *out, weir_str s)
-{
-	if (s.len >= 16)
-		return s.len <= 32 ? put_ends(out, s, 16) : mempcpy(out, s.ptr, s.len);
-	if (s.len >= 8)
-		return put_ends(out, s, 8);
-	if (s.len >= 4)
-		return put_ends(out, s, 4);
-	for (size_t i = 0; i < s.len; i++)
-		*out++ = s.ptr[i];
-	return out;
-}
-
 static inline char *put_field(char *out, weir_str name, weir_str value)
 {
-	out = put_str(out, name);
+	out = str_put(out, name);
 	out = PUT(out, ": ");
-	out = put_str(out, value);
+	out = str_put(out, value);
 	return PUT(out, "\r\n");
 }
 
@@ -81,24 +59,25 @@ static char *put_status_line(char *out, int status)
 {
 	assert(status >= FIRST_STATUS && status <= LAST_STATUS);
 	if ((size_t)status < ARRAY_LEN(status_lines) && status_lines[status].len > 0)
-		return put_str(out, status_lines[status]);
+		return str_put(out, status_lines[status]);
 	out = PUT(out, "HTTP/1.1 ");
 	out = str_put_u64(out, (uint64_t)status);
 	return PUT(out, " \r\n");
 }
 
 /* The status line, and what the server says of itself unless the application has said it. */
-static COLD char *put_rare_start(char *out, const struct h1_response *resp)
+static COLD char *put_rare_start(char *out, int status, const struct h1_own *own, bool has_date,
+				 bool has_server)
 {
-	bool is_interim = resp->status < 200 && resp->status != 101;
+	bool is_interim = status < 200 && status != 101;
 
-	out = put_status_line(out, resp->status);
-	if (is_interim || !resp->own)
+	out = put_status_line(out, status);
+	if (is_interim || !own)
 		return out;
-	if (!resp->has_date)
-		out = mempcpy(out, resp->own->date, sizeof(resp->own->date));
-	if (!resp->has_server)
-		out = mempcpy(out, resp->own->server, sizeof(resp->own->server));
+	if (!has_date)
+		out = mempcpy(out, own->date, sizeof(own->date));
+	if (!has_server)
+		out = mempcpy(out, own->server, sizeof(own->server));
 	return out;
 }
 
@@ -106,7 +85,7 @@ static inline char *put_start(char *out, const struct h1_response *resp)
 {
 	if (resp->status == 200 && resp->own && !resp->has_date && !resp->has_server)
 		return mempcpy(out, resp->own, sizeof(*resp->own));
-	return put_rare_start(out, resp);
+	return put_rare_start(out, resp->status, resp->own, resp->has_date, resp->has_server);
 }
 
 /* How the body ends, if the status may have one. */

@@ -39,7 +39,7 @@ static size_t reg_name_len(weir_str s)
 }
 
 /* The same for "[...]". Rare: its buffer is not to burden the stack of its caller. */
-static __attribute__((noinline)) size_t ip_literal_len(weir_str s)
+static APART size_t ip_literal_len(weir_str s)
 {
 	const char *end = memchr(s.ptr, ']', s.len);
 	char text[INET6_ADDRSTRLEN] = { 0 };
@@ -84,7 +84,7 @@ static bool is_port(weir_str s)
 }
 
 /* Names with rarer characters, and IPv6 addresses. */
-static __attribute__((noinline)) bool is_rare_host(weir_str authority)
+static APART bool is_rare_host(weir_str authority)
 {
 	size_t len = name_len(authority);
 

@@ -158,7 +158,7 @@ static int split_absolute(weir_str *target, weir_str *ret_authority, enum fault 
 }
 
 /* The query is only checked: who reads it decodes its parts. */
-static __attribute__((noinline)) int check_query(weir_str query, enum fault *reterr_fault)
+static APART int check_query(weir_str query, enum fault *reterr_fault)
 {
 	const char *p = query.ptr, *end = p + query.len;
 
@@ -185,8 +185,8 @@ static int finish_path(struct arena *arena, struct uri *uri, enum fault *reterr_
 }
 
 /* Anything but what uri_parse() does by itself: other forms, and paths that must be decoded. */
-static __attribute__((noinline)) int parse_rare(struct arena *arena, weir_str target,
-						struct uri *ret_uri, enum fault *reterr_fault)
+static APART int parse_rare(struct arena *arena, weir_str target, struct uri *ret_uri,
+			    enum fault *reterr_fault)
 {
 	struct uri uri = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
 	int r;

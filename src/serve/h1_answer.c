@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "proto/h1_write.h"
 #include "proto/http.h"
 #include "serve/errpage.h"
@@ -38,8 +39,7 @@ static inline int queue_head(struct h1_conn *c, struct h1_response *resp, weir_s
 	if (!out)
 		return -ENOMEM;
 	n = h1_write_head(resp, out);
-	if (body.len > 0)
-		memcpy(out + n, body.ptr, body.len);
+	(void)str_put(out + n, body);
 	outq_commit(&c->stream.out, n + body.len);
 	h1_conn_queued(c);
 	return 0;

@@ -106,7 +106,7 @@ static struct h1_conn *take_memory(struct server *server, size_t names_len)
 	return c;
 }
 
-void h1_conn_close(struct h1_conn *c)
+APART void h1_conn_close(struct h1_conn *c)
 {
 	struct server *server = c->server;
 
@@ -126,7 +126,7 @@ void h1_conn_close(struct h1_conn *c)
 }
 
 /* Nobody will read the answer; the exchange keeps the bytes it points into. */
-static void detach(struct h1_conn *c)
+static COLD void detach(struct h1_conn *c)
 {
 	struct exchange *ex = c->ex;
 
@@ -171,7 +171,7 @@ static bool end_means_gone(const struct h1_conn *c)
 }
 
 /* Answers before this one are still delivered. */
-static void leave(struct h1_conn *c)
+static COLD void leave(struct h1_conn *c)
 {
 	detach(c);
 	outq_drop_file(&c->stream.out);
@@ -222,7 +222,7 @@ static bool offer_room(struct h1_conn *c)
 }
 
 /* The kernel's queue is full: from now on the peer has some time to take of it. */
-static void await_taking(struct h1_conn *c)
+static COLD void await_taking(struct h1_conn *c)
 {
 	c->untaken = stream_untaken(&c->stream);
 	timeouts_touch(&c->server->sends, &c->sending);
@@ -267,7 +267,7 @@ void h1_conn_queued(struct h1_conn *c)
 
 /* ---- bytes in */
 
-static void pause_reading(struct h1_conn *c)
+static APART void pause_reading(struct h1_conn *c)
 {
 	stream_pause(&c->stream);
 	timeouts_touch(&c->server->probes, &c->probing);

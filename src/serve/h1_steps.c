@@ -161,7 +161,7 @@ static bool step_head(struct h1_conn *c)
 
 /* ---- in an exchange, and behind it */
 
-static bool step_body(struct h1_conn *c)
+static APART bool step_body(struct h1_conn *c)
 {
 	if (!c->wants_body || !(c->has_ended || has_bytes(c)))
 		return false;
@@ -179,7 +179,7 @@ static inline void begin_next(struct h1_conn *c)
 	timeouts_touch(&c->server->keep_alives, &c->waiting);
 }
 
-static bool step_discard(struct h1_conn *c)
+static APART bool step_discard(struct h1_conn *c)
 {
 	int r = h1_body_discard(c);
 
@@ -194,7 +194,7 @@ static bool step_discard(struct h1_conn *c)
 	return true;
 }
 
-static bool step_end(struct h1_conn *c)
+static APART bool step_end(struct h1_conn *c)
 {
 	if (c->in) {
 		c->body_len += block_len(c->in);
@@ -278,6 +278,12 @@ static bool is_in_step(const struct h1_conn *c, const struct exchange *ex)
 	       (c->state != H1_BODY || h1_body_can_discard(c));
 }
 
+/* Nobody on the call stack does: the handler had to wait for something. */
+static APART void go_on(struct h1_conn *c)
+{
+	h1_conn_pump(c);
+}
+
 void h1_steps_finish(struct exchange *ex)
 {
 	struct h1_conn *c = ex->conn;
@@ -298,5 +304,5 @@ void h1_steps_finish(struct exchange *ex)
 		begin_next(c);
 	release(c->server, ex, c->in);
 	if (!c->is_pumping)
-		h1_conn_pump(c);
+		go_on(c);
 }

@@ -91,7 +91,7 @@ void server_accept(struct server *server, int take_fd, weir_str client, weir_str
 			  WEIR_ARG(client));
 }
 
-void server_renew_own(struct server *server)
+COLD void server_renew_own(struct server *server)
 {
 	char date[CLOCK_HTTP_DATE];
 

@@ -118,6 +118,21 @@ ParameterizedTest(struct number *row, str, reads_numbers)
 	cr_assert_eq(value, row->value, "'%s'", row->text);
 }
 
+Test(str, copies_every_length)
+{
+	char text[80], out[82];
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (char)(' ' + i);
+	for (size_t len = 0; len <= sizeof(text); len++) {
+		memset(out, 1, sizeof(out));
+		cr_assert_eq(str_put(out + 1, (weir_str){ text, len }), out + 1 + len);
+		cr_assert_eq(memcmp(out + 1, text, len), 0);
+		cr_assert_eq(out[0], 1);
+		cr_assert_eq(out[len + 1], 1);
+	}
+}
+
 Test(str, writes_every_number_as_printf_does)
 {
 	char out[STR_DIGITS_MAX], expected[32];
