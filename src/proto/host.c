@@ -38,6 +38,24 @@ static size_t reg_name_len(weir_str s)
 	return i < s.len && s.ptr[i] == '%' ? escaped_name_len(s, i) : i;
 }
 
+/* "v" and hex digits, ".", then whatever that version of IP will have; brackets are off. */
+static bool is_ip_future(weir_str s)
+{
+	size_t i = 1;
+
+	if (s.len == 0 || (s.ptr[0] | 0x20) != 'v')
+		return false;
+	while (i < s.len && http_char_is(s.ptr[i], HTTP_CHAR_HEX))
+		i++;
+	if (i == 1 || i + 1 >= s.len || s.ptr[i] != '.')
+		return false;
+	for (i++; i < s.len; i++) {
+		if (s.ptr[i] != ':' && !http_char_is(s.ptr[i], HTTP_CHAR_HOST))
+			return false;
+	}
+	return true;
+}
+
 /* The same for "[...]". Rare: its buffer is not to burden the stack of its caller. */
 static APART size_t ip_literal_len(weir_str s)
 {
@@ -49,6 +67,8 @@ static APART size_t ip_literal_len(weir_str s)
 	if (!end)
 		return 0;
 	len = (size_t)(end - s.ptr) - 1;
+	if (is_ip_future((weir_str){ s.ptr + 1, len }))
+		return len + 2;
 	if (len >= sizeof(text))
 		return 0;
 	memcpy(text, s.ptr + 1, len);

@@ -9,7 +9,8 @@
 
 /*
  * uri-host [ ":" port ] (RFC 3986, section 3.2.2): a name, an IPv4 address, or
- * an IPv6 address in brackets; port up to 65535. Not empty, no user name.
+ * in brackets an IPv6 address or an IPvFuture; port up to 65535. Not empty, no
+ * user name.
  */
 bool host_is_valid(weir_str authority);
 
