@@ -59,6 +59,9 @@ static int judge_head(const struct h1_facts *f, const char *bytes, enum fault *r
 	    !host_is_same(span_str(bytes, f->authority), span_str(bytes, f->host),
 			  f->is_https ? 443 : 80))
 		return refuse(FAULT_H1_HOST_MISMATCH, reterr_fault);
+	/* RFC 9110, section 7.4: what asks for https must not be answered over less. */
+	if (f->is_https)
+		return refuse(FAULT_H1_MISDIRECTED, reterr_fault);
 	if ((f->seen & H1_FACT_CHUNKED) && (f->seen & H1_FACT_LENGTH))
 		return refuse(FAULT_H1_TE_AND_CL, reterr_fault);
 	return 0;

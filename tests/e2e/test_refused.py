@@ -99,6 +99,7 @@ HOSTS = [
     field("two-hosts-on-1.0", "Host: localhost\r\n", version="1.0", fault="host-twice"),
     field("a-bad-host-on-1.0", "Host: a b\r\n", host="", version="1.0", fault="host-invalid"),
     field("an-authority-that-is-not-the-host", "", target="http://other/hello", fault="host-mismatch"),
+    field("https-without-tls", "", 421, target="https://localhost/hello", fault="misdirected"),
     field("absolute-form-without-a-host", "", target="http://localhost/hello", host="", fault="host-missing"),
 ]
 

@@ -153,6 +153,10 @@ static const struct row rows[] = {
 	    "GET http://a:81/ HTTP/1.1\r\n" HOST "\r\n"),
 	ROW("Host with https's port", H1_HOST_MISMATCH,
 	    "GET http://a/ HTTP/1.1\r\nHost: a:443\r\n\r\n"),
+	ROW("https with http's port", H1_HOST_MISMATCH,
+	    "GET https://a/ HTTP/1.1\r\nHost: a:80\r\n\r\n"),
+	ROW("https without TLS", H1_MISDIRECTED, "GET HTTPS://a?x HTTP/1.1\r\nHost: a:443\r\n\r\n"),
+	ROW("https without TLS, 1.0", H1_MISDIRECTED, "GET https://a/ HTTP/1.0\r\n\r\n"),
 	ROW("Host unlike the target, 1.0", H1_HOST_MISMATCH,
 	    "GET http://b/ HTTP/1.0\r\n" HOST "\r\n"),
 
@@ -270,7 +274,6 @@ static const struct row sound[] = {
 	ROW("as many fields as may be", NONE, GET HOST "a: 1\r\nb: 2\r\nc: 3\r\nd: 4\r\n\r\n"),
 	ROW("what browsers send raw", NONE, "GET /[]{}|^`?q=[a]|'() HTTP/1.1\r\n" HOST "\r\n"),
 	ROW("absolute form", NONE, "GET http://A:80 HTTP/1.1\r\n" HOST "\r\n"),
-	ROW("absolute form, https", NONE, "GET HTTPS://a?x HTTP/1.1\r\nHost: a:443\r\n\r\n"),
 	ROW("asterisk", NONE, "OPTIONS * HTTP/1.1\r\n" HOST "\r\n"),
 	ROW("length with zeros and blanks", NONE, GET HOST "Content-Length:\t005 \r\n\r\n"),
 	ROW("largest length", NONE, GET HOST "Content-Length: 9223372036854775807\r\n\r\n"),
