@@ -418,7 +418,7 @@ void h1_conn_expired(struct timeout *timeout)
 
 	switch ((enum h1_state)c->state) {
 	case H1_HEAD:
-		h1_steps_refuse(c, FAULT_HEAD_TIMEOUT, false);
+		h1_steps_refuse(c, FAULT_HEAD_TIMEOUT);
 		break;
 	case H1_ANSWER:
 		return; /* nothing is awaited: it was left in its list because that is cheaper */
@@ -505,7 +505,7 @@ int h1_conn_open(struct server *server, int take_fd, weir_str client, weir_str l
 	list_add_tail(&server->conns, &c->link);
 	stream_open(&c->stream, server->loop, &server->blocks, take_fd, &stream_ops);
 	if (!is_welcome) {
-		h1_steps_refuse(c, FAULT_OVERLOADED, false);
+		h1_steps_refuse(c, FAULT_OVERLOADED);
 		h1_conn_pump(c);
 		return 0;
 	}

@@ -9,6 +9,7 @@
 #include "serve/h1_steps.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "serve/exchange_log.h"
@@ -24,7 +25,20 @@ static bool has_bytes(const struct h1_conn *c)
 	return c->in && block_len(c->in) > 0;
 }
 
-COLD void h1_steps_refuse(struct h1_conn *c, enum fault fault, bool is_head)
+/* Does the request that is not taken yet say HEAD, whatever else is wrong with it? */
+static COLD bool says_head(const struct h1_conn *c)
+{
+	const char *bytes = c->in ? c->in->data + c->in->start : NULL;
+	size_t len = c->in ? block_len(c->in) : 0;
+
+	if (len >= 2 && memcmp(bytes, "\r\n", 2) == 0) {
+		bytes += 2;
+		len -= 2;
+	}
+	return len >= 5 && memcmp(bytes, "HEAD ", 5) == 0;
+}
+
+COLD void h1_steps_refuse(struct h1_conn *c, enum fault fault)
 {
 	struct server *server = c->server;
 
@@ -33,7 +47,7 @@ COLD void h1_steps_refuse(struct h1_conn *c, enum fault fault, bool is_head)
 		  c->names, fault_status(fault), fault_name(fault), fault_words(fault));
 	c->must_linger = true;
 	h1_conn_end(c);
-	h1_answer_refuse(c, fault, is_head);
+	h1_answer_refuse(c, fault, says_head(c));
 }
 
 /* ---- from a head to an exchange */
@@ -83,7 +97,6 @@ static enum fault read_head(struct h1_conn *c, struct exchange *ex, char *data, 
 	enum fault fault = FAULT_OVERLOADED; /* what -ENOMEM comes to */
 	int r;
 
-	ex->head.method_id = HTTP_METHOD_UNKNOWN;
 	r = h1_read_head(&c->read, data, len, &ex->arena, &ex->head, &fault);
 	if (r < 0)
 		return fault;
@@ -101,15 +114,13 @@ static void take_head(struct h1_conn *c, size_t skip, size_t len)
 
 	ex = exchange_new(&server->exchanges);
 	if (!ex) {
-		h1_steps_refuse(c, FAULT_OVERLOADED, false);
+		h1_steps_refuse(c, FAULT_OVERLOADED);
 		return;
 	}
 	fault = read_head(c, ex, c->in->data + c->in->start + skip, len);
 	if (fault != FAULT_NONE) {
-		bool is_head = ex->head.method_id == HTTP_METHOD_HEAD;
-
 		exchange_release(&server->exchanges, ex);
-		h1_steps_refuse(c, fault, is_head);
+		h1_steps_refuse(c, fault);
 		return;
 	}
 	c->in->start += skip + len;
@@ -146,7 +157,7 @@ static bool step_head(struct h1_conn *c)
 		if (r == 0)
 			return await_head(c);
 		if (r < 0) {
-			h1_steps_refuse(c, fault, false);
+			h1_steps_refuse(c, fault);
 			return true;
 		}
 		take_head(c, skip, len);

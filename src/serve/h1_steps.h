@@ -7,7 +7,7 @@
 MUST_USE bool h1_steps_take(struct h1_conn *c);
 
 /* Answers what cannot be trusted or served, between exchanges; the connection ends with it. */
-void h1_steps_refuse(struct h1_conn *c, enum fault fault, bool is_head);
+void h1_steps_refuse(struct h1_conn *c, enum fault fault);
 
 /* The application is done with the exchange: struct exchange's finish. */
 void h1_steps_finish(struct exchange *ex);

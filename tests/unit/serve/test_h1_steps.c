@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "base/macro.h"
 #include "h1_world.h"
 
 #define GET(target) "GET " target " HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -196,12 +197,35 @@ Test(h1_steps, refuses_too_many_fields)
 	h1_world_free(w);
 }
 
+static const char *const refused_heads[] = {
+	"HEAD / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n", /* a whole head */
+	"HEAD /%ff HTTP/1.1\r\nHost: x\r\n\r\n",
+	"HEAD / HTTP/1.1\r\nHost: x\r\nHost: x\r\n", /* a part of one */
+	"\r\nHEAD / HTTP/3.0\r\n",
+	"HEAD / HTTP/1.1\n",
+};
+
 Test(h1_steps, sends_no_body_when_it_refuses_a_head_request)
+{
+	for (size_t i = 0; i < ARRAY_LEN(refused_heads); i++) {
+		struct h1_world *w = h1_world_new();
+		struct client *c = client_new(w);
+
+		client_send(c, refused_heads[i]);
+		cr_expect_str_eq(strstr(client_text(c), "\r\n\r\n"), "\r\n\r\n", "%s",
+				 refused_heads[i]);
+		h1_world_free(w);
+	}
+}
+
+Test(h1_steps, sends_no_body_when_a_head_request_comes_too_slowly)
 {
 	struct h1_world *w = h1_world_new();
 	struct client *c = client_new(w);
 
-	client_send(c, "HEAD / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n");
+	client_send(c, "HEAD / HTTP/1.1\r\nHost: x\r\n");
+	h1_world_pass(w, 10001);
+	cr_assert(strstr(client_text(c), "HTTP/1.1 408 "));
 	cr_assert_str_eq(strstr(client_text(c), "\r\n\r\n"), "\r\n\r\n");
 	h1_world_free(w);
 }
