@@ -195,6 +195,25 @@ int h1_read_head(struct h1_read *r, char *bytes, size_t len, struct arena *arena
 	return ret_head->has_body ? agree_on_head(r, bytes, len, ret_head, reterr_fault) : 0;
 }
 
+int h1_read_foresee(const struct h1_read *r, const char *bytes, size_t len,
+		    enum fault *reterr_fault)
+{
+	struct h1_chunk chunk = r->chunk;
+	struct h1_guard trailer;
+	size_t used = 0;
+	weir_str piece;
+	int ret = 1;
+
+	assert(r->state == READ_CHUNKS);
+	for (; ret == 1 && len > 0; bytes += used, len -= used)
+		ret = h1_chunk_next(&chunk, INT64_MAX, bytes, len, &used, &piece, reterr_fault);
+	if (ret == H1_CHUNK_LAST) {
+		h1_guard_init(&trailer, H1_GUARD_TRAILER);
+		ret = h1_guard_scan(&trailer, r->limits, bytes, len, r->fields_at, reterr_fault);
+	}
+	return ret < 0 ? ret : 0;
+}
+
 void h1_read_limit_body(struct h1_read *r, uint64_t max_body)
 {
 	r->max_body = max_body < INT64_MAX ? max_body : INT64_MAX;

@@ -77,6 +77,14 @@ MUST_USE int h1_read_find(struct h1_read *r, const char *bytes, size_t len, size
 MUST_USE int h1_read_head(struct h1_read *r, char *bytes, size_t len, struct arena *arena,
 			  struct h1_head *ret_head, enum fault *reterr_fault);
 
+/*
+ * Looks at what is here of a chunked body before anybody reads it: -EPROTO if
+ * that is malformed, up to the last trailer; else 0. Takes nothing. So what
+ * came whole is refused whole, and not after half of it has been believed.
+ */
+MUST_USE int h1_read_foresee(const struct h1_read *r, const char *bytes, size_t len,
+			     enum fault *reterr_fault);
+
 /* From now on the body may have so many bytes; unlimited until it is called. */
 void h1_read_limit_body(struct h1_read *r, uint64_t max_body);
 

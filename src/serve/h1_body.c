@@ -1,6 +1,7 @@
 /*
  * h1_body.c - a request's body is read when somebody asks for it: so a slow
- * handler slows its client down, and a body nobody wants is not even parsed.
+ * handler slows its client down, and a body nobody wants is not even parsed,
+ * but for the chunks that came with their head (h1_steps.c looks at these).
  * What the handler left of it is thrown away, if that is cheaper than a new
  * connection, so that the next request can be found.
  */
@@ -99,13 +100,12 @@ bool h1_body_can_discard(const struct h1_conn *c)
 	return length < 0 || (uint64_t)length - c->body_len <= DISCARD_MAX;
 }
 
-int h1_body_discard(struct h1_conn *c)
+int h1_body_discard(struct h1_conn *c, enum fault *reterr_fault)
 {
-	enum fault fault;
 	weir_str piece;
 	int r;
 
-	while ((r = read_on(c, &piece, &fault)) == 1) {
+	while ((r = read_on(c, &piece, reterr_fault)) == 1) {
 		c->body_len += piece.len;
 		if (c->body_len > DISCARD_MAX)
 			return -EMSGSIZE;

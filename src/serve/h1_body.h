@@ -12,6 +12,6 @@ bool h1_body_is_held_back(const struct h1_conn *c);
 /* Would what is left of the body, when some is, be thrown away for the sake of the next request? */
 bool h1_body_can_discard(const struct h1_conn *c);
 /* Throws away what is here. 1: the body is over; 0: more bytes are needed; negative: give up. */
-MUST_USE int h1_body_discard(struct h1_conn *c);
+MUST_USE int h1_body_discard(struct h1_conn *c, enum fault *reterr_fault);
 
 #endif

@@ -91,8 +91,12 @@ static void start_exchange(struct h1_conn *c, struct exchange *ex)
 	ex->up->start(ex);
 }
 
-/* A whole head is at data[0..len): makes it an exchange. FAULT_NONE, or what to refuse it for. */
-static enum fault read_head(struct h1_conn *c, struct exchange *ex, char *data, size_t len)
+/*
+ * A whole head is at data[0..len), and n_behind bytes behind it: makes it an
+ * exchange. FAULT_NONE, or what to refuse it for.
+ */
+static enum fault read_head(struct h1_conn *c, struct exchange *ex, char *data, size_t len,
+			    size_t n_behind)
 {
 	enum fault fault = FAULT_OVERLOADED; /* what -ENOMEM comes to */
 	int r;
@@ -102,6 +106,9 @@ static enum fault read_head(struct h1_conn *c, struct exchange *ex, char *data, 
 		return fault;
 	r = uri_parse(&ex->arena, ex->head.target, &ex->uri, &fault);
 	if (r < 0)
+		return fault;
+	/* A handler that does not read its body, or echoes it, would answer 200 to nonsense. */
+	if (ex->head.is_chunked && h1_read_foresee(&c->read, data + len, n_behind, &fault) < 0)
 		return fault;
 	return ex->head.has_bad_expect ? FAULT_EXPECTATION : FAULT_NONE;
 }
@@ -117,7 +124,8 @@ static void take_head(struct h1_conn *c, size_t skip, size_t len)
 		h1_steps_refuse(c, FAULT_OVERLOADED);
 		return;
 	}
-	fault = read_head(c, ex, c->in->data + c->in->start + skip, len);
+	fault = read_head(c, ex, c->in->data + c->in->start + skip, len,
+			  block_len(c->in) - skip - len);
 	if (fault != FAULT_NONE) {
 		exchange_release(&server->exchanges, ex);
 		h1_steps_refuse(c, fault);
@@ -192,14 +200,20 @@ static inline void begin_next(struct h1_conn *c)
 
 static APART bool step_discard(struct h1_conn *c)
 {
-	int r = h1_body_discard(c);
+	enum fault fault = FAULT_NONE;
+	int r;
 
+	r = h1_body_discard(c, &fault);
 	if (r == 0)
 		return false;
 	if (r > 0) {
 		begin_next(c);
 		return true;
 	}
+	/* Its answer is out: all that is left is to say why nothing follows. */
+	if (r == -EPROTO)
+		log_write(c->server->log, LOG_AT_INFO, "%.*s: closed behind its answer: %s: %s",
+			  (int)c->client_len, c->names, fault_name(fault), fault_words(fault));
 	c->must_linger = true;
 	h1_conn_end(c);
 	return true;

@@ -295,6 +295,17 @@ def test_cut_at_some_places_behind_a_good_request(many, case):
     cut(many, case, range(0, len(case.data), 1021), GOOD)
 
 
+# A body that came with its head is refused with it, whoever would have read it or not.
+
+@pytest.mark.parametrize("line", ["GET /hello", "POST /hello", "POST /nowhere", "POST /echo", "POST /body/unread", "GET /a/b/c"])
+@pytest.mark.parametrize("body", ["g\r\n", "1\r\na\n0\r\n\r\n", "1\r\nab\r\n0\r\n\r\n", "1\r\na\r\n0\n\r\n",
+                                  "1\r\na\r\n0\r\nT : v\r\n\r\n", "1\r\na\r\n0\r\nHost: v\r\n\r\n"])
+def test_chunks_nobody_asked_for(many, line, body):
+    case = Case("", f"{line} HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n{body}".encode(), 400, "")
+    many.connect().send(case.data)
+    many.assert_refused(case)
+
+
 # What must not be refused: the same tools, so that the table above does not lean on a server that says no to all.
 
 GOOD_ONES = [

@@ -503,6 +503,61 @@ Test(h1_read, treats_mutants_the_same_however_they_are_cut)
 	}
 }
 
+/* What is wrong with the body of a chunked request; *ret_foreseen: what was to be seen at once. */
+static enum fault read_chunked(const char *bytes, size_t len, enum fault *ret_foreseen)
+{
+	const struct h1_limits limits = { 4096, 4096, 100 };
+	struct budget budget = { .limit = 1 << 20 };
+	size_t skip, at = 0, used = 0;
+	enum fault fault = FAULT_NONE;
+	struct h1_field_at fields_at[100];
+	struct h1_read r;
+	struct arena arena;
+	struct h1_head head;
+	weir_str piece;
+	char copy[256];
+	int ret;
+
+	memcpy(copy, bytes, len);
+	h1_read_init(&r, &limits, fields_at);
+	arena_init(&arena, &budget);
+	cr_assert_eq(h1_read_find(&r, copy, len, &skip, &at, &fault), 1);
+	cr_assert_eq(h1_read_head(&r, copy, at, &arena, &head, &fault), 0);
+	ret = h1_read_foresee(&r, copy + at, len - at, ret_foreseen);
+	cr_expect_eq(ret, *ret_foreseen == FAULT_NONE ? 0 : -EPROTO);
+	do {
+		ret = h1_read_body(&r, copy + at, len - at, &used, &piece, &fault);
+		at += used;
+	} while (ret == 1);
+	h1_read_done(&r);
+	arena_done(&arena);
+	return fault;
+}
+
+Test(h1_read, foresees_what_is_wrong_with_a_body_and_nothing_else)
+{
+	static const char seed[] = "5;a=\"b\"\r\nhello\r\n01\r\n!\r\n0\r\nx: y\r\n\r\nGET";
+	const size_t head_len = sizeof(CHUNKED) - 1;
+	uint64_t rng = 0x9e3779b97f4a7c15u;
+	int n_sound = 0;
+
+	for (int i = 0; i < 20000; i++) {
+		enum fault foreseen = FAULT_NONE, fault;
+		char bytes[256];
+		size_t len;
+
+		memcpy(bytes, CHUNKED, head_len);
+		memcpy(bytes + head_len, seed, sizeof(seed) - 1);
+		len = head_len +
+		      mutate(bytes + head_len, sizeof(seed) - 1, sizeof(bytes) - head_len, &rng);
+		fault = read_chunked(bytes, len, &foreseen);
+		cr_assert_eq(foreseen, fault, "%s, then %s:\n%.*s", fault_name(foreseen),
+			     fault_name(fault), (int)len, bytes);
+		n_sound += fault == FAULT_NONE;
+	}
+	cr_expect(n_sound > 1000 && n_sound < 19000, "%d", n_sound);
+}
+
 /* What is promised about every head that is accepted. */
 static void check_promises(const struct h1_head *head)
 {

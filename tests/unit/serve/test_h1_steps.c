@@ -2,6 +2,7 @@
 #include "serve/h1_steps.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/macro.h"
@@ -230,6 +231,45 @@ Test(h1_steps, sends_no_body_when_a_head_request_comes_too_slowly)
 	h1_world_free(w);
 }
 
+#define CHUNKED "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+static const char *const malformed_bodies[] = {
+	"zz\r\n",
+	"1\r\na\n",
+	"1\r\na\r\n0\r\nX : y\r\n",
+	"1\r\na\r\n0\r\nX: y\r\nHost: y\r\n\r\n" GET("/b"),
+};
+
+Test(h1_steps, refuses_a_chunked_body_that_came_malformed_with_its_head)
+{
+	for (size_t i = 0; i < ARRAY_LEN(malformed_bodies); i++) {
+		struct h1_world *w = h1_world_new();
+		struct client *c = client_new(w);
+		char text[512];
+
+		(void)snprintf(text, sizeof(text), "%s%s", CHUNKED, malformed_bodies[i]);
+		w->start = visit_at_once;
+		client_send(c, text);
+		cr_expect_eq(w->n_visits, 0, "%s", text);
+		cr_expect(strstr(client_text(c), "HTTP/1.1 400 "), "%s", client_text(c));
+		cr_expect(c->has_ended);
+		h1_world_free(w);
+	}
+}
+
+Test(h1_steps, foresees_nothing_of_the_next_request)
+{
+	struct h1_world *w = h1_world_new();
+	struct client *c = client_new(w);
+
+	w->start = visit_at_once;
+	client_send(c, CHUNKED "1\r\na\r\n0\r\nX: y\r\n\r\nnonsense\r\n");
+	cr_expect_eq(w->n_visits, 1);
+	cr_expect(strstr(client_text(c), "200 OK\r\n"));
+	cr_expect(strstr(client_text(c), "HTTP/1.1 400 "));
+	h1_world_free(w);
+}
+
 Test(h1_steps, refuses_with_503_a_request_whose_fields_find_no_memory)
 {
 	struct h1_world *w = h1_world_new();
@@ -416,10 +456,11 @@ Test(h1_steps, closes_when_the_body_it_throws_away_is_malformed)
 	struct client *c = client_new(w);
 
 	w->start = reply_unread;
-	client_send(c, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n" GET(
-			       "/b"));
+	client_send(c, CHUNKED);
+	client_send(c, "zz\r\n" GET("/b"));
 	cr_assert_str_eq(client_text(c), OK("2", "no"));
 	cr_assert(c->has_ended);
+	cr_assert(strstr(h1_world_log(w), "192.0.2.7:51234: closed behind its answer: chunk-size"));
 	h1_world_free(w);
 }
 
