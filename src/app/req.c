@@ -278,6 +278,15 @@ static COLD void answer_allow(struct exchange *ex, int status, weir_str methods)
 	exchange_finish(ex);
 }
 
+/* Larger than its route allows, and said so: no handler needs to look. */
+static COLD void refuse_body(const struct site *site, struct exchange *ex, const char *name)
+{
+	enum fault fault = FAULT_BODY_TOO_LARGE;
+
+	log_refusal(site, ex, name, fault_status(fault), fault);
+	refuse(ex, fault_status(fault));
+}
+
 /* The handler runs at once; if it ends at once, the exchange is gone when this returns. */
 static int start_task(struct req *req)
 {
@@ -306,6 +315,11 @@ static void run(struct req *req, struct exchange *ex)
 	ex->is_logged = route->is_logged;
 	if (route->request_memory)
 		ex->budget.limit = route->request_memory;
+	if (ex->head.has_body && ex->head.content_length > 0 &&
+	    (uint64_t)ex->head.content_length > route->max_body) {
+		refuse_body(site, ex, route->name);
+		return;
+	}
 	r = req->match.n_params > 0 ? router_decode(&req->match, &ex->arena, &fault) : 0;
 	if (r < 0) {
 		log_refusal(site, ex, route->name, fault_status(fault), fault);

@@ -19,15 +19,15 @@
 
 #define CRLF H1_WRITE_CRLF
 
-/* Will the connection be in step after this answer? */
-static bool can_keep_alive(const struct h1_conn *c)
+/* Will the connection be in step after this answer? is_whole: nothing will follow its head. */
+static bool can_keep_alive(const struct h1_conn *c, bool is_whole)
 {
 	if (!c->keeps_alive || c->server->is_draining || c->body_error < 0)
 		return false;
 	if (c->state != H1_BODY || h1_body_can_discard(c))
 		return true;
-	/* Who says yes before the body is here will read it; who says no will not. */
-	return c->ex->status < 400 && !h1_body_is_held_back(c);
+	/* Who starts to say yes before the body is here will read it; the others will not. */
+	return !is_whole && c->ex->status < 400 && !h1_body_is_held_back(c);
 }
 
 /* Body: what follows at once, in the same block. */
@@ -50,6 +50,7 @@ static HOT int on_head(struct exchange *ex, int64_t content_length, const weir_h
 {
 	struct h1_conn *c = ex->conn;
 	bool is_open = content_length < 0 && http_status_has_body(ex->status);
+	bool is_whole = !is_open && (body.len > 0 || content_length <= 0);
 	struct h1_response resp = {
 		.status = ex->status,
 		.version = ex->head.version,
@@ -63,7 +64,7 @@ static HOT int on_head(struct exchange *ex, int64_t content_length, const weir_h
 	assert(body.len == 0 || !is_open);
 	c->is_chunked = resp.is_chunked && !ex->is_bodiless;
 	c->is_until_close = is_open && !resp.is_chunked && !ex->is_bodiless;
-	c->keeps_alive = can_keep_alive(c) && !c->is_until_close;
+	c->keeps_alive = can_keep_alive(c, is_whole) && !c->is_until_close;
 	resp.keep_alive = c->keeps_alive;
 	return queue_head(c, &resp, body);
 }

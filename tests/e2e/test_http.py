@@ -553,6 +553,24 @@ def test_refuses_a_body_that_says_it_is_too_large(d):
     assert d.call("POST", "/body/small", body=b"x" * 1024).status == 200
 
 
+def test_refuses_it_for_a_handler_that_would_not_have_looked(d):
+    mark = d.mark()
+    with d.connect() as c:
+        c.send(f"GET /hello HTTP/1.1\r\n{HOST}Content-Length: 1048577\r\n\r\n")
+        r = c.response()
+        assert (r.status, r["connection"]) == (413, "close")
+        c.assert_closed()
+    d.wait_log("refused with 413 body-too-large", after=mark)
+
+
+def test_says_so_when_it_will_not_read_the_body(d):
+    with d.connect() as c:
+        c.send(f"GET /hello HTTP/1.1\r\n{HOST}Content-Length: 100000\r\n\r\n")
+        r = c.response()
+        assert (r.status, r["connection"]) == (200, "close")
+        c.assert_closed()
+
+
 @pytest.mark.parametrize("n", [1, 100, 1024])
 def test_refuses_a_body_that_turns_out_too_large(d, n):
     mark = d.mark()

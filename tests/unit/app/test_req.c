@@ -433,6 +433,28 @@ Test(req, refuses_a_body_beyond_the_limit_of_its_route)
 	app_world_free(a);
 }
 
+static int count_call(weir_req *req)
+{
+	seen++;
+	return weir_respond(req, 200, NULL, WEIR_STR("ok\n"));
+}
+
+Test(req, refuses_a_body_that_says_it_is_too_large_before_its_handler_runs)
+{
+	struct app_world *a = app_world_new();
+	struct client *c = client_new(a->w);
+
+	app_world_route(a, "/x", count_call)->max_body = 70000;
+	client_send(c, "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 70001\r\n\r\nabcde");
+	cr_assert_eq(seen, 0);
+	cr_assert(strstr(client_text(c), "HTTP/1.1 413 Content Too Large\r\n"));
+	cr_assert(strstr(client_text(c), "connection: close\r\n"));
+	cr_assert(strstr(h1_world_log(a->w), "192.0.2.7:51234: test.handler: refused with 413 "
+					     "body-too-large: "),
+		  "%s", h1_world_log(a->w));
+	app_world_free(a);
+}
+
 Test(req, answers_408_when_the_body_stops_coming)
 {
 	struct app_world *a = app_world_new();
