@@ -209,6 +209,7 @@ static void on_leaving(struct master *m, struct worker_slot *slot)
 	if (slot->state != WORKER_READY)
 		return;
 	worker_slot_move(slot, WORKER_LEAVING);
+	slot->kill_ms = clock_monotonic_ms() + m->setup->graceful_ms + KILL_SLACK_MS;
 	adoption_lost(m->slots, m->setup->n_workers, slot, m->setup->listeners);
 }
 
@@ -246,9 +247,9 @@ static void listen_to(struct master *m, struct worker_slot *slot)
 }
 
 /* What the number of a signal that we did not send may mean. */
-static const char *guess_cause(int status)
+static const char *guess_cause(const struct worker_slot *slot, int status)
 {
-	if (!WIFSIGNALED(status))
+	if (!WIFSIGNALED(status) || slot->kill_ms == INT64_MAX)
 		return "";
 	if (WTERMSIG(status) == SIGKILL)
 		return ", perhaps because memory ran out";
@@ -269,8 +270,8 @@ static void say_death(const struct master *m, const struct worker_slot *slot, pi
 		(void)snprintf(when, sizeof(when), " in %lld ms: it keeps dying", pause_ms);
 	log_write(m->log, is_well ? LOG_AT_NOTICE : LOG_AT_ERROR,
 		  "worker %u (pid %d) ended: %s%s%s%s; starting another%s", slot->index, (int)pid,
-		  how, guess_cause(status), last[0] ? "; the last request was for " : "", last,
-		  when);
+		  how, guess_cause(slot, status), last[0] ? "; the last request was for " : "",
+		  last, when);
 }
 
 static void on_drained(struct master *m, const struct worker_slot *slot, pid_t pid, int status)
@@ -349,6 +350,20 @@ static void on_signals(struct master *m)
 		on_stop(m, signals.n_stops);
 }
 
+static void say_late(const struct master *m, const struct worker_slot *slot)
+{
+	log_write(m->log, LOG_AT_WARN, "worker %u (pid %d) did not end in time", slot->index,
+		  (int)slot->pid);
+}
+
+/* It was told to leave, but not by us: its death is for on_death() to see, as any other. */
+static void end_leaving(const struct master *m, struct worker_slot *slot)
+{
+	say_late(m, slot);
+	send_signal(slot, SIGKILL);
+	slot->kill_ms = INT64_MAX;
+}
+
 /* What is due by now. */
 static void tick(struct master *m)
 {
@@ -359,13 +374,14 @@ static void tick(struct master *m)
 
 		if (slot->state == WORKER_BACKING_OFF && slot->retry_ms <= now_ms)
 			start_worker(m, slot);
+		if (slot->state == WORKER_LEAVING && slot->kill_ms <= now_ms)
+			end_leaving(m, slot);
 	}
 	if (m->phase != MASTER_STOPPING || m->kill_ms > now_ms)
 		return;
 	for (unsigned i = 0; i < m->setup->n_workers; i++) {
 		if (worker_slot_has_process(&m->slots[i]))
-			log_write(m->log, LOG_AT_WARN, "worker %u (pid %d) did not end in time", i,
-				  (int)m->slots[i].pid);
+			say_late(m, &m->slots[i]);
 	}
 	kill_all(m);
 }
@@ -381,6 +397,8 @@ static int wait_ms(const struct master *m)
 
 		if (slot->state == WORKER_BACKING_OFF && slot->retry_ms < next_ms)
 			next_ms = slot->retry_ms;
+		if (slot->state == WORKER_LEAVING && slot->kill_ms < next_ms)
+			next_ms = slot->kill_ms;
 	}
 	if (next_ms == INT64_MAX)
 		return -1;

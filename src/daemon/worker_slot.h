@@ -35,6 +35,7 @@ struct worker_slot {
 	int control_fd; /* owned; -1 when closed */
 	int64_t started_ms;
 	int64_t retry_ms;
+	int64_t kill_ms;  /* of one LEAVING: when patience ends; INT64_MAX: it was killed */
 	unsigned n_quick; /* deaths in a row that came too soon */
 	int adopter;	  /* index of the slot that accepts for this one; -1: none */
 };

@@ -172,6 +172,16 @@ def test_a_worker_told_to_terminate_leaves_and_is_replaced_and_no_request_fails(
         assert isinstance(problem, (client.Broken, ConnectionResetError, BrokenPipeError)), problem
 
 
+def test_a_worker_told_to_terminate_that_does_not_end_is_killed_and_replaced(daemon):
+    d = daemon(config("workers: 1\ngraceful_timeout: 300ms\n"))
+    c, pid = begin(d, "/stubborn/never", "is stubborn")
+    os.kill(pid, signal.SIGTERM)
+    d.wait_log(rf"warn master: worker 0 \(pid {pid}\) did not end in time")
+    d.wait_log("is ready again")
+    assert d.get("/pid").status == 200
+    c.close()
+
+
 # Who keeps dying has to wait.
 
 def test_a_crash_loop_backs_off_and_the_others_serve_meanwhile(daemon):

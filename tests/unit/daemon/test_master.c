@@ -462,6 +462,31 @@ Test(master, a_worker_that_leaves_has_its_socket_adopted_at_once, .timeout = 20)
 	cr_assert_leq(count(&world, "adopts slot 0"), 2);
 }
 
+__attribute__((noreturn)) static int leaving_for_ever_worker(const struct worker_args *args)
+{
+	(void)alarm(20);
+	say_begin(args);
+	be_ready(args);
+	(void)control_send_leaving(args->control_fd);
+	for (;;)
+		(void)pause();
+}
+
+Test(master, who_leaves_and_does_not_end_is_killed_and_replaced, .timeout = 20)
+{
+	struct world world;
+	pid_t pid;
+
+	begin(&world, 1, 50, leaving_for_ever_worker);
+	pid = expect_worker(&world, "0");
+	cr_assert_eq((pid_t)atoi(expect(&world, "worker 0 (pid ")), pid);
+	expect(&world, "did not end in time");
+	expect(&world, "killed by signal 9 (SIGKILL); starting another");
+	cr_assert_neq(expect_worker(&world, "0"), pid);
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_UNCLEAN);
+}
+
 Test(master, workers_notice_that_it_died, .timeout = 20)
 {
 	struct world world;
