@@ -52,7 +52,7 @@ typedef struct weir_scope {
 } weir_scope;
 
 typedef enum weir_event_type {
-	WEIR_HTTP_REQUEST = 1, /* received: body, more */
+	WEIR_HTTP_REQUEST = 1, /* received: body, more; headers: the trailers, with the last */
 	WEIR_HTTP_DISCONNECT,  /* received */
 	WEIR_HTTP_START,       /* sent: status, headers */
 	WEIR_HTTP_BODY,	       /* sent: body, more */

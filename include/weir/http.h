@@ -58,6 +58,12 @@ WEIR_API weir_str weir_param(const weir_req *req, const char *name); /* {name} i
 WEIR_API WEIR_SUSPENDS int weir_body(weir_req *req, size_t max, weir_str *ret_body);
 /* The next piece: 1, or 0 at the end. Valid until the next call. */
 WEIR_API WEIR_SUSPENDS int weir_body_next(weir_req *req, weir_str *ret_piece);
+/*
+ * A trailer field, which a client may send behind a chunked body: nothing when
+ * absent, and before the body was read to its end. Kept apart from the headers
+ * on purpose: a checksum may come here, but never what says who somebody is.
+ */
+WEIR_API weir_str weir_trailer_get(const weir_req *req, const char *name);
 
 /*
  * Before the response starts. -EINVAL for bytes a header may not hold, and for

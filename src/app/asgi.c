@@ -136,6 +136,10 @@ static int on_receive(const weir_io *io, weir_req *pub, weir_event *ret_ev)
 		return r;
 	req->has_body_ended = r == 0;
 	*ret_ev = (weir_event){ .type = WEIR_HTTP_REQUEST, .body = piece, .more = r > 0 };
+	if (r == 0 && req->ex->n_trailers > 0) {
+		ret_ev->headers = req->ex->trailers;
+		ret_ev->n_headers = req->ex->n_trailers;
+	}
 	return 0;
 }
 

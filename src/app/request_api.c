@@ -70,15 +70,27 @@ weir_str weir_printf(weir_req *req, const char *fmt, ...)
 
 /* ---- the head */
 
-weir_str weir_header_get(const weir_req *req, const char *name)
+static weir_str find_field(const weir_header *fields, size_t n_fields, const char *name)
 {
 	weir_str wanted = weir_strz(name);
 
-	for (size_t i = 0; i < req->scope->n_headers; i++) {
-		if (str_eq_nocase(req->scope->headers[i].name, wanted))
-			return req->scope->headers[i].value;
+	for (size_t i = 0; i < n_fields; i++) {
+		if (str_eq_nocase(fields[i].name, wanted))
+			return fields[i].value;
 	}
 	return (weir_str){ NULL, 0 };
+}
+
+weir_str weir_header_get(const weir_req *req, const char *name)
+{
+	return find_field(req->scope->headers, req->scope->n_headers, name);
+}
+
+weir_str weir_trailer_get(const weir_req *req, const char *name)
+{
+	const struct exchange *ex = req_of(req)->ex;
+
+	return ex ? find_field(ex->trailers, ex->n_trailers, name) : (weir_str){ NULL, 0 };
 }
 
 int weir_query_next(weir_req *req, size_t *iter, weir_str *ret_name, weir_str *ret_value)

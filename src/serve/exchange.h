@@ -90,6 +90,10 @@ struct exchange {
 	enum half_close half_close; /* see above */
 	bool is_logged;		    /* one line in the access log at the end */
 
+	/* filled by the connection at the body's end, in the request's memory */
+	const weir_header *trailers;
+	size_t n_trailers;
+
 	/* kept by exchange.c */
 	bool is_bodiless; /* HEAD, 204, 304: pieces are counted and thrown away */
 	enum fault fault; /* why the connection refused the body, if it did */
@@ -207,6 +211,7 @@ static inline struct exchange *exchange_new(struct exchange_pool *pool)
 	ex->max_body = UINT64_MAX;
 	ex->half_close = HALF_CLOSE_CANCEL;
 	ex->is_logged = true;
+	ex->n_trailers = 0;
 	ex->is_bodiless = false;
 	ex->fault = FAULT_NONE;
 	ex->phase = EXCHANGE_WAITING;

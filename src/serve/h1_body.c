@@ -53,6 +53,51 @@ static int wait_for_more(struct h1_conn *c)
 	return -EAGAIN;
 }
 
+/* A copy of text that lives as long as the request. An empty one is there, too. */
+static int keep(struct exchange *ex, weir_str *text)
+{
+	if (text->len > 0)
+		*text = arena_copy(&ex->arena, *text);
+	else
+		*text = WEIR_STR("");
+	return text->ptr ? 0 : -ENOMEM;
+}
+
+/* The reader forgets them with the message, and the client may go before the handler does. */
+static COLD int keep_trailers(struct exchange *ex, const weir_header *fields, size_t n_fields)
+{
+	weir_header *copies = arena_alloc(&ex->arena, n_fields * sizeof(*copies));
+
+	if (!copies)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_fields; i++) {
+		copies[i] = fields[i];
+		if (keep(ex, &copies[i].name) < 0 || keep(ex, &copies[i].value) < 0)
+			return -ENOMEM;
+	}
+	ex->trailers = copies;
+	ex->n_trailers = n_fields;
+	return 0;
+}
+
+/* All of the body was read. */
+static int end_body(struct h1_conn *c)
+{
+	const weir_header *trailers;
+	size_t n_trailers;
+	int r;
+
+	trailers = h1_read_trailers(&c->read, &n_trailers);
+	if (n_trailers > 0) {
+		r = keep_trailers(c->ex, trailers, n_trailers);
+		if (r < 0)
+			return fail(c, r, FAULT_NONE);
+	}
+	timeouts_stop(&c->waiting);
+	h1_conn_set_state(c, H1_ANSWER);
+	return 0;
+}
+
 int h1_body_next(struct exchange *ex, weir_str *ret_piece)
 {
 	struct h1_conn *c = ex->conn;
@@ -78,10 +123,7 @@ int h1_body_next(struct exchange *ex, weir_str *ret_piece)
 		return fail(c, -EPROTO, FAULT_BODY_CUT);
 	if (r == 0)
 		return wait_for_more(c);
-
-	timeouts_stop(&c->waiting);
-	h1_conn_set_state(c, H1_ANSWER);
-	return 0;
+	return end_body(c);
 }
 
 bool h1_body_is_held_back(const struct h1_conn *c)

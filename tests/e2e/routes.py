@@ -27,6 +27,7 @@ MODULE = [
     ("/body/small", "body", "max_body: 1KiB"),
     ("/body/finish", "body", "half_close: finish"),
     ("/body/late/{gate}", "body_late", ""),
+    ("/body/trailer", "body_trailer", ""),
     ("/body/unread", "body_unread", ""),
     ("/body/started", "body_after_start", ""),
     ("/body/count", "body_count", "max_body: 1GiB"),

@@ -314,6 +314,18 @@ def test_reads_trailers_and_keeps_them_out_of_the_head(d):
         assert (r.status, r["connection"]) == (200, None)
 
 
+@pytest.mark.parametrize("target, answer", [("/asgi/echo", b"abcx-sum=7;x-empty=;"), ("/asgi/shout", b"ABCx-sum=7;x-empty=;"),
+                                            ("/body/trailer", b"7\n")])
+def test_hands_trailers_to_who_asks_for_them(d, target, answer):
+    trailers = b"abc\r\n0\r\nX-Sum: 7\r\nX-Empty:\r\n\r\n"
+    with d.connect() as c:
+        for cut in range(len(trailers)):
+            c.send(f"POST {target} HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n3\r\n".encode() + trailers[:cut])
+            assert d.get("/hello").status == 200
+            c.send(trailers[cut:])
+            assert c.response("POST").body == answer
+
+
 def test_gives_a_body_back_whatever_its_bytes(d):
     body = bytes(range(256)) * 300
     with d.connect() as c:

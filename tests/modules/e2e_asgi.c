@@ -71,6 +71,11 @@ static int echo(weir_req *req)
 		if (r >= 0)
 			r = send_body(req, ev.body, true);
 	} while (r >= 0 && ev.more);
+	for (size_t i = 0; r >= 0 && i < ev.n_headers; i++)
+		r = send_body(req,
+			      weir_printf(req, "%.*s=%.*s;", WEIR_ARG(ev.headers[i].name),
+					  WEIR_ARG(ev.headers[i].value)),
+			      true);
 	if (r >= 0 && weir_query_get(req, "wait").ptr)
 		r = weir_receive(req, &ev);
 	weir_log(req, WEIR_LOG_INFO, "echo ended with %d, last event %u", r, ev.type);

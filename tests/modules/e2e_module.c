@@ -254,6 +254,19 @@ static int body(weir_req *req)
 	return weir_respond(req, 200, "application/octet-stream", bytes);
 }
 
+/* What stands behind the body. */
+static int body_trailer(weir_req *req)
+{
+	weir_str bytes;
+	int r;
+
+	r = weir_body(req, 1024, &bytes);
+	if (r < 0)
+		return r;
+	return weir_respond(req, 200, "text/plain",
+			    weir_printf(req, "%.*s\n", WEIR_ARG(weir_trailer_get(req, "x-sum"))));
+}
+
 /* The body is asked for only behind the gate. */
 static int body_late(weir_req *req)
 {
@@ -596,10 +609,10 @@ WEIR_MODULE(.name = "e2e_module", .startup = startup, .shutdown = shutdown,
 	    .handlers = WEIR_HANDLERS(
 		    ENTRY(hello), ENTRY(state_of_all), ENTRY(show), ENTRY(hold), ENTRY(release),
 		    ENTRY(hold_half), ENTRY(tree), ENTRY(shielded), ENTRY(stubborn), ENTRY(body),
-		    ENTRY(body_late), ENTRY(body_unread), ENTRY(body_after_start),
-		    ENTRY(body_count), ENTRY(stream), ENTRY(file), ENTRY(status),
-		    ENTRY(status_only), ENTRY(set_field), ENTRY(fields), ENTRY(early_hints),
-		    ENTRY(fail_error), ENTRY(fail_words), ENTRY(fail_midway), ENTRY(fail_long),
-		    ENTRY(fail_after), ENTRY(fail_deadline), ENTRY(answer_twice), ENTRY(exhaust),
-		    ENTRY(scratch), ENTRY(crash),
+		    ENTRY(body_late), ENTRY(body_trailer), ENTRY(body_unread),
+		    ENTRY(body_after_start), ENTRY(body_count), ENTRY(stream), ENTRY(file),
+		    ENTRY(status), ENTRY(status_only), ENTRY(set_field), ENTRY(fields),
+		    ENTRY(early_hints), ENTRY(fail_error), ENTRY(fail_words), ENTRY(fail_midway),
+		    ENTRY(fail_long), ENTRY(fail_after), ENTRY(fail_deadline), ENTRY(answer_twice),
+		    ENTRY(exhaust), ENTRY(scratch), ENTRY(crash),
 		    { "finish_anyway", finish_anyway, NULL, NULL, WEIR_FINISH_ANYWAY }));

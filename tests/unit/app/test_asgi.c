@@ -155,6 +155,8 @@ static int receive_all(weir_req *req)
 			break;
 		note(ev.more ? "+" : ".");
 		strncat(trace, ev.body.len ? ev.body.ptr : "", ev.body.len);
+		for (size_t k = 0; k < ev.n_headers; k++)
+			strncat(trace, ev.headers[k].name.ptr, ev.headers[k].name.len);
 		if (!ev.more)
 			break;
 	}
@@ -176,6 +178,18 @@ Test(asgi, receives_the_body_its_end_and_a_disconnect)
 	cr_assert_str_eq(trace, "+ab+cd.|");
 	cr_assert_eq(results[6], 0);
 	cr_assert(strstr(client_text(c), "HTTP/1.1 200 OK\r\n"));
+	app_world_free(a);
+}
+
+Test(asgi, receives_trailers_with_the_end_of_the_body)
+{
+	struct app_world *a = app_world_new();
+	struct client *c = client_new(a->w);
+
+	app_world_route(a, "/x", receive_all);
+	client_send(c, "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+		       "2\r\nab\r\n0\r\nX: 1\r\nY: 2\r\n\r\n");
+	cr_assert_str_eq(trace, "+ab.xy|");
 	app_world_free(a);
 }
 

@@ -159,6 +159,71 @@ Test(request_api, puts_chunks_together)
 	cr_assert_str_eq(text, "body=hello;");
 }
 
+static int trailers(weir_req *req)
+{
+	weir_str body;
+	int r;
+
+	say("early", weir_trailer_get(req, "x-sum"));
+	r = weir_body(req, 5, &body);
+	if (r < 0)
+		return r;
+	say("X-Sum", weir_trailer_get(req, "X-Sum"));
+	say("empty", weir_trailer_get(req, "x-empty"));
+	say("none", weir_trailer_get(req, "x-none"));
+	say("header", weir_header_get(req, "x-sum"));
+	say("host", weir_trailer_get(req, "host"));
+	return done(req);
+}
+
+Test(request_api, finds_trailers_behind_the_body_and_apart_from_the_head)
+{
+	ask(trailers, "/x", CHUNKED "2\r\nhe\r\n0\r\nx-sum:  7 \r\nX-Empty:\r\n\r\n");
+	cr_assert_str_eq(text,
+			 "early absent;X-Sum=7;empty=;none absent;header absent;host absent;");
+}
+
+Test(request_api, has_no_trailers_where_there_are_none)
+{
+	struct app_world *a = app_world_new();
+	struct client *c = client_new(a->w);
+
+	app_world_route(a, "/x", trailers);
+	client_send(c, CHUNKED "2\r\nhe\r\n0\r\nX-Sum: 7\r\n\r\n");
+	text[0] = '\0';
+	client_send(c, POST("2") "he");
+	client_send(c, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n");
+	cr_assert_null(strchr(text, '='), "%s", text);
+	app_world_free(a);
+}
+
+/* Asks for them when nobody is there any more. */
+static int trailers_late(weir_req *req)
+{
+	weir_str body;
+	int r;
+
+	r = weir_body(req, 5, &body);
+	if (r < 0)
+		return r;
+	seen[0] = weir_shielded(1000, weir_sleep(500));
+	say("X-Sum", weir_trailer_get(req, "X-Sum"));
+	return 0;
+}
+
+Test(request_api, keeps_trailers_when_the_client_has_gone)
+{
+	struct app_world *a = app_world_new();
+	struct client *c = client_new(a->w);
+
+	app_world_route(a, "/x", trailers_late);
+	client_send(c, CHUNKED "2\r\nhe\r\n0\r\nX-Sum: 7\r\n\r\n");
+	client_close(c);
+	h1_world_pass(a->w, 501);
+	cr_assert_str_eq(text, "X-Sum=7;");
+	app_world_free(a);
+}
+
 Test(request_api, has_an_empty_body_where_there_is_none)
 {
 	ask(whole_body, "/x", "GET /x HTTP/1.1\r\nHost: x\r\n\r\n");

@@ -59,6 +59,26 @@ Test(h1_body, comes_in_chunks_with_trailers)
 	h1_world_free(w);
 }
 
+Test(h1_body, fails_when_its_trailers_find_no_memory)
+{
+	struct h1_world *w = h1_world_new();
+	struct client *c = client_new(w);
+
+	w->start = visit_drink;
+	w->readable = visit_drink;
+	w->server.exchanges.memory_limit = 4096;
+	client_send(c, POST(CHUNKED) "0\r\n");
+	for (int i = 0; i < 100; i++)
+		client_send(c, "X: 0123456789\r\n");
+	client_send(c, "\r\n");
+	cr_assert_eq(w->visits[0].error, -ENOMEM);
+	cr_assert_eq(w->visits[0].ex->n_trailers, 0);
+	visit_reply(&w->visits[0], 500, "");
+	cr_assert(strstr(client_text(c), "connection: close\r\n"));
+	cr_assert(c->has_ended);
+	h1_world_free(w);
+}
+
 Test(h1_body, comes_in_chunks_split_at_every_place)
 {
 	for (size_t i = 1; i < sizeof(chunked) - 1; i++) {
