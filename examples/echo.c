@@ -7,6 +7,7 @@
  * Piece by piece, it may be larger than memory: while a piece is written to a
  * slow reader, no further piece is read. Or all of it at once, up to a limit.
  */
+#include <strings.h>
 #include <weir/weir.h>
 
 static int echo(weir_req *req)
@@ -37,12 +38,22 @@ static int echo(weir_req *req)
 	return more; /* 0 at the end; an error cuts the answer short, so that the client can tell */
 }
 
+/* "application/json", in any case; what may follow, "; charset=utf-8" say, changes nothing. */
+static bool is_json(weir_str type)
+{
+	const weir_str wanted = WEIR_STR("application/json");
+
+	if (type.len < wanted.len || strncasecmp(type.ptr, wanted.ptr, wanted.len) != 0)
+		return false;
+	return type.len == wanted.len || strchr("; \t", type.ptr[wanted.len]);
+}
+
 static int json(weir_req *req)
 {
 	weir_str body;
 	int r;
 
-	if (!weir_str_eq(weir_header_get(req, "content-type"), WEIR_STR("application/json")))
+	if (!is_json(weir_header_get(req, "content-type")))
 		return weir_respond(req, 415, "text/plain", WEIR_STR("send JSON\n"));
 
 	r = weir_body(req, 64 * 1024, &body);

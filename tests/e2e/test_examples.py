@@ -90,7 +90,10 @@ def test_echo_refuses_more_than_its_route_allows(demo):
 def test_echo_json_wraps_json_and_nothing_else(demo):
     r = demo.call("POST", "/echo/json", {"Content-Type": "application/json"}, b"[1, 2]")
     assert (r.status, json.loads(r.body)) == (200, {"you_sent": [1, 2]})
-    assert demo.call("POST", "/echo/json", {"Content-Type": "text/plain"}, b"[1]").status == 415
+    for sound in ("Application/JSON", "application/json; charset=utf-8", "application/json ;charset=utf-8"):
+        assert demo.call("POST", "/echo/json", {"Content-Type": sound}, b"[1]").status == 200
+    for other in ("text/plain", "application/jsonx", "application/jso", "application/json/x", "text/plain; application/json"):
+        assert demo.call("POST", "/echo/json", {"Content-Type": other}, b"[1]").status == 415
     assert demo.call("POST", "/echo/json", {"Content-Type": "application/json"},
                      b"1" * (64 * 1024 + 1)).status == 413
 
