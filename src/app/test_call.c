@@ -279,19 +279,15 @@ static int write_head(struct test_call *call)
 static int read_head(struct test_call *call, enum fault *reterr_fault)
 {
 	struct exchange *ex = call->ex;
-	size_t skip, len;
-	int r;
+	ssize_t n;
 
-	r = h1_read_find(&call->read, call->head.data, call->head.len, &skip, &len, reterr_fault);
-	if (r < 0)
-		return r;
-	/* A header of the test that holds an empty line would end the head early. */
-	if (r == 0 || skip + len != call->head.len)
-		return -EPROTO;
-	r = h1_read_head(&call->read, call->head.data + skip, len, &ex->arena, &ex->head,
+	n = h1_read_head(&call->read, call->head.data, call->head.len, &ex->arena, &ex->head,
 			 reterr_fault);
-	if (r < 0)
-		return r;
+	if (n < 0)
+		return (int)n;
+	/* A header of the test that holds an empty line would end the head early. */
+	if (n == 0 || (size_t)n != call->head.len)
+		return -EPROTO;
 	return uri_parse(&ex->arena, ex->head.target, &ex->uri, reterr_fault);
 }
 

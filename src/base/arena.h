@@ -85,4 +85,21 @@ static inline void *arena_alloc(struct arena *a, size_t size)
 	return (void *)pos;
 }
 
+/*
+ * For who knows only afterwards how much it took: the free bytes of the newest
+ * block, aligned for any type, up to a->end; NULL: there are none.
+ */
+static inline void *arena_room(const struct arena *a)
+{
+	uintptr_t pos = ((uintptr_t)a->pos + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+
+	return pos < (uintptr_t)a->end ? (void *)pos : NULL;
+}
+
+/* Then: those before end are in use. */
+static inline void arena_take_until(struct arena *a, void *end)
+{
+	a->pos = end;
+}
+
 #endif

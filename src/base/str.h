@@ -57,9 +57,11 @@ static inline char *str_put(char *out, weir_str s)
 		return str_put_ends(out, s, 8);
 	if (s.len >= 4)
 		return str_put_ends(out, s, 4);
-	for (size_t i = 0; i < s.len; i++)
-		*out++ = s.ptr[i];
-	return out;
+	if (s.len >= 2)
+		return str_put_ends(out, s, 2);
+	if (s.len == 1)
+		*out = *s.ptr;
+	return out + s.len;
 }
 
 #endif

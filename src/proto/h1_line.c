@@ -17,28 +17,9 @@ static int refuse(enum fault fault, enum fault *reterr_fault)
 	return -EPROTO;
 }
 
-/*
- * Is it this word, of at least four small letters, digits and dashes? Letter
- * case is ignored: only a capital, or a control byte, becomes one of these by
- * this bit, and control bytes but tabs were refused before.
- */
-static inline bool is_word(const char *p, const char *small, size_t len)
-{
-	const uint64_t bits = 0x2020202020202020u;
-	uint64_t differ = 0;
-
-	if (len < 8)
-		return (scan_load4(p) | (uint32_t)bits) == scan_load4(small) &&
-		       (scan_load4(p + len - 4) | (uint32_t)bits) == scan_load4(small + len - 4);
-	for (size_t i = 0; i + 8 <= len; i += 8)
-		differ |= (scan_load8(p + i) | bits) ^ scan_load8(small + i);
-	differ |= (scan_load8(p + len - 8) | bits) ^ scan_load8(small + len - 8);
-	return differ == 0;
-}
-
 static inline bool is_str(weir_str s, weir_str small)
 {
-	return s.len == small.len && is_word(s.ptr, small.ptr, small.len);
+	return s.len == small.len && scan_is_word(s.ptr, small.ptr, small.len);
 }
 
 /* Where the method ends; it may be empty. */
@@ -307,17 +288,17 @@ static inline bool is_telling(const char *name, size_t len)
 {
 	switch (len) {
 	case 4:
-		return is_word(name, "host", 4);
+		return scan_is_word(name, "host", 4);
 	case 6:
-		return is_word(name, "expect", 6);
+		return scan_is_word(name, "expect", 6);
 	case 7:
-		return is_word(name, "upgrade", 7);
+		return scan_is_word(name, "upgrade", 7);
 	case 10:
-		return is_word(name, "connection", 10);
+		return scan_is_word(name, "connection", 10);
 	case 14:
-		return is_word(name, "content-length", 14);
+		return scan_is_word(name, "content-length", 14);
 	case 17:
-		return is_word(name, "transfer-encoding", 17);
+		return scan_is_word(name, "transfer-encoding", 17);
 	default:
 		return false;
 	}
@@ -382,9 +363,9 @@ int h1_line_trailer(struct h1_facts *f, const char *bytes, size_t start, size_t 
 		return refuse_name(bytes[start], reterr_fault);
 	note_field(f, bytes, start, colon, (weir_str){ bytes + colon + 1, end - colon - 1 },
 		   ret_at);
-	if ((len == 4 && is_word(name, "host", 4)) ||
-	    (len == 14 && is_word(name, "content-length", 14)) ||
-	    (len == 17 && is_word(name, "transfer-encoding", 17)))
+	if ((len == 4 && scan_is_word(name, "host", 4)) ||
+	    (len == 14 && scan_is_word(name, "content-length", 14)) ||
+	    (len == 17 && scan_is_word(name, "transfer-encoding", 17)))
 		return refuse(FAULT_H1_TRAILER, reterr_fault);
 	return 0;
 }

@@ -50,6 +50,7 @@ struct h1_facts {
 	struct h1_span target;	  /* of the request line */
 	struct h1_span authority; /* of the target, if it is absolute-form */
 	struct h1_span host;	  /* the Host field's value */
+	uint32_t path_len;	  /* of the target: see uri_take_path(); 0: not looked for */
 	uint16_t seen;		  /* enum h1_fact */
 	uint16_t n_fields;	  /* lines so far */
 	uint8_t method;		  /* enum http_method */

@@ -1,16 +1,17 @@
 /*
- * h1_read.c - the guard reads first and alone decides. Where a body follows,
- * llhttp (h1_second) reads the same bytes afterwards and must come to the same
- * end: where two parsers agree on how long a message is, a third one in front of
- * us has little to smuggle. A head without a body ends where its empty line is,
- * whoever reads it; there, that llhttp takes what the guard takes is the
- * fuzzer's to show.
+ * h1_read.c - the guard reads first and alone decides; usual heads h1_quick
+ * takes in one go, as the guard would. Where a body follows, llhttp (h1_second)
+ * reads the same bytes afterwards and must come to the same end: where two
+ * parsers agree on how long a message is, a third one in front of us has little
+ * to smuggle. A head without a body ends where its empty line is, whoever reads
+ * it; there, that llhttp takes what the guard takes is the fuzzer's to show.
  */
 #include "proto/h1_read.h"
 
 #include <assert.h>
 
 #include "base/arena.h"
+#include "proto/h1_quick.h"
 #include "proto/h1_second.h"
 #include "proto/h1_trailer.h"
 #include "proto/scan.h"
@@ -54,32 +55,9 @@ void h1_read_next(struct h1_read *r)
 	r->is_split = false;
 }
 
-int h1_read_find(struct h1_read *r, const char *bytes, size_t len, size_t *ret_skip,
-		 size_t *ret_len, enum fault *reterr_fault)
-{
-	int found;
-
-	assert(r->state == READ_HEAD);
-	found = h1_guard_scan(&r->guard, r->limits, bytes, len, r->fields_at, reterr_fault);
-	if (found <= 0) {
-		r->is_split = true;
-		return found;
-	}
-	*ret_skip = h1_guard_skipped(bytes);
-	*ret_len = r->guard.pos - *ret_skip;
-	return 1;
-}
-
 static weir_str span_str(const char *start, struct h1_span span)
 {
 	return (weir_str){ start + span.at, span.len };
-}
-
-static bool keeps_alive(unsigned version, unsigned seen)
-{
-	if (seen & H1_FACT_CLOSE)
-		return false;
-	return version >= 11 || (seen & H1_FACT_KEEP_ALIVE);
 }
 
 /* HTTP/1.0 knows neither expectations nor upgrades (RFC 9110, sections 10.1.1 and 7.8). */
@@ -92,23 +70,47 @@ static void fill_wishes(unsigned seen, struct h1_head *ret_head)
 	ret_head->wants_upgrade = (seen & upgrade) == upgrade;
 }
 
-/* start: where find began, which is where the guard's offsets count from. */
+static __attribute__((noinline)) void fill_framing(const struct h1_facts *f,
+						   struct h1_head *ret_head)
+{
+	unsigned seen = f->seen, version = f->version;
+
+	ret_head->content_length = seen & H1_FACT_LENGTH ? (int64_t)f->length : -1;
+	ret_head->is_chunked = seen & H1_FACT_CHUNKED;
+	ret_head->has_body = ret_head->is_chunked || f->length > 0;
+	ret_head->keep_alive = !(seen & H1_FACT_CLOSE) &&
+			       (version >= 11 || (seen & H1_FACT_KEEP_ALIVE));
+	fill_wishes(version >= 11 ? seen : 0, ret_head);
+}
+
+/* The same where nothing was said: no body, and more requests may follow. */
+static inline void fill_no_framing(struct h1_head *ret_head)
+{
+	ret_head->content_length = -1;
+	ret_head->is_chunked = false;
+	ret_head->has_body = false;
+	ret_head->keep_alive = true;
+	ret_head->expects_continue = false;
+	ret_head->has_bad_expect = false;
+	ret_head->wants_upgrade = false;
+}
+
+/* start: where reading began, which is where the guard's offsets count from. */
 static void fill_head(const struct h1_facts *f, const char *start, struct h1_head *ret_head)
 {
 	/* Read once: for all the compiler knows, each store below may change them. */
 	unsigned seen = f->seen, version = f->version;
-	uint64_t length = f->length;
 
 	/* One by one: clearing the whole first would cost more than all of them. */
 	ret_head->method.len = f->method_len;
 	ret_head->method_id = (enum http_method)f->method;
 	ret_head->target = span_str(start, f->target);
+	ret_head->path_len = f->path_len;
 	ret_head->version = version;
-	ret_head->content_length = seen & H1_FACT_LENGTH ? (int64_t)length : -1;
-	ret_head->is_chunked = seen & H1_FACT_CHUNKED;
-	ret_head->has_body = ret_head->is_chunked || length > 0;
-	ret_head->keep_alive = keeps_alive(version, seen);
-	fill_wishes(version >= 11 ? seen : 0, ret_head);
+	if (version >= 11 && !(seen & ~(H1_FACT_HOST | H1_FACT_KEEP_ALIVE)))
+		fill_no_framing(ret_head);
+	else
+		fill_framing(f, ret_head);
 	ret_head->host = (weir_str){ NULL, 0 };
 	if (f->authority.len > 0)
 		ret_head->host = span_str(start, f->authority);
@@ -116,15 +118,11 @@ static void fill_head(const struct h1_facts *f, const char *start, struct h1_hea
 		ret_head->host = span_str(start, f->host);
 }
 
-static void start_body(struct h1_read *r)
+static void start_body(struct h1_read *r, const struct h1_head *head)
 {
-	const struct h1_facts *f = &r->guard.facts;
-
-	r->state = READ_DONE;
-	r->left = f->length;
-	if (r->left > 0)
-		r->state = READ_LENGTH;
-	if (f->seen & H1_FACT_CHUNKED) {
+	r->state = READ_LENGTH;
+	r->left = r->guard.facts.length;
+	if (head->is_chunked) {
 		h1_chunk_init(&r->chunk);
 		r->state = READ_CHUNKS;
 	}
@@ -172,31 +170,84 @@ static COLD int agree_on_head(struct h1_read *r, const char *bytes, size_t len,
 	return 0;
 }
 
-int h1_read_head(struct h1_read *r, char *bytes, size_t len, struct arena *arena,
-		 struct h1_head *ret_head, enum fault *reterr_fault)
+/* All but the fields; skip: bytes before the head. How many it took with them. */
+static inline ssize_t finish_head(struct h1_read *r, const char *start, size_t skip, size_t taken,
+				  struct h1_head *head, enum fault *reterr_fault)
 {
-	const struct h1_facts *f = &r->guard.facts;
-	char *start = bytes - (r->guard.pos - len);
+	int ret;
 
-	assert(r->state == READ_HEAD && len <= r->guard.pos);
+	fill_head(&r->guard.facts, start, head);
+	head->method.ptr = start + skip;
+	r->state = READ_DONE;
+	if (head->has_body) {
+		start_body(r, head);
+		ret = agree_on_head(r, start + skip, taken - skip, head, reterr_fault);
+		if (ret < 0)
+			return ret;
+	}
+	return (ssize_t)taken;
+}
+
+/* The guard reads what is not usual, or not all here. */
+static COLD ssize_t read_carefully(struct h1_read *r, char *bytes, size_t len, struct arena *arena,
+				   struct h1_head *ret_head, enum fault *reterr_fault)
+{
+	struct h1_guard *g = &r->guard;
+	size_t n;
+	int found;
+
+	found = h1_guard_scan(g, r->limits, bytes, len, r->fields_at, reterr_fault);
+	if (found <= 0) {
+		r->is_split = true;
+		return found;
+	}
 	if (r->is_split)
-		find_again(r, start, H1_GUARD_START);
+		find_again(r, bytes, H1_GUARD_START);
+	n = g->facts.n_fields;
 	ret_head->fields = NULL;
-	ret_head->n_fields = f->n_fields;
-	if (f->n_fields > 0) {
-		ret_head->fields = arena_alloc(arena, f->n_fields * sizeof(*ret_head->fields));
+	ret_head->n_fields = n;
+	if (n > 0) {
+		ret_head->fields = arena_alloc(arena, n * sizeof(*ret_head->fields));
 		if (!ret_head->fields)
 			return -ENOMEM;
 	}
-	fill_fields(start, r->fields_at, f->n_fields, ret_head->fields);
-	fill_head(f, start, ret_head);
-	ret_head->method.ptr = bytes;
-	start_body(r);
-	return ret_head->has_body ? agree_on_head(r, bytes, len, ret_head, reterr_fault) : 0;
+	fill_fields(bytes, r->fields_at, n, ret_head->fields);
+	return finish_head(r, bytes, h1_guard_skipped(bytes), g->pos, ret_head, reterr_fault);
 }
 
-int h1_read_foresee(const struct h1_read *r, const char *bytes, size_t len,
-		    enum fault *reterr_fault)
+static inline size_t min(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+ssize_t h1_read_head(struct h1_read *r, char *bytes, size_t len, struct arena *arena,
+		     struct h1_head *ret_head, enum fault *reterr_fault)
+{
+	const struct h1_limits *limits = r->limits;
+	weir_header *fields = arena_room(arena);
+	size_t room, taken;
+
+	assert(r->state == READ_HEAD);
+	/* The first look only: who sends byte by byte must not have each looked at many times. */
+	if (!fields || r->is_split)
+		return read_carefully(r, bytes, len, arena, ret_head, reterr_fault);
+
+	room = (size_t)(arena->end - (char *)fields) / sizeof(*fields);
+	taken = h1_quick_read(&r->guard.facts, limits, bytes,
+			      min(len, min(limits->max_head, limits->max_target)), fields,
+			      min(room, limits->max_fields));
+	if (taken == 0) {
+		h1_guard_init(&r->guard, H1_GUARD_START);
+		return read_carefully(r, bytes, len, arena, ret_head, reterr_fault);
+	}
+	ret_head->fields = fields;
+	ret_head->n_fields = r->guard.facts.n_fields;
+	arena_take_until(arena, fields + ret_head->n_fields);
+	return finish_head(r, bytes, 0, taken, ret_head, reterr_fault);
+}
+
+APART int h1_read_foresee(const struct h1_read *r, const char *bytes, size_t len,
+			  enum fault *reterr_fault)
 {
 	struct h1_chunk chunk = r->chunk;
 	struct h1_guard trailer;

@@ -4,8 +4,7 @@
  * h1_read.h - HTTP/1 requests out of bytes. The caller owns the buffer and
  * does the reading; for each request of a connection:
  *
- *	h1_read_find()	until a head is whole
- *	h1_read_head()	once
+ *	h1_read_head()	until a head is whole
  *	h1_read_body()	until it says H1_READ_END, if the head announced a body
  *	h1_read_next()
  *
@@ -14,6 +13,7 @@
  */
 #include <llhttp.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "proto/h1_chunk.h"
 #include "proto/h1_guard.h"
@@ -26,6 +26,7 @@ struct h1_head {
 	weir_str method;
 	enum http_method method_id;
 	weir_str target;     /* well-formed: an origin form, an http(s) absolute form, or "*" */
+	size_t path_len;     /* of the target, for uri_take_path(); 0: ask uri_parse() */
 	unsigned version;    /* 10 or 11 */
 	weir_header *fields; /* as sent but for their names, which are lower-case */
 	size_t n_fields;
@@ -41,7 +42,7 @@ struct h1_head {
 
 struct h1_read {
 	const struct h1_limits *limits; /* borrowed */
-	struct h1_field_at *fields_at;	/* borrowed; those of the head just found */
+	struct h1_field_at *fields_at;	/* borrowed; where the guard saw fields */
 	struct h1_trailers *trailers;	/* owned; NULL: there were none */
 	llhttp_t parser;		/* reads what has a body after the guard, and must agree */
 	struct h1_guard guard;		/* of the head, then of the trailer section */
@@ -54,28 +55,22 @@ struct h1_read {
 
 /*
  * Both must live as long as r; fields_at, room for limits->max_fields, is used
- * within calls and between find and head only, so readers may share one.
- * Allocates nothing.
+ * within calls only, so readers may share one. Allocates nothing.
  */
 void h1_read_init(struct h1_read *r, const struct h1_limits *limits, struct h1_field_at *fields_at);
 void h1_read_done(struct h1_read *r);
 
 /*
- * 1: a whole head is there: skip *ret_skip bytes (an empty line, which is
- * tolerated), then it is *ret_len long. 0: it is sound so far, and more bytes
- * are needed: call again with the same bytes and more behind; it goes on where
- * it stopped. -EPROTO as soon as that is certain.
+ * How many bytes the head took that they begin with, and an empty line before
+ * it, which is tolerated. 0: it is sound so far, and more bytes are needed: call
+ * again with the same bytes and more behind; it goes on where it stopped.
+ * -EPROTO as soon as that is certain, or -ENOMEM.
+ *
+ * Everything in *ret_head points into bytes, which are changed (field names
+ * become lower-case); the array of fields comes from the arena.
  */
-MUST_USE int h1_read_find(struct h1_read *r, const char *bytes, size_t len, size_t *ret_skip,
-			  size_t *ret_len, enum fault *reterr_fault);
-
-/*
- * Takes apart the head that find found. Everything in *ret_head points into
- * bytes, which are changed (field names become lower-case); the array of
- * fields comes from the arena. -EPROTO, or -ENOMEM.
- */
-MUST_USE int h1_read_head(struct h1_read *r, char *bytes, size_t len, struct arena *arena,
-			  struct h1_head *ret_head, enum fault *reterr_fault);
+MUST_USE ssize_t h1_read_head(struct h1_read *r, char *bytes, size_t len, struct arena *arena,
+			      struct h1_head *ret_head, enum fault *reterr_fault);
 
 /*
  * Looks at what is here of a chunked body before anybody reads it: -EPROTO if

@@ -103,12 +103,17 @@ static char *put_framing(char *out, const struct h1_response *resp)
 	return out;
 }
 
+static COLD char *put_upgrade(char *out, weir_str upgrade)
+{
+	out = PUT(out, "connection: upgrade\r\nupgrade: ");
+	out = str_put(out, upgrade);
+	return PUT(out, "\r\n");
+}
+
 static char *put_connection(char *out, const struct h1_response *resp)
 {
-	if (resp->upgrade.len > 0) {
-		out = PUT(out, "connection: upgrade\r\n");
-		return put_field(out, WEIR_STR("upgrade"), resp->upgrade);
-	}
+	if (resp->upgrade.len > 0)
+		return put_upgrade(out, resp->upgrade);
 	if (!resp->keep_alive)
 		return PUT(out, "connection: close\r\n");
 	if (resp->version < 11)

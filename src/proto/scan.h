@@ -5,6 +5,7 @@
  * go? Who asks sees most bytes of a request, so sixteen are looked at at once,
  * where there is SSE2. Nothing is ever read outside p[0..len).
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -35,6 +36,25 @@ static inline uint64_t scan_lower8(uint64_t x)
 	uint64_t from_a = x + ones * (0x80 - 'A'), past_z = x + ones * (0x7f - 'Z');
 
 	return x | (from_a & ~past_z & ones * 0x80) >> 2;
+}
+
+/*
+ * Is it this word, of at least four small letters, digits and dashes? Letter
+ * case is ignored: only a capital, or a control byte, becomes one of these by
+ * this bit, and control bytes but tabs were refused before.
+ */
+static inline bool scan_is_word(const char *p, const char *small, size_t len)
+{
+	const uint64_t bits = 0x2020202020202020u;
+	uint64_t differ = 0;
+
+	if (len < 8)
+		return (scan_load4(p) | (uint32_t)bits) == scan_load4(small) &&
+		       (scan_load4(p + len - 4) | (uint32_t)bits) == scan_load4(small + len - 4);
+	for (size_t i = 0; i + 8 <= len; i += 8)
+		differ |= (scan_load8(p + i) | bits) ^ scan_load8(small + i);
+	differ |= (scan_load8(p + len - 8) | bits) ^ scan_load8(small + len - 8);
+	return differ == 0;
 }
 
 #ifdef __SSE2__

@@ -221,20 +221,12 @@ static APART int parse_rare(struct arena *arena, weir_str target, struct uri *re
 int uri_parse(struct arena *arena, weir_str target, struct uri *ret_uri, enum fault *reterr_fault)
 {
 	size_t len = scan_path(target.ptr, target.len);
-	weir_str path = { target.ptr, len };
 
-	if (len == 0 || path.ptr[0] != '/' || (len < target.len && target.ptr[len] != '?'))
+	if (len == 0 || target.ptr[0] != '/' || (len < target.len && target.ptr[len] != '?'))
 		return parse_rare(arena, target, ret_uri, reterr_fault);
 	/* As nearly always, the path means what it says: all views of it are one. */
-	ret_uri->authority = (weir_str){ NULL, 0 };
-	ret_uri->raw_path = path;
-	ret_uri->segments = path;
-	ret_uri->path = path;
-	ret_uri->query = (weir_str){ NULL, 0 };
-	if (len == target.len)
-		return 0;
-	ret_uri->query = (weir_str){ path.ptr + len + 1, target.len - len - 1 };
-	return check_query(ret_uri->query, reterr_fault);
+	uri_take_path(target, len, ret_uri);
+	return len == target.len ? 0 : check_query(ret_uri->query, reterr_fault);
 }
 
 /* Form decoding: "+" too, and nothing is refused. */

@@ -30,6 +30,24 @@ struct uri {
 MUST_USE int uri_parse(struct arena *arena, weir_str target, struct uri *ret_uri,
 		       enum fault *reterr_fault);
 
+/*
+ * The same for a target whose first path_len bytes are a path that means what
+ * it says: ASCII, no escapes, no dot segments; its query, if it has one, has no
+ * broken escape. That path_len says so is h1_read's word, see struct h1_head.
+ */
+static inline void uri_take_path(weir_str target, size_t path_len, struct uri *ret_uri)
+{
+	weir_str path = { target.ptr, path_len };
+
+	ret_uri->authority = (weir_str){ NULL, 0 };
+	ret_uri->raw_path = path;
+	ret_uri->segments = path;
+	ret_uri->path = path;
+	ret_uri->query = (weir_str){ NULL, 0 };
+	if (path_len < target.len)
+		ret_uri->query = (weir_str){ path.ptr + path_len + 1, target.len - path_len - 1 };
+}
+
 /* One segment, or part of it: text, under the same rules as `path`. */
 MUST_USE int uri_decode(struct arena *arena, weir_str encoded, weir_str *ret_text,
 			enum fault *reterr_fault);

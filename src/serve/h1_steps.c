@@ -91,48 +91,59 @@ static void start_exchange(struct h1_conn *c, struct exchange *ex)
 	ex->up->start(ex);
 }
 
-/*
- * A whole head is at data[0..len), and n_behind bytes behind it: makes it an
- * exchange. FAULT_NONE, or what to refuse it for.
- */
-static enum fault read_head(struct h1_conn *c, struct exchange *ex, char *data, size_t len,
-			    size_t n_behind)
+/* No exchange comes of it. */
+static COLD void give_back(struct h1_conn *c, struct exchange *ex, enum fault fault)
+{
+	exchange_release(&c->server->exchanges, ex);
+	if (fault != FAULT_NONE)
+		h1_steps_refuse(c, fault);
+}
+
+/* A whole head was read; behind[0..n_behind) follows. FAULT_NONE, or what to refuse it for. */
+static inline enum fault judge_head(const struct h1_conn *c, struct exchange *ex,
+				    const char *behind, size_t n_behind)
 {
 	enum fault fault = FAULT_OVERLOADED; /* what -ENOMEM comes to */
-	int r;
 
-	r = h1_read_head(&c->read, data, len, &ex->arena, &ex->head, &fault);
-	if (r < 0)
-		return fault;
-	r = uri_parse(&ex->arena, ex->head.target, &ex->uri, &fault);
-	if (r < 0)
+	if (ex->head.path_len > 0)
+		uri_take_path(ex->head.target, ex->head.path_len, &ex->uri);
+	else if (uri_parse(&ex->arena, ex->head.target, &ex->uri, &fault) < 0)
 		return fault;
 	/* A handler that does not read its body, or echoes it, would answer 200 to nonsense. */
-	if (ex->head.is_chunked && h1_read_foresee(&c->read, data + len, n_behind, &fault) < 0)
+	if (ex->head.is_chunked && h1_read_foresee(&c->read, behind, n_behind, &fault) < 0)
 		return fault;
 	return ex->head.has_bad_expect ? FAULT_EXPECTATION : FAULT_NONE;
 }
 
-static void take_head(struct h1_conn *c, size_t skip, size_t len)
+/* The next head becomes an exchange, or is refused; false: it is not all here. */
+static bool take_head(struct h1_conn *c)
 {
 	struct server *server = c->server;
+	enum fault fault = FAULT_OVERLOADED;
+	struct block *in = c->in;
 	struct exchange *ex;
-	enum fault fault;
+	ssize_t n;
 
 	ex = exchange_new(&server->exchanges);
 	if (!ex) {
 		h1_steps_refuse(c, FAULT_OVERLOADED);
-		return;
+		return true;
 	}
-	fault = read_head(c, ex, c->in->data + c->in->start + skip, len,
-			  block_len(c->in) - skip - len);
+	n = h1_read_head(&c->read, in->data + in->start, block_len(in), &ex->arena, &ex->head,
+			 &fault);
+	if (n > 0)
+		fault = judge_head(c, ex, in->data + in->start + n, block_len(in) - (size_t)n);
+	if (n == 0) {
+		give_back(c, ex, FAULT_NONE);
+		return false;
+	}
 	if (fault != FAULT_NONE) {
-		exchange_release(&server->exchanges, ex);
-		h1_steps_refuse(c, fault);
-		return;
+		give_back(c, ex, fault);
+		return true;
 	}
-	c->in->start += skip + len;
+	in->start += (size_t)n;
 	start_exchange(c, ex);
+	return true;
 }
 
 /* Part of a head is here. */
@@ -153,22 +164,12 @@ static bool await_head(struct h1_conn *c)
 static bool step_head(struct h1_conn *c)
 {
 	const struct server *server = c->server;
-	size_t skip, len;
-	enum fault fault;
-	int r;
 
 	while (has_bytes(c)) {
 		if (c->stream.out.queued > server->limits.high_water)
 			return false; /* pipelines, and does not read the answers */
-		r = h1_read_find(&c->read, c->in->data + c->in->start, block_len(c->in), &skip,
-				 &len, &fault);
-		if (r == 0)
+		if (!take_head(c))
 			return await_head(c);
-		if (r < 0) {
-			h1_steps_refuse(c, fault);
-			return true;
-		}
-		take_head(c, skip, len);
 		if (c->state != H1_IDLE)
 			return true;
 	}

@@ -1,5 +1,5 @@
 /*
- * bench_h1_read.c - N heads through find and head, for counting instructions:
+ * bench_h1_read.c - N heads through the reader, for counting instructions:
  *
  *	valgrind --tool=callgrind bench_h1_read small 10000
  *	valgrind --tool=callgrind bench_h1_read small 20000
@@ -46,13 +46,12 @@ int main(int argc, char **argv)
 	h1_read_init(&r, &limits, fields_at);
 	for (long i = 0; i < n; i++) {
 		enum fault fault = FAULT_NONE;
-		size_t skip, len, used;
+		size_t used;
 		struct h1_head ret;
 		weir_str piece;
 
 		memcpy(bytes, head.ptr, head.len);
-		if (h1_read_find(&r, bytes, head.len, &skip, &len, &fault) != 1 ||
-		    h1_read_head(&r, bytes, len, &arena, &ret, &fault) < 0 ||
+		if (h1_read_head(&r, bytes, head.len, &arena, &ret, &fault) <= 0 ||
 		    h1_read_body(&r, bytes, 0, &used, &piece, &fault) != H1_READ_END) {
 			printf("refused: %s\n", fault_name(fault));
 			return 1;

@@ -5,6 +5,7 @@
  * and writes down, as text, everything that came out. Two ways of cutting the
  * same bytes must give the same text.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <weir/base.h>
@@ -16,6 +17,7 @@ struct h1_feed {
 	uint64_t max_body;
 	size_t first; /* bytes in the first piece, if less than all */
 	size_t step;  /* bytes in each one behind it; 0: all that are left */
+	bool is_slow; /* the arena has never room for the fields: no head goes the quick way */
 };
 
 /* The defaults of a server, fed whole. */
@@ -36,7 +38,7 @@ struct h1_feed h1_feed_default(void);
  */
 char *h1_feed_run(const struct h1_feed *how, weir_str bytes);
 
-/* Whole, byte by byte, and cut in two at every place: NULL, or where texts differ (to be freed). */
+/* Whole, quick or not, byte by byte, and cut in two at every place: NULL, or where texts differ (to be freed). */
 char *h1_feed_differs(const struct h1_feed *how, weir_str bytes);
 
 #endif

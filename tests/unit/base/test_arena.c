@@ -54,6 +54,26 @@ Test(arena, gives_memory_that_does_not_overlap)
 	arena_done(&a);
 }
 
+Test(arena, lends_its_room_before_it_is_taken)
+{
+	struct budget budget = { .limit = 1 << 20 };
+	struct arena a;
+	char *room;
+
+	arena_init(&a, &budget);
+	cr_expect_null(arena_room(&a), "nothing is allocated for it");
+	cr_assert_not_null(arena_bytes(&a, 3));
+	room = arena_room(&a);
+	cr_assert_not_null(room);
+	cr_expect_eq((uintptr_t)room % ARENA_ALIGN, 0);
+	cr_expect_eq(arena_room(&a), room, "asking takes nothing");
+	arena_take_until(&a, room + 5);
+	cr_expect_eq(arena_bytes(&a, 1), room + 5);
+	arena_take_until(&a, a.end);
+	cr_expect_null(arena_room(&a));
+	arena_done(&a);
+}
+
 Test(arena, packs_text_without_gaps)
 {
 	struct budget budget = { .limit = SIZE_MAX };

@@ -95,6 +95,37 @@ ParameterizedTest(size_t *index, host, judges)
 	free(copy);
 }
 
+/* Asked of the last bytes of sixteen. It may not know, but never be wrong. */
+Test(host, is_sure_of_usual_ones_only)
+{
+	static const char *const sure[] = { "a", "127.0.0.1:8000", "www.example.org",
+					    "a:", "localhost:80" };
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		weir_str text = rows[i].text;
+		char bytes[] = "1234567890123456";
+
+		if (text.len == 0 || text.len > 16)
+			continue;
+		memcpy(bytes + 16 - text.len, text.ptr, text.len);
+		cr_expect(!host_is_usual((weir_str){ bytes + 16 - text.len, text.len }) ||
+				  rows[i].is_valid,
+			  "'%.*s'", WEIR_ARG(text));
+	}
+#ifdef __SSE2__
+	for (size_t i = 0; i < ARRAY_LEN(sure); i++) {
+		weir_str text = weir_strz(sure[i]);
+		char bytes[] = "::::::::::::::::";
+
+		memcpy(bytes + 16 - text.len, text.ptr, text.len);
+		cr_expect(host_is_usual((weir_str){ bytes + 16 - text.len, text.len }), "%s",
+			  sure[i]);
+	}
+#else
+	(void)sure;
+#endif
+}
+
 Test(host, takes_name_and_port_apart)
 {
 	cr_expect(weir_str_eq(host_name(WEIR_STR("a:80")), WEIR_STR("a")));
