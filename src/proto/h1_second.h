@@ -30,7 +30,8 @@ void h1_second_begin(llhttp_t *parser);
 static inline void h1_second_expect(struct h1_second *s, const weir_header *fields, size_t n_fields)
 {
 	s->field = fields;
-	s->fields_end = fields + n_fields;
+	/* Of no fields the array may be NULL, to which C adds not even 0. */
+	s->fields_end = n_fields > 0 ? fields + n_fields : fields;
 }
 
 /* After the run: they were, with these values. */

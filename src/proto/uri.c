@@ -160,8 +160,11 @@ static int split_absolute(weir_str *target, weir_str *ret_authority, enum fault 
 /* The query is only checked: who reads it decodes its parts. */
 static APART int check_query(weir_str query, enum fault *reterr_fault)
 {
-	const char *p = query.ptr, *end = p + query.len;
+	const char *p = query.ptr, *end;
 
+	if (query.len == 0)
+		return 0;
+	end = p + query.len;
 	while (p < end) {
 		p = memchr(p, '%', (size_t)(end - p));
 		if (!p)
