@@ -1,0 +1,62 @@
+/*
+ * fuzz_conf.c - any bytes as a configuration file: our checks of the file, libfyaml, our
+ * tree over it, the reader, and the messages with their carets.
+ */
+#include <assert.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "daemon/cli.h"
+#include "daemon/conf.h"
+#include "daemon/messages.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What comes out depends on the input only. Inputs may name these variables. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	if (clearenv() != 0 || setenv("SET", "value", 1) < 0 || setenv("SIZE", "64KiB", 1) < 0 ||
+	    setenv("EMPTY", "", 1) < 0)
+		abort();
+	return 0;
+}
+
+static void check_messages(const struct messages *messages, int r)
+{
+	struct buf text;
+
+	buf_init(&text, 0);
+	if (messages_format(messages, &text) < 0)
+		abort();
+	assert((messages->n_errors > 0) == (r < 0));
+	assert(str_is_utf8(buf_str(&text)));
+	buf_done(&text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_(conf_freep) struct conf *conf = NULL;
+	int fd = memfd_create("conf", MFD_CLOEXEC);
+	struct messages messages;
+	struct cli cli = { 0 };
+	char path[32];
+	int r;
+
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		abort();
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	cli.file = path;
+	messages_init(&messages);
+	r = conf_load(&cli, &messages, &conf);
+	assert(r == 0 || r == -EINVAL);
+	check_messages(&messages, r);
+	messages_done(&messages);
+	(void)close(fd);
+	return 0;
+}
