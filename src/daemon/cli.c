@@ -17,6 +17,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/messages.h"
 #include "daemon/option_print.h"
+#include "daemon/option_schema.h"
 #include "daemon/option_value.h"
 
 enum {
@@ -25,6 +26,7 @@ enum {
 	OPT_VERSION,
 	OPT_HELP_CONFIG,
 	OPT_PRINT_DEFAULT,
+	OPT_PRINT_SCHEMA,
 };
 
 static const struct option long_options[] = {
@@ -36,6 +38,7 @@ static const struct option long_options[] = {
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help-config", no_argument, NULL, OPT_HELP_CONFIG },
 	{ "print-default", no_argument, NULL, OPT_PRINT_DEFAULT },
+	{ "print-schema", no_argument, NULL, OPT_PRINT_SCHEMA },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -57,6 +60,7 @@ static const char help[] =
 	"  -h, --help          this text\n"
 	"      --help-config   every key of the configuration file\n"
 	"      --print-default a configuration file with every default, to start from\n"
+	"      --print-schema  a JSON Schema of the configuration file, for editors\n"
 	"\n"
 	"exit codes: 0 done, 1 a worker had to be killed to stop, 2 bad usage,\n"
 	"3 a worker or module could not start, 69 address in use,\n"
@@ -168,6 +172,9 @@ static bool is_answer(struct cli *cli, int option)
 	case OPT_PRINT_DEFAULT:
 		cli->command = CLI_PRINT_DEFAULT;
 		return true;
+	case OPT_PRINT_SCHEMA:
+		cli->command = CLI_PRINT_SCHEMA;
+		return true;
 	case OPT_VERSION:
 		cli->command = CLI_VERSION;
 		return true;
@@ -259,6 +266,9 @@ int cli_answer(const struct cli *cli, FILE *out, FILE *err)
 		break;
 	case CLI_PRINT_DEFAULT:
 		code = print_text(out, option_print_default);
+		break;
+	case CLI_PRINT_SCHEMA:
+		code = print_text(out, option_schema_print);
 		break;
 	case CLI_VERSION:
 		print_version(out);

@@ -17,6 +17,7 @@ enum cli_command {
 	CLI_HELP,  /* and the others: cli_answer() does them */
 	CLI_HELP_CONFIG,
 	CLI_PRINT_DEFAULT,
+	CLI_PRINT_SCHEMA,
 	CLI_VERSION,
 	CLI_BAD, /* makes no sense; error says why */
 };

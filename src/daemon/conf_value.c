@@ -10,22 +10,19 @@
 
 #include "base/str.h"
 
-struct unit {
-	const char *name;
-	uint64_t factor;
-};
-
 /* Largest first, for the way back. */
-static const struct unit sizes[] = {
-	{ "TiB", UINT64_C(1) << 40 }, { "GiB", 1 << 30 }, { "MiB", 1 << 20 },
-	{ "KiB", 1 << 10 },	      { "B", 1 },	  { "", 1 },
+const struct conf_value_unit conf_value_sizes[] = {
+	{ "TiB", UINT64_C(1) << 40 },
+	{ "GiB", 1 << 30 },
+	{ "MiB", 1 << 20 },
+	{ "KiB", 1 << 10 },
+	{ "B", 1 },
+	{ "", 1 },
+	{ NULL, 0 },
 };
 
-static const struct unit durations[] = {
-	{ "h", 3600 * 1000 },
-	{ "m", 60 * 1000 },
-	{ "s", 1000 },
-	{ "ms", 1 },
+const struct conf_value_unit conf_value_durations[] = {
+	{ "h", 3600 * 1000 }, { "m", 60 * 1000 }, { "s", 1000 }, { "ms", 1 }, { NULL, 0 },
 };
 
 int conf_value_count(weir_str s, uint64_t *ret_count)
@@ -33,7 +30,7 @@ int conf_value_count(weir_str s, uint64_t *ret_count)
 	return str_to_u64(s, ret_count);
 }
 
-static int parse_unit(weir_str s, const struct unit *units, size_t n_units, uint64_t *ret_value)
+static int parse_unit(weir_str s, const struct conf_value_unit *units, uint64_t *ret_value)
 {
 	weir_str number = s, name;
 	uint64_t value;
@@ -46,12 +43,12 @@ static int parse_unit(weir_str s, const struct unit *units, size_t n_units, uint
 	r = str_to_u64(number, &value);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < n_units; i++) {
-		if (!weir_str_eq(name, weir_strz(units[i].name)))
+	for (const struct conf_value_unit *unit = units; unit->name; unit++) {
+		if (!weir_str_eq(name, weir_strz(unit->name)))
 			continue;
-		if (value > UINT64_MAX / units[i].factor)
+		if (value > UINT64_MAX / unit->factor)
 			return -ERANGE;
-		*ret_value = value * units[i].factor;
+		*ret_value = value * unit->factor;
 		return 0;
 	}
 	return -EINVAL;
@@ -59,7 +56,7 @@ static int parse_unit(weir_str s, const struct unit *units, size_t n_units, uint
 
 int conf_value_size(weir_str s, uint64_t *ret_bytes)
 {
-	return parse_unit(s, sizes, ARRAY_LEN(sizes), ret_bytes);
+	return parse_unit(s, conf_value_sizes, ret_bytes);
 }
 
 int conf_value_duration(weir_str s, uint64_t *ret_ms)
@@ -68,10 +65,10 @@ int conf_value_duration(weir_str s, uint64_t *ret_ms)
 		*ret_ms = 0;
 		return 0;
 	}
-	return parse_unit(s, durations, ARRAY_LEN(durations), ret_ms);
+	return parse_unit(s, conf_value_durations, ret_ms);
 }
 
-static const char *unit_text(uint64_t value, const struct unit *units, char *ret_text)
+static const char *unit_text(uint64_t value, const struct conf_value_unit *units, char *ret_text)
 {
 	while (value % units->factor != 0)
 		units++;
@@ -82,12 +79,12 @@ static const char *unit_text(uint64_t value, const struct unit *units, char *ret
 
 const char *conf_value_size_text(uint64_t bytes, char ret_text[CONF_VALUE_TEXT])
 {
-	return unit_text(bytes, bytes == 0 ? &sizes[4] : sizes, ret_text);
+	return unit_text(bytes, bytes == 0 ? &conf_value_sizes[4] : conf_value_sizes, ret_text);
 }
 
 const char *conf_value_duration_text(uint64_t ms, char ret_text[CONF_VALUE_TEXT])
 {
-	return unit_text(ms, ms == 0 ? &durations[2] : durations, ret_text);
+	return unit_text(ms, ms == 0 ? &conf_value_durations[2] : conf_value_durations, ret_text);
 }
 
 int conf_value_bool(weir_str s, bool *ret_value)

@@ -13,6 +13,13 @@
 
 /* -EINVAL: not of this form; -ERANGE: of this form, but too large for anything. */
 
+/* Each unit there is, the largest first; name is NULL at the end, "" where none is needed. */
+struct conf_value_unit {
+	const char *name;
+	uint64_t factor;
+};
+extern const struct conf_value_unit conf_value_sizes[], conf_value_durations[];
+
 /* "4096". */
 MUST_USE int conf_value_count(weir_str s, uint64_t *ret_count);
 /* "4096", "64KiB", "1MiB", "2GiB", "100B"; 1 KiB is 1024 bytes. */

@@ -31,6 +31,9 @@ static const struct option_choice half_closes[] = {
 	{ NULL, 0 },
 };
 
+/* MODULE.NAME; a module's name may have dots too. */
+#define QUALIFIED "^.+\\.[^.]+$"
+
 #define TOP(field) .place = OPTION_TOP, .offset = offsetof(struct conf, field)
 #define LIMIT(field) .place = OPTION_TOP, .offset = offsetof(struct conf, limits.field)
 #define LISTEN(field) .place = OPTION_LISTEN, .offset = offsetof(struct conf_listen, field)
@@ -236,6 +239,7 @@ static const struct option_spec options[] = {
 	  ROUTE(path),
 	  .type = OPTION_NAME,
 	  .is_required = true,
+	  .pattern = "^/",
 	  .help = "Begins with a slash. {name} is one segment, {name...} is all that follows." },
 	{ .name = "methods",
 	  ROUTE(methods),
@@ -246,11 +250,13 @@ static const struct option_spec options[] = {
 	  ROUTE(handler),
 	  .type = OPTION_NAME,
 	  .is_required = true,
+	  .pattern = QUALIFIED,
 	  .help = "MODULE.ENTRY" },
 	{ .name = "middleware",
 	  ROUTE(middleware),
 	  .n_offset = offsetof(struct conf_route, n_middleware),
 	  .type = OPTION_NAMES,
+	  .pattern = QUALIFIED,
 	  .help = "MODULE.NAME of each layer, outermost first." },
 	{ .name = "half_close",
 	  ROUTE(half_close),

@@ -56,8 +56,10 @@ struct option_spec {
 	const char *env;		     /* one more variable, after WEIR_NAME */
 	enum option_place items;	     /* of OPTION_ITEMS */
 	const struct option_choice *choices; /* ends with word NULL */
-	const char *help;		     /* whole sentences */
-	const char *example;		     /* of several: lines for the packaged file */
+	const char
+		*pattern; /* of OPTION_NAME and OPTION_NAMES: all that are good match it (ECMA) */
+	const char *help; /* whole sentences */
+	const char *example; /* of several: lines for the packaged file */
 };
 
 /* All of that place in turn: start with NULL; NULL at the end. */

@@ -163,6 +163,7 @@ ParameterizedTestParameters(cli, answers)
 		{ "weir --version", "OpenSSL ", "", EXIT_CODE_OK },
 		{ "weir --help-config", "Keys of each route", "", EXIT_CODE_OK },
 		{ "weir --print-default", "#workers: auto", "", EXIT_CODE_OK },
+		{ "weir --print-schema", "json-schema.org/draft-07", "", EXIT_CODE_OK },
 		{ "weir -c a --help", "usage: weir", "", EXIT_CODE_OK },
 	};
 
