@@ -168,6 +168,50 @@ static int new_node(struct builder *b, struct fy_event *event, enum conf_node_ty
 	return 0;
 }
 
+/* How long the text is, put together piece by piece. */
+static int sum_of_chunks(struct fy_token *token, size_t *ret_len)
+{
+	struct fy_token_iter *iter = fy_token_iter_create(token);
+	const struct fy_iter_chunk *chunk = NULL;
+	int error = 0;
+
+	if (!iter)
+		return -ENOMEM;
+	*ret_len = 0;
+	while ((chunk = fy_token_iter_chunk_next(iter, chunk, &error)))
+		*ret_len += chunk->len;
+	fy_token_iter_destroy(iter);
+	return error ? -ENOMEM : 0;
+}
+
+/*
+ * libfyaml 0.7.12 takes a block scalar whose lines are indented no further than its
+ * key, which YAML forbids, and then does not fill the text that it returns:
+ * only then is it not as long as its pieces. And while no byte of the file is NUL,
+ * \0 and \u0000 make one, where whoever takes texts for C's would stop.
+ */
+static int check_text(struct builder *b, struct fy_event *event, weir_str text)
+{
+	struct conf_pos pos = event_pos(b, event);
+	size_t len = 0;
+	int r;
+
+	r = sum_of_chunks(event->scalar.value, &len);
+	if (r < 0)
+		return r;
+	if (len != text.len) {
+		messages_add(b->messages, &pos,
+			     "not valid YAML: the lines of a block are indented further than its "
+			     "key");
+		return -EINVAL;
+	}
+	if (memchr(text.ptr, '\0', text.len)) {
+		messages_add(b->messages, &pos, "a NUL byte, written as \\0 or so, is not text");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int on_scalar(struct builder *b, struct fy_event *event)
 {
 	struct fy_token *token = event->scalar.value;
@@ -178,6 +222,9 @@ static int on_scalar(struct builder *b, struct fy_event *event)
 	text.ptr = fy_token_get_text(token, &text.len);
 	if (!text.ptr)
 		return -ENOMEM;
+	r = check_text(b, event, text);
+	if (r < 0)
+		return r;
 	if (wants_key(b)) {
 		b->key_pos = event_pos(b, event);
 		return copy_text(b, text, &b->key);

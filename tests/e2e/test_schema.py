@@ -30,6 +30,8 @@ BEYOND = {
     "37-tag": "YAML",
     "45-target-larger-than-head": "two places",
     "54-unknown-directive": "YAML",
+    "55-nul-byte": "YAML",
+    "56-block-not-indented": "YAML",
 }
 
 
