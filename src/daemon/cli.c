@@ -32,6 +32,7 @@ enum {
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "test", no_argument, NULL, 't' },
+	{ "print", no_argument, NULL, 'T' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "workers", required_argument, NULL, OPT_WORKERS },
@@ -42,8 +43,9 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static const char usage[] = "usage: weir -c FILE [-t] [--listen ADDRESS]... [--workers N]\n"
-			    "       weir run MODULE.so [-t] [--listen ADDRESS]... [--workers N]\n";
+static const char usage[] =
+	"usage: weir -c FILE [-t | -T] [--listen ADDRESS]... [--workers N]\n"
+	"       weir run MODULE.so [-t | -T] [--listen ADDRESS]... [--workers N]\n";
 
 static const char help[] =
 	"\n"
@@ -52,6 +54,9 @@ static const char help[] =
 	"  -c, --config FILE   what to serve; --help-config explains the file\n"
 	"  run MODULE.so       serve one module on the paths it names itself, without a file\n"
 	"  -t, --test          check the configuration, modules and handlers included, and end\n"
+	"  -T, --print         the same, and print the configuration in effect, with the origin "
+	"of\n"
+	"                      each value: default, FILE:LINE, environment or command line\n"
 	"      --listen ADDRESS\n"
 	"                      instead of the file's listeners: 127.0.0.1:8000, [::1]:8000,\n"
 	"                      *:8000, unix:/path; may be given several times\n"
@@ -145,7 +150,12 @@ static int on_option(struct cli *cli, int option, const char *given)
 		cli->file = optarg;
 		return 0;
 	case 't':
-		cli->command = CLI_CHECK;
+		/* -T does all that -t does. */
+		if (cli->command != CLI_PRINT)
+			cli->command = CLI_CHECK;
+		return 0;
+	case 'T':
+		cli->command = CLI_PRINT;
 		return 0;
 	case OPT_LISTEN:
 		return add_listen(cli, optarg);
@@ -215,7 +225,7 @@ int cli_parse(int argc, char **argv, struct cli *ret)
 	opterr = 0;
 	optind = 0; /* glibc: start afresh */
 	for (;;) {
-		option = getopt_long(argc, argv, ":c:th", long_options, NULL);
+		option = getopt_long(argc, argv, ":c:tTh", long_options, NULL);
 		if (option < 0)
 			break;
 		if (is_answer(ret, option))

@@ -14,6 +14,7 @@
 enum cli_command {
 	CLI_SERVE, /* weir -c FILE, weir run MODULE */
 	CLI_CHECK, /* the same with -t */
+	CLI_PRINT, /* the same with -T */
 	CLI_HELP,  /* and the others: cli_answer() does them */
 	CLI_HELP_CONFIG,
 	CLI_PRINT_DEFAULT,
@@ -36,7 +37,7 @@ struct cli {
 /* 0, or -EINVAL with CLI_BAD. argv ends with NULL, as main's does, and its order may change. */
 MUST_USE int cli_parse(int argc, char **argv, struct cli *ret);
 
-/* Prints what commands other than CLI_SERVE and CLI_CHECK ask for; returns the exit code. */
+/* Prints what commands other than these three ask for; returns the exit code. */
 MUST_USE int cli_answer(const struct cli *cli, FILE *out, FILE *err);
 
 #endif

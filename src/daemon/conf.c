@@ -13,6 +13,7 @@
 #include "daemon/conf_check.h"
 #include "daemon/conf_env.h"
 #include "daemon/conf_file.h"
+#include "daemon/conf_origin.h"
 #include "daemon/conf_read.h"
 #include "daemon/conf_tree.h"
 #include "daemon/messages.h"
@@ -119,12 +120,19 @@ static int set_module_names(struct conf *conf)
 /* `weir run shop.so`: one module, relative to where the command was typed. */
 static int set_run_module(struct conf *conf, const char *path)
 {
+	static const struct conf_pos pos = { "run", 0, 0 };
 	struct conf_module *module = arena_alloc(&conf->arena, sizeof(*module));
 	const char *absolute = option_value_absolute(&conf->arena, conf->cwd, weir_strz(path));
+	int r;
 
 	if (!module || !absolute)
 		return -ENOMEM;
 	*module = (struct conf_module){ .path = { .text = absolute } };
+	r = conf_origin_make(conf, OPTION_MODULE, module);
+	if (r < 0)
+		return r;
+	conf_origin_set(option_table_find(OPTION_MODULE, WEIR_STR("path")), module, &pos);
+	conf_origin_set(option_table_find(OPTION_TOP, WEIR_STR("modules")), conf, &pos);
 	conf->modules = module;
 	conf->n_modules = 1;
 	conf->run_module = absolute;

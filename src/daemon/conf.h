@@ -43,6 +43,7 @@ struct conf_address {
 
 struct conf_listen {
 	struct conf_pos pos;
+	struct conf_pos *origins; /* of each value: see conf_origin.h; so below */
 	struct conf_address address;
 	unsigned mode; /* of a Unix socket */
 };
@@ -56,6 +57,8 @@ struct conf_module {
 	const char *name;      /* the file's, without directory and ".so" */
 	const struct conf_setting *settings;
 	size_t n_settings;
+	const struct conf_pos *setting_origins; /* of each setting */
+	struct conf_pos *origins;
 };
 
 struct conf_route {
@@ -68,6 +71,7 @@ struct conf_route {
 	uint64_t max_body;
 	uint64_t request_memory;
 	bool has_access_log;
+	struct conf_pos *origins;
 };
 
 enum conf_access_log_type { CONF_ACCESS_LOG_OFF, CONF_ACCESS_LOG_STDOUT, CONF_ACCESS_LOG_FILE };
@@ -113,6 +117,7 @@ struct conf {
 	size_t n_modules;
 	const struct conf_route *routes;
 	size_t n_routes;
+	struct conf_pos *origins;
 
 	struct arena arena; /* owns all of the above */
 	struct budget budget;

@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "daemon/cli.h"
+#include "daemon/conf_origin.h"
 #include "daemon/conf_read.h"
 #include "daemon/messages.h"
 #include "daemon/option_value.h"
@@ -22,15 +23,19 @@ static const char *variable(const char *name)
 static int set_value(struct conf *conf, const struct option_spec *option, const char *source,
 		     const char *text, struct messages *messages)
 {
-	struct option_context context = { .arena = &conf->arena,
-					  .dir = conf->cwd,
-					  .pos = { source, 0, 0 } };
+	struct option_context context = { .arena = &conf->arena, .dir = conf->cwd };
 	char words[OPTION_WORDS];
 	int r;
 
+	/* It outlives what the caller has put together. */
+	context.pos.file = arena_copy(&conf->arena, (weir_str){ source, strlen(source) + 1 }).ptr;
+	if (!context.pos.file)
+		return -ENOMEM;
 	r = option_value_set(option, weir_strz(text), &context, conf, words);
 	if (r == -EINVAL)
 		messages_add(messages, &context.pos, "%s", words);
+	if (r == 0)
+		conf_origin_set(option, conf, &context.pos);
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -92,6 +97,7 @@ static int add_listener(struct conf *conf, struct listeners *listeners, weir_str
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	listen->pos = context.pos;
+	conf_origin_set(address, listen, &context.pos);
 	listeners->n++;
 	return 0;
 }
@@ -170,6 +176,8 @@ int conf_env_listen(struct conf *conf, const struct cli *cli, struct messages *m
 	if (listeners.n > 0) {
 		conf->listen = listeners.items;
 		conf->n_listen = listeners.n;
+		conf_origin_set(option_table_find(OPTION_TOP, WEIR_STR("listen")), conf,
+				&listeners.items[0].pos);
 	}
 	return 0;
 }

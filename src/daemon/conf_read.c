@@ -9,6 +9,7 @@
 #include "app/router.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "daemon/conf_origin.h"
 #include "daemon/conf_tree.h"
 #include "daemon/conf_value.h"
 #include "daemon/messages.h"
@@ -260,7 +261,9 @@ static int read_methods(struct reader *reader, const struct option_spec *option,
 static int read_settings(struct reader *reader, const struct option_spec *option,
 			 const struct conf_node *node, void *base)
 {
+	struct conf_module *module = base;
 	struct conf_setting *settings;
+	struct conf_pos *origins;
 	int all = 0;
 	size_t n = 0;
 
@@ -269,8 +272,10 @@ static int read_settings(struct reader *reader, const struct option_spec *option
 			     option_value_type_words(option->type), conf_tree_kind(node));
 		return -EINVAL;
 	}
+	assert(option->place == OPTION_MODULE);
 	settings = list_room(reader, node, sizeof(*settings));
-	if (!settings)
+	origins = list_room(reader, node, sizeof(*origins));
+	if (!settings || !origins)
 		return -ENOMEM;
 	for (const struct conf_node *item = node->first; item; item = item->next) {
 		const char *key = arena_copy(&reader->conf->arena,
@@ -284,9 +289,12 @@ static int read_settings(struct reader *reader, const struct option_spec *option
 		if (r == -ENOMEM)
 			return r;
 		all = worse(all, r);
-		if (r == 0)
-			settings[n++] = (struct conf_setting){ key, text.ptr };
+		if (r < 0)
+			continue;
+		settings[n] = (struct conf_setting){ key, text.ptr };
+		origins[n++] = item->key_pos;
 	}
+	module->setting_origins = origins;
 	set_list(option, base, settings, n);
 	return all;
 }
@@ -444,6 +452,8 @@ static int read_mapping(struct reader *reader, const struct conf_node *node,
 			r = read_option(reader, option, n, base);
 			given |= bit(option);
 			good |= r == 0 ? bit(option) : 0;
+			if (r == 0)
+				conf_origin_set(option, base, &n->key_pos);
 		} else if (!option && !wants_lists) {
 			option = refuse_key(reader, n, place);
 			given |= option ? bit(option) : 0;
@@ -458,7 +468,11 @@ int conf_read_defaults(struct conf *conf, enum option_place place, void *base)
 {
 	struct option_context context = { .arena = &conf->arena, .dir = conf->dir };
 	char words[OPTION_WORDS];
+	int made;
 
+	made = conf_origin_make(conf, place, base);
+	if (made < 0)
+		return made;
 	for (const struct option_spec *o = option_table_next(place, NULL); o;
 	     o = option_table_next(place, o)) {
 		const struct option_spec *top = o->is_inherited

@@ -13,6 +13,7 @@
 #include "daemon/binding_check.h"
 #include "daemon/cli.h"
 #include "daemon/conf.h"
+#include "daemon/conf_print.h"
 #include "daemon/exit_code.h"
 #include "daemon/listeners.h"
 #include "daemon/master.h"
@@ -82,6 +83,19 @@ static int load(const struct cli *cli, struct log *log, struct conf **ret_conf)
 	return r < 0 ? r : r_binding;
 }
 
+static int print(const struct conf *conf)
+{
+	int code = EXIT_CODE_SYSTEM;
+	struct buf text;
+
+	buf_init(&text, 0);
+	if (conf_print(conf, true, &text) >= 0 &&
+	    fwrite(text.data, 1, text.len, stdout) == text.len && fflush(stdout) == 0)
+		code = EXIT_CODE_OK;
+	buf_done(&text);
+	return code;
+}
+
 static int run(const struct cli *cli)
 {
 	_cleanup_(conf_freep) struct conf *conf = NULL;
@@ -97,6 +111,8 @@ static int run(const struct cli *cli)
 		log_write(&log, LOG_AT_ERROR, "cannot load the configuration: %s", strerror(-r));
 		return EXIT_CODE_SYSTEM;
 	}
+	if (cli->command == CLI_PRINT)
+		return print(conf);
 	if (cli->command == CLI_CHECK) {
 		(void)fprintf(stderr, "%s: the configuration is fine\n",
 			      conf->file ? conf->file : "weir");
@@ -112,7 +128,7 @@ int weir_main(int argc, char **argv)
 	/* What makes no sense is CLI_BAD, which has an answer like other commands. */
 	if (cli_parse(argc, argv, &cli) < 0)
 		return cli_answer(&cli, stdout, stderr);
-	if (cli.command != CLI_SERVE && cli.command != CLI_CHECK)
+	if (cli.command != CLI_SERVE && cli.command != CLI_CHECK && cli.command != CLI_PRINT)
 		return cli_answer(&cli, stdout, stderr);
 	return run(&cli);
 }

@@ -1,6 +1,7 @@
 /*
  * fuzz_conf.c - any bytes as a configuration file: our checks of the file, libfyaml, our
- * tree over it, the reader, and the messages with their carets.
+ * tree over it, the reader, and the messages with their carets. What is taken is
+ * printed, as by -T, and has to be the same when it is read again.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -13,6 +14,7 @@
 #include "base/str.h"
 #include "daemon/cli.h"
 #include "daemon/conf.h"
+#include "daemon/conf_print.h"
 #include "daemon/messages.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -50,7 +52,8 @@ static void check_messages(const struct messages *messages, int r)
 	buf_done(&text);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* NULL: it was refused. */
+static struct conf *load(const void *bytes, size_t len)
 {
 	_cleanup_(conf_freep) struct conf *conf = NULL;
 	int fd = memfd_create("conf", MFD_CLOEXEC);
@@ -59,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char path[32];
 	int r;
 
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+	if (fd < 0 || write(fd, bytes, len) != (ssize_t)len)
 		abort();
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	cli.file = path;
@@ -69,5 +72,41 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_messages(&messages, r);
 	messages_done(&messages);
 	(void)close(fd);
+	return r == 0 ? steal_ptr(conf) : NULL;
+}
+
+static char *print(const struct conf *conf, bool has_origins)
+{
+	struct buf text;
+
+	buf_init(&text, 0);
+	if (conf_print(conf, has_origins, &text) < 0)
+		abort();
+	return buf_steal(&text);
+}
+
+/* What -T prints is the same configuration. */
+static void check_print(const struct conf *conf)
+{
+	_cleanup_(conf_freep) struct conf *again = NULL;
+	_cleanup_(freep) char *text = print(conf, true);
+	_cleanup_(freep) char *values = print(conf, false);
+	_cleanup_(freep) char *values_again = NULL;
+
+	again = load(text, strlen(text));
+	values_again = again ? print(again, false) : NULL;
+	if (!again || strcmp(values, values_again) != 0) {
+		(void)fprintf(stderr, "%s--- again:\n%s", text,
+			      values_again ? values_again : "refused\n");
+		abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_(conf_freep) struct conf *conf = load(data, size);
+
+	if (conf)
+		check_print(conf);
 	return 0;
 }

@@ -13,7 +13,8 @@ UBSAN = "print_stacktrace=1:halt_on_error=1"
 TSAN = "halt_on_error=1:second_deadlock_stack=1"
 
 VALGRIND = ["valgrind", "--trace-children=yes", "--leak-check=full", "--num-callers=30",
-            "--errors-for-leak-kinds=definite,indirect", "--show-leak-kinds=definite,indirect"]
+            "--errors-for-leak-kinds=definite,indirect", "--show-leak-kinds=definite,indirect",
+            f"--suppressions={os.path.dirname(os.path.abspath(__file__))}/valgrind.supp"]
 # A process that was killed leaves no summary: then these count.
 VALGRIND_ERROR = re.compile(r"Invalid (read|write|free)|uninitialised|Mismatched free|"
                             r"overlap in|definitely lost in|Jump to the invalid")

@@ -70,6 +70,21 @@ Test(cli, everything_at_once_in_any_order)
 	cr_expect_str_eq(cli.listen[1], "*:2");
 }
 
+Test(cli, what_is_printed_is_checked_too)
+{
+	struct line line;
+	struct cli cli;
+
+	cr_assert_eq(parse(&line, "weir -c x.yaml -T", &cli), 0);
+	cr_expect_eq(cli.command, CLI_PRINT);
+	cr_assert_eq(parse(&line, "weir -T -t -c x.yaml", &cli), 0);
+	cr_expect_eq(cli.command, CLI_PRINT);
+	cr_assert_eq(parse(&line, "weir -tT -c x.yaml", &cli), 0);
+	cr_expect_eq(cli.command, CLI_PRINT);
+	cr_assert_eq(parse(&line, "weir run --print hello.so", &cli), 0);
+	cr_expect_eq(cli.command, CLI_PRINT);
+}
+
 Test(cli, run_serves_a_module)
 {
 	struct line line;

@@ -1,0 +1,59 @@
+/* conf_origin.c - see conf_origin.h. An array of places beside each struct, in the table's order. */
+#include "daemon/conf_origin.h"
+
+#include <string.h>
+
+static struct conf_pos **slot(enum option_place place, void *base)
+{
+	switch (place) {
+	case OPTION_LISTEN:
+		return &((struct conf_listen *)base)->origins;
+	case OPTION_MODULE:
+		return &((struct conf_module *)base)->origins;
+	case OPTION_ROUTE:
+		return &((struct conf_route *)base)->origins;
+	case OPTION_TOP:
+		break;
+	}
+	return &((struct conf *)base)->origins;
+}
+
+/* How many options of the place stand before this one; of NULL, how many there are. */
+static size_t position(enum option_place place, const struct option_spec *option)
+{
+	size_t n = 0;
+
+	for (const struct option_spec *o = option_table_next(place, NULL); o && o != option;
+	     o = option_table_next(place, o))
+		n++;
+	return n;
+}
+
+int conf_origin_make(struct conf *conf, enum option_place place, void *base)
+{
+	size_t n = position(place, NULL);
+	struct conf_pos *origins = arena_alloc(&conf->arena, n * sizeof(*origins));
+
+	if (!origins)
+		return -ENOMEM;
+	memset(origins, 0, n * sizeof(*origins));
+	*slot(place, base) = origins;
+	return 0;
+}
+
+void conf_origin_set(const struct option_spec *option, void *base, const struct conf_pos *pos)
+{
+	struct conf_pos *origins = *slot(option->place, base);
+
+	if (origins)
+		origins[position(option->place, option)] = *pos;
+}
+
+const struct conf_pos *conf_origin_get(const struct option_spec *option, const void *base)
+{
+	static const struct conf_pos nowhere = { NULL, 0, 0 };
+	/* Only read, here. */
+	const struct conf_pos *origins = *slot(option->place, (void *)base);
+
+	return origins ? &origins[position(option->place, option)] : &nowhere;
+}

@@ -1,0 +1,304 @@
+/*
+ * conf_print.c - see conf_print.h. What is text is always quoted: nobody has to
+ * think about what YAML would make of it otherwise. ${ in it is doubled, since the
+ * variables were replaced when it was read.
+ */
+#include "daemon/conf_print.h"
+
+#include <stdio.h>
+
+#include "base/str.h"
+#include "daemon/conf.h"
+#include "daemon/conf_origin.h"
+#include "daemon/conf_value.h"
+#include "daemon/option_table.h"
+#include "proto/http.h"
+
+/* YAML ends the search for a key's colon behind 1 024 characters; then it wants a "?". */
+#define LONG_KEY 250
+
+struct printer {
+	const struct conf *conf;
+	struct buf *out;
+	bool has_origins;
+	int r; /* 0, or what went wrong first */
+};
+
+static void put(struct printer *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void put(struct printer *p, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (p->r < 0)
+		return;
+	va_start(ap, fmt);
+	p->r = buf_vprintf(p->out, fmt, ap);
+	va_end(ap);
+}
+
+/* Characters that YAML takes for the end of a line, or for no text at all, in 2 or 3 bytes. */
+static size_t odd_character(weir_str rest, unsigned *ret_code)
+{
+	const unsigned char *c = (const unsigned char *)rest.ptr;
+
+	if (rest.len >= 2 && c[0] == 0xc2 && c[1] < 0xa0) {
+		*ret_code = c[1];
+		return 2;
+	}
+	if (rest.len < 3 || c[0] < 0xe0 || c[0] > 0xef)
+		return 0;
+	*ret_code = (unsigned)(c[0] & 0x0f) << 12 | (unsigned)(c[1] & 0x3f) << 6 | (c[2] & 0x3f);
+	if (*ret_code == 0x2028 || *ret_code == 0x2029 || *ret_code == 0xfeff ||
+	    *ret_code >= 0xfffe)
+		return 3;
+	return 0;
+}
+
+static void put_quoted(struct printer *p, const char *text, bool is_expanded)
+{
+	weir_str rest = weir_strz(text);
+	unsigned code = 0;
+
+	put(p, "\"");
+	while (rest.len > 0) {
+		unsigned char c = (unsigned char)rest.ptr[0];
+		size_t n = odd_character(rest, &code);
+
+		if (n > 0)
+			put(p, "\\u%04x", code);
+		else if (c == '"' || c == '\\')
+			put(p, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			put(p, "\\x%02x", c);
+		else
+			put(p, "%s%c", is_expanded && str_starts(rest, WEIR_STR("${")) ? "$" : "",
+			    c);
+		n = n ? n : 1;
+		rest = (weir_str){ rest.ptr + n, rest.len - n };
+	}
+	put(p, "\"");
+}
+
+/* A file's name in a comment: nothing in it may end the line. */
+static void put_plain(struct printer *p, const char *text)
+{
+	for (; *text; text++)
+		put(p, "%c", (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+}
+
+/* A route's value may be what is said for the whole file: then that one's origin counts. */
+static const struct conf_pos *origin_of(struct printer *p, const struct option_spec *option,
+					const void *base)
+{
+	const struct conf_pos *pos = conf_origin_get(option, base);
+
+	if (pos->file || !option->is_inherited)
+		return pos;
+	return conf_origin_get(option_table_find(OPTION_TOP, weir_strz(option->name)), p->conf);
+}
+
+static void put_pos(struct printer *p, const struct conf_pos *pos)
+{
+	bool is_argument = pos->file && (pos->file[0] == '-' || !strcmp(pos->file, "run"));
+
+	if (p->has_origins) {
+		put(p, "  # ");
+		if (!pos->file)
+			put(p, "default");
+		else if (pos->line == 0)
+			put(p, "%s ", is_argument ? "command line" : "environment");
+		if (pos->file)
+			put_plain(p, pos->file);
+		if (pos->line > 0)
+			put(p, ":%d", pos->line);
+	}
+	put(p, "\n");
+}
+
+static void put_origin(struct printer *p, const struct option_spec *option, const void *base)
+{
+	put_pos(p, origin_of(p, option, base));
+}
+
+static void put_choice(struct printer *p, const struct option_spec *option, int value)
+{
+	for (const struct option_choice *c = option->choices; c->word; c++) {
+		if (c->value == value)
+			put(p, "%s", c->word);
+	}
+}
+
+static void put_access_log(struct printer *p, const struct conf_access_log *log)
+{
+	if (log->type == CONF_ACCESS_LOG_FILE)
+		put_quoted(p, log->path, true);
+	else
+		put(p, "%s", log->type == CONF_ACCESS_LOG_OFF ? "off" : "stdout");
+}
+
+static void put_value(struct printer *p, const struct option_spec *option, const void *base)
+{
+	const void *field = (const char *)base + option->offset;
+	char text[CONF_VALUE_TEXT];
+
+	switch (option->type) {
+	case OPTION_COUNT:
+	case OPTION_WORKERS:
+		put(p, "%u", *(const unsigned *)field);
+		break;
+	case OPTION_SIZE:
+		put(p, "%s", conf_value_size_text(*(const uint64_t *)field, text));
+		break;
+	case OPTION_DURATION:
+		put(p, "%s", conf_value_duration_text((uint64_t) * (const int64_t *)field, text));
+		break;
+	case OPTION_BOOL:
+		put(p, "%s", *(const bool *)field ? "true" : "false");
+		break;
+	case OPTION_OCTAL:
+		put(p, "%04o", *(const unsigned *)field);
+		break;
+	case OPTION_CHOICE:
+		put_choice(p, option, *(const int *)field);
+		break;
+	case OPTION_ACCESS_LOG:
+		put_access_log(p, field);
+		break;
+	case OPTION_ADDRESS:
+		put_quoted(p, ((const struct conf_address *)field)->text, true);
+		break;
+	default:
+		put_quoted(p, ((const struct conf_name *)field)->text, true);
+		break;
+	}
+}
+
+/* How many there are of a list; of methods, whether there are any. */
+static size_t list_len(const struct option_spec *option, const void *base)
+{
+	if (option->type == OPTION_METHODS)
+		return *(const uint64_t *)((const char *)base + option->offset) != 0;
+	return *(const size_t *)((const char *)base + option->n_offset);
+}
+
+static void put_methods(struct printer *p, uint64_t methods)
+{
+	const char *comma = "";
+
+	for (int m = HTTP_METHOD_UNKNOWN + 1; m < HTTP_METHOD_COUNT; m++) {
+		if (!(methods & UINT64_C(1) << m))
+			continue;
+		put(p, "%s%.*s", comma, WEIR_ARG(http_method_name((enum http_method)m)));
+		comma = ", ";
+	}
+}
+
+static void put_words(struct printer *p, const struct option_spec *option, const void *base)
+{
+	const void *list = *(const void *const *)((const char *)base + option->offset);
+
+	put(p, "[");
+	if (option->type == OPTION_METHODS) {
+		put_methods(p, *(const uint64_t *)((const char *)base + option->offset));
+	} else {
+		for (size_t i = 0; i < list_len(option, base); i++) {
+			put(p, "%s", i ? ", " : "");
+			put_quoted(p,
+				   option->type == OPTION_NAMES
+					   ? ((const struct conf_name *)list)[i].text
+					   : ((const char *const *)list)[i],
+				   true);
+		}
+	}
+	put(p, "]");
+}
+
+static void put_settings(struct printer *p, const struct conf_module *module)
+{
+	for (size_t i = 0; i < module->n_settings; i++) {
+		bool is_long = strlen(module->settings[i].key) > LONG_KEY;
+
+		put(p, "      %s", is_long ? "? " : "");
+		put_quoted(p, module->settings[i].key, false);
+		put(p, is_long ? "\n      : " : ": ");
+		put_quoted(p, module->settings[i].value, true);
+		put_pos(p, &module->setting_origins[i]);
+	}
+}
+
+static void put_items(struct printer *p, const struct option_spec *option);
+
+/* Those that are not there, such as the methods of a route for all, are left out. */
+static bool is_there(const struct option_spec *option, const void *base)
+{
+	return !option_table_is_list(option) || option->type == OPTION_ITEMS ||
+	       list_len(option, base) > 0;
+}
+
+static void put_option(struct printer *p, const struct option_spec *option, const void *base)
+{
+	put(p, "%s:", option->name);
+	switch (option->type) {
+	case OPTION_ITEMS:
+		put(p, "%s", list_len(option, base) ? "" : " []");
+		put_origin(p, option, base);
+		put_items(p, option);
+		return;
+	case OPTION_SETTINGS:
+		put_origin(p, option, base);
+		put_settings(p, base);
+		return;
+	case OPTION_NAMES:
+	case OPTION_DIRECTORIES:
+	case OPTION_METHODS:
+		put(p, " ");
+		put_words(p, option, base);
+		break;
+	default:
+		put(p, " ");
+		put_value(p, option, base);
+		break;
+	}
+	put_origin(p, option, base);
+}
+
+static void put_place(struct printer *p, enum option_place place, const void *base)
+{
+	const char *indent = "  - ";
+
+	for (const struct option_spec *o = option_table_next(place, NULL); o;
+	     o = option_table_next(place, o)) {
+		if (!is_there(o, base))
+			continue;
+		put(p, "%s", place == OPTION_TOP ? "" : indent);
+		put_option(p, o, base);
+		indent = "    ";
+	}
+}
+
+static void put_items(struct printer *p, const struct option_spec *option)
+{
+	const struct conf *conf = p->conf;
+
+	for (size_t i = 0; i < list_len(option, conf); i++) {
+		if (option->items == OPTION_LISTEN)
+			put_place(p, OPTION_LISTEN, &conf->listen[i]);
+		else if (option->items == OPTION_MODULE)
+			put_place(p, OPTION_MODULE, &conf->modules[i]);
+		else
+			put_place(p, OPTION_ROUTE, &conf->routes[i]);
+	}
+}
+
+int conf_print(const struct conf *conf, bool has_origins, struct buf *out)
+{
+	struct printer p = { .conf = conf, .out = out, .has_origins = has_origins };
+
+	put(&p, "# What weir serves, and where each value is from.\n");
+	if (conf->run_module)
+		put(&p, "# weir run: the routes are those that the module names itself; they are "
+			"not in here.\n");
+	put_place(&p, OPTION_TOP, conf);
+	return p.r;
+}
