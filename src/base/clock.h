@@ -17,7 +17,7 @@ int clock_real_ms(void);
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (IMF-fixdate, RFC 9110 section 5.6.7); not NUL-terminated. */
 #define CLOCK_HTTP_DATE 29
 void clock_http_date(time_t when, char ret_date[CLOCK_HTTP_DATE]);
-/* "2026-11-20T18:03:07Z", NUL-terminated. */
+/* "2026-11-20T18:03:07Z", NUL-terminated. Signal handlers may call it, and clock_real_s(). */
 #define CLOCK_ISO_DATE 21
 void clock_iso_date(time_t when, char ret_date[CLOCK_ISO_DATE]);
 /* "20/Nov/2026:18:03:07 +0000", NUL-terminated: the combined log format's. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -46,13 +47,28 @@ int log_level_parse(const char *name, int *ret_level)
 	return -EINVAL;
 }
 
+/*
+ * Children inherit JOURNAL_STREAM whatever their own standard error is: only
+ * a descriptor of that device and inode goes to the journal (systemd.exec(5)).
+ */
+static bool is_journal(int fd)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+	char rest;
+
+	return stream && sscanf(stream, "%llu:%llu%c", &device, &inode, &rest) == 2 &&
+	       fstat(fd, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
 void log_init(struct log *log, int fd, int level)
 {
 	const char *no_colour = getenv("NO_COLOR");
 
 	*log = (struct log){ .fd = fd, .level = level };
 	log->has_colour = isatty(fd) && !(no_colour && *no_colour);
-	log->has_time = !getenv("JOURNAL_STREAM");
+	log->has_time = !is_journal(fd);
 }
 
 void log_set_who(struct log *log, const char *fmt, ...)

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "coro/sched.h"
 #include "coro/task.h"
@@ -51,7 +52,13 @@ static void say(const struct task *task, const char *how)
 {
 	const struct log *log = task->sched->log;
 	struct line line = { .len = 0 };
+	char date[CLOCK_ISO_DATE];
 
+	if (log->has_time) {
+		clock_iso_date(clock_real_s(), date);
+		put(&line, date);
+		put(&line, " ");
+	}
 	put(&line, "error");
 	if (log->who[0]) {
 		put(&line, " ");

@@ -90,3 +90,17 @@ Test(clock, knows_what_time_it_is)
 	cr_assert_geq(clock_real_s(), before - 1);
 	cr_assert_leq(clock_real_s(), time(NULL) + 1);
 }
+
+/* Written without gmtime_r(), which it has to agree with on every day there is. */
+Test(clock, iso_dates_are_those_of_the_library)
+{
+	for (time_t when = 0; when <= 253402300799; when += 86400 + 7) {
+		char date[CLOCK_ISO_DATE], expected[64];
+		struct tm tm;
+
+		(void)gmtime_r(&when, &tm);
+		cr_assert_gt(strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%SZ", &tm), 0);
+		clock_iso_date(when, date);
+		cr_assert_str_eq(date, expected);
+	}
+}

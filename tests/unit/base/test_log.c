@@ -3,9 +3,12 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct pipe_log {
@@ -118,14 +121,49 @@ Test(log, has_no_colour_in_a_pipe)
 
 Test(log, has_no_time_under_the_journal)
 {
+	char stream[64];
+	struct stat st;
 	struct log log;
 
-	setenv("JOURNAL_STREAM", "8:1", 1);
+	cr_assert_eq(fstat(2, &st), 0);
+	(void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+		       (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
 	log_init(&log, 2, LOG_AT_INFO);
 	cr_assert_not(log.has_time);
 	unsetenv("JOURNAL_STREAM");
 	log_init(&log, 2, LOG_AT_INFO);
 	cr_assert(log.has_time);
+}
+
+/* systemd sets it for a whole unit: a child may have turned its standard error elsewhere. */
+Test(log, has_a_time_where_the_journal_is_not)
+{
+	static const char *const others[] = { "8:1", "", "8", "8:", "x:y", ":" };
+	char stream[64];
+	struct pipe_log p;
+	struct log log;
+	struct stat st;
+
+	pipe_log_init(&p, LOG_AT_INFO);
+	cr_assert_eq(fstat(p.fds[1], &st), 0);
+	(void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+		       (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_init(&log, p.fds[1], LOG_AT_INFO);
+	cr_expect_not(log.has_time);
+	log_init(&log, open("/dev/null", O_WRONLY | O_CLOEXEC), LOG_AT_INFO);
+	cr_expect(log.has_time);
+	(void)close(log.fd);
+	log_init(&log, -1, LOG_AT_INFO);
+	cr_expect(log.has_time);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		setenv("JOURNAL_STREAM", others[i], 1);
+		log_init(&log, p.fds[1], LOG_AT_INFO);
+		cr_expect(log.has_time, "%s", others[i]);
+	}
+	unsetenv("JOURNAL_STREAM");
+	pipe_log_done(&p);
 }
 
 Test(log, does_not_let_a_message_forge_a_line)
