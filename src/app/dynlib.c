@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,12 +36,14 @@
 /* A slash in it keeps dlopen() from looking where it looks for libraries. */
 static char *file_name(const char *dir, const char *path)
 {
-	char *file = NULL;
+	char *file;
 
 	if (path[0] == '/')
 		return strdup(path);
-	if (asprintf(&file, "%s/%s", dir, path) < 0)
-		return NULL;
+	/* By hand: with sanitizers and -O3 gcc 12 warns of asprintf() that dir were NULL. */
+	file = malloc(strlen(dir) + strlen("/") + strlen(path) + 1);
+	if (file)
+		(void)stpcpy(stpcpy(stpcpy(file, dir), "/"), path);
 	return file;
 }
 
