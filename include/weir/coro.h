@@ -5,12 +5,26 @@
  *
  * A task never outlives the block that opened its group:
  *
+ *	static int twice(void *arg)
  *	{
- *		WEIR_GROUP(g, WEIR_ALL);
- *		weir_spawn(g, left, &a);
- *		weir_spawn(g, right, &b);
- *		r = weir_join(g);
- *	}	<- however this block is left, left() and right() have returned
+ *		int *n = arg, r = weir_sleep(10);
+ *
+ *		*n *= 2;
+ *		return r;
+ *	}
+ *
+ *	static int both(int *a, int *b)
+ *	{
+ *		int r;
+ *
+ *		{
+ *			WEIR_GROUP(g, WEIR_ALL);
+ *			weir_spawn(g, twice, a);
+ *			weir_spawn(g, twice, b);
+ *			r = weir_join(g);
+ *		}	<- however this block is left, both calls of twice() have returned
+ *		return r;
+ *	}
  *
  * So what a task works on may live on its parent's stack, as long as it is
  * declared before the group. Never jump over a WEIR_GROUP (a switch case, a

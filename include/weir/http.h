@@ -3,6 +3,21 @@
 /*
  * weir/http.h - reading a request, writing its response.
  *
+ *	static int greet(weir_req *req)
+ *	{
+ *		weir_str name = weir_query_get(req, "name"), body;
+ *		int r;
+ *
+ *		r = weir_body(req, 4096, &body);
+ *		if (r < 0)
+ *			return r;	<- -EMSGSIZE, say, which the client sees as 413
+ *		if (name.len == 0)
+ *			return WEIR_STATUS(400);
+ *		return weir_respond(req, 200, "text/plain",
+ *				    weir_printf(req, "%.*s sent %zu bytes\n", WEIR_ARG(name),
+ *						body.len));
+ *	}
+ *
  * A handler returns 0 when it is done, WEIR_STATUS(404) for an error page of
  * its choice, or a negative errno. Before the response has started an errno
  * becomes 413 for -EMSGSIZE, 400 for -EBADMSG, 504 for -ETIMEDOUT, 503 for
