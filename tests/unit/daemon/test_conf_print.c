@@ -56,8 +56,8 @@ Test(conf_print, says_where_each_value_is_from)
 {
 	static const char *const lines[] = {
 		"\nworkers: 2  # command line --workers\n",
-		"\nlisten:  # environment PORT\n  - address: \"*:9000\"  # environment PORT\n"
-		"    mode: 0666  # default\n",
+		"\nlisten:  # environment PORT\n  - address: \"*:9000\"  # environment PORT\n",
+		"\n    mode: 0666  # default\n",
 		"\nmodules:  # test.yaml:2\n  - path: \"a.so\"  # test.yaml:2\n",
 		"\n  - path: \"/a\"  # test.yaml:3\n    handler: \"a.a\"  # test.yaml:3\n",
 		"\n    max_body: 2MiB  # test.yaml:1\n",
