@@ -320,6 +320,8 @@ static void run(struct req *req, struct exchange *ex)
 		refuse_body(site, ex, route->name);
 		return;
 	}
+	if (route->pace)
+		exchange_set_pace(ex, route->pace);
 	r = req->match.n_params > 0 ? router_decode(&req->match, &ex->arena, &fault) : 0;
 	if (r < 0) {
 		log_refusal(site, ex, route->name, fault_status(fault), fault);

@@ -12,6 +12,7 @@
 #include "app/router.h"
 #include "base/list.h"
 #include "serve/exchange.h"
+#include "serve/pace.h"
 
 struct log;
 struct loop;
@@ -30,6 +31,8 @@ struct route {
 	uint64_t max_body;
 	uint64_t request_memory;
 	enum half_close half_close;
+	struct pace_limits pace_limits;
+	struct pace *pace; /* borrowed: the server's, with these limits; NULL: as everybody */
 	bool is_logged;
 	uint32_t number; /* among the routes, for last_route */
 };

@@ -45,6 +45,7 @@
 	/* time, and leaving */                                                              \
 	X(HEAD_TIMEOUT, 408, "head-timeout", "the head did not arrive in time")              \
 	X(BODY_TIMEOUT, 408, "body-timeout", "the body stopped arriving")                    \
+	X(BODY_TOO_SLOW, 408, "body-too-slow", "the body arrives too slowly")                \
 	X(BODY_CUT, 400, "body-cut", "the connection ended inside the body")                 \
 	X(OVERLOADED, 503, "overloaded", "the server has no room for this now")
 

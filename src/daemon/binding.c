@@ -139,6 +139,9 @@ static int bind_route(struct binding *b, const struct conf_route *from, struct m
 		.max_body = from->max_body,
 		.request_memory = from->request_memory,
 		.half_close = (enum half_close)from->half_close,
+		.pace_limits = { .body_ms = from->body_timeout_ms,
+				 .send_ms = from->send_timeout_ms,
+				 .min_rate = from->min_rate },
 		.is_logged = from->has_access_log,
 	};
 	route->app = resolve(b, from->handler.text, &entry);
@@ -205,6 +208,9 @@ static int bind_own_path(struct binding *b, const struct conf *conf, struct weir
 		.max_body = conf->limits.max_body,
 		.request_memory = conf->limits.request_memory,
 		.half_close = HALF_CLOSE_CANCEL,
+		.pace_limits = { .body_ms = conf->limits.body_timeout_ms,
+				 .send_ms = conf->limits.send_timeout_ms,
+				 .min_rate = conf->limits.min_rate },
 		.is_logged = true,
 	};
 	return add_to_router(b, weir_strz(entry->path), run_methods(entry), route, NULL, messages);

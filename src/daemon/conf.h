@@ -70,6 +70,9 @@ struct conf_route {
 	int half_close; /* enum half_close (serve/exchange.h) */
 	uint64_t max_body;
 	uint64_t request_memory;
+	int64_t body_timeout_ms;
+	int64_t send_timeout_ms;
+	uint64_t min_rate; /* bytes a second */
 	bool has_access_log;
 	struct conf_pos *origins;
 };
@@ -86,6 +89,8 @@ struct conf_limits {
 	int64_t header_timeout_ms;
 	int64_t body_timeout_ms;
 	int64_t send_timeout_ms;
+	uint64_t min_rate; /* bytes a second */
+	int64_t min_rate_after_ms;
 	int64_t keep_alive_ms;
 	int64_t graceful_timeout_ms;
 	uint64_t max_head;

@@ -482,7 +482,7 @@ int conf_read_defaults(struct conf *conf, enum option_place place, void *base)
 		int r = 0;
 
 		if (top)
-			/* Inherited are sizes only: see the table's test. */
+			/* Sizes, durations and rates have 64 bits: see the table's test. */
 			*(uint64_t *)((char *)base + o->offset) = *(uint64_t *)((char *)conf +
 										top->offset);
 		else if (o->fallback && !option_table_is_list(o))

@@ -68,6 +68,21 @@ int conf_value_duration(weir_str s, uint64_t *ret_ms)
 	return parse_unit(s, conf_value_durations, ret_ms);
 }
 
+int conf_value_rate(weir_str s, uint64_t *ret_rate)
+{
+	if (weir_str_eq(s, WEIR_STR("0"))) {
+		*ret_rate = 0;
+		return 0;
+	}
+	if (s.len < 2 || memcmp(s.ptr + s.len - 2, "/s", 2) != 0)
+		return -EINVAL;
+	s.len -= 2;
+	/* Every name in sizes but the empty one ends with B. */
+	if (s.len == 0 || s.ptr[s.len - 1] != 'B')
+		return -EINVAL;
+	return conf_value_size(s, ret_rate);
+}
+
 static const char *unit_text(uint64_t value, const struct conf_value_unit *units, char *ret_text)
 {
 	while (value % units->factor != 0)
@@ -80,6 +95,14 @@ static const char *unit_text(uint64_t value, const struct conf_value_unit *units
 const char *conf_value_size_text(uint64_t bytes, char ret_text[CONF_VALUE_TEXT])
 {
 	return unit_text(bytes, bytes == 0 ? &conf_value_sizes[4] : conf_value_sizes, ret_text);
+}
+
+const char *conf_value_rate_text(uint64_t rate, char ret_text[CONF_VALUE_TEXT])
+{
+	char size[CONF_VALUE_TEXT];
+
+	(void)snprintf(ret_text, CONF_VALUE_TEXT, "%.29s/s", conf_value_size_text(rate, size));
+	return ret_text;
 }
 
 const char *conf_value_duration_text(uint64_t ms, char ret_text[CONF_VALUE_TEXT])

@@ -26,6 +26,8 @@ MUST_USE int conf_value_count(weir_str s, uint64_t *ret_count);
 MUST_USE int conf_value_size(weir_str s, uint64_t *ret_bytes);
 /* "250ms", "10s", "2m", "1h"; a bare "0" too. */
 MUST_USE int conf_value_duration(weir_str s, uint64_t *ret_ms);
+/* "240B/s", "1KiB/s"; a bare "0" too. */
+MUST_USE int conf_value_rate(weir_str s, uint64_t *ret_rate);
 /* "true", "false". */
 MUST_USE int conf_value_bool(weir_str s, bool *ret_value);
 /* Octal permission bits: "0660", "660", "0o660". */
@@ -34,6 +36,7 @@ MUST_USE int conf_value_mode(weir_str s, unsigned *ret_mode);
 /* The shortest exact way to write it: "64KiB", "10s". */
 #define CONF_VALUE_TEXT 32
 const char *conf_value_size_text(uint64_t bytes, char ret_text[CONF_VALUE_TEXT]);
+const char *conf_value_rate_text(uint64_t rate, char ret_text[CONF_VALUE_TEXT]);
 const char *conf_value_duration_text(uint64_t ms, char ret_text[CONF_VALUE_TEXT]);
 
 /*

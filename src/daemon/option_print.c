@@ -29,6 +29,8 @@ static const char *limit_text(const struct option_spec *option, uint64_t limit, 
 		return conf_value_size_text(limit, ret_text);
 	if (option->type == OPTION_DURATION)
 		return conf_value_duration_text(limit, ret_text);
+	if (option->type == OPTION_RATE)
+		return conf_value_rate_text(limit, ret_text);
 	(void)snprintf(ret_text, CONF_VALUE_TEXT, "%llu", (unsigned long long)limit);
 	return ret_text;
 }
@@ -42,6 +44,8 @@ static const char *type_word(enum option_type type)
 		return "size";
 	case OPTION_DURATION:
 		return "duration";
+	case OPTION_RATE:
+		return "rate";
 	case OPTION_WORKERS:
 		return "auto or number";
 	default:

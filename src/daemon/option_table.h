@@ -23,6 +23,7 @@ enum option_type {
 	OPTION_COUNT,	    /* unsigned */
 	OPTION_SIZE,	    /* uint64_t, bytes */
 	OPTION_DURATION,    /* int64_t, milliseconds */
+	OPTION_RATE,	    /* uint64_t, bytes a second */
 	OPTION_BOOL,	    /* bool */
 	OPTION_OCTAL,	    /* unsigned: permission bits */
 	OPTION_CHOICE,	    /* int: one of choices */

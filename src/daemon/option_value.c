@@ -20,6 +20,8 @@ const char *option_value_type_words(enum option_type type)
 		return "a size such as 64KiB or 1MiB";
 	case OPTION_DURATION:
 		return "a duration such as 250ms, 10s, 2m or 1h";
+	case OPTION_RATE:
+		return "a rate such as 240B/s or 1KiB/s";
 	case OPTION_BOOL:
 		return "true or false";
 	case OPTION_OCTAL:
@@ -74,6 +76,8 @@ static const char *number_text(const struct option_spec *option, uint64_t number
 		return conf_value_size_text(number, ret_text);
 	if (option->type == OPTION_DURATION)
 		return conf_value_duration_text(number, ret_text);
+	if (option->type == OPTION_RATE)
+		return conf_value_rate_text(number, ret_text);
 	(void)snprintf(ret_text, CONF_VALUE_TEXT, "%llu", (unsigned long long)number);
 	return ret_text;
 }
@@ -105,12 +109,14 @@ static int set_number(const struct option_spec *option, weir_str text, void *fie
 		r = conf_value_size(text, &number);
 	else if (option->type == OPTION_DURATION)
 		r = conf_value_duration(text, &number);
+	else if (option->type == OPTION_RATE)
+		r = conf_value_rate(text, &number);
 	else
 		r = conf_value_count(text, &number);
 	r = check_number(option, text, r, number, reterr_words);
 	if (r < 0)
 		return r;
-	if (option->type == OPTION_SIZE)
+	if (option->type == OPTION_SIZE || option->type == OPTION_RATE)
 		*(uint64_t *)field = number;
 	else if (option->type == OPTION_DURATION)
 		*(int64_t *)field = (int64_t)number;
@@ -271,6 +277,7 @@ int option_value_set(const struct option_spec *option, weir_str text,
 	case OPTION_COUNT:
 	case OPTION_SIZE:
 	case OPTION_DURATION:
+	case OPTION_RATE:
 		return set_number(option, text, field, reterr_words);
 	case OPTION_WORKERS:
 		return set_workers(option, text, field, reterr_words);

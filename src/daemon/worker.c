@@ -248,9 +248,11 @@ static int make_server(struct worker *w)
 		.high_water = limits->high_water,
 		.max_connections = limits->max_connections,
 		.header_ms = limits->header_timeout_ms,
-		.body_ms = limits->body_timeout_ms,
-		.send_ms = limits->send_timeout_ms,
 		.keep_alive_ms = limits->keep_alive_ms,
+		.pace = { .body_ms = limits->body_timeout_ms,
+			  .send_ms = limits->send_timeout_ms,
+			  .min_rate = limits->min_rate,
+			  .average_ms = limits->min_rate_after_ms },
 	};
 	int r;
 
@@ -263,6 +265,23 @@ static int make_server(struct worker *w)
 	w->server.access_log = w->access_log;
 	w->server.drained = on_drained;
 	ports_init(&w->ports, w->loop, w->log, &w->server);
+	return 0;
+}
+
+/* What routes say about the pace of their clients. */
+static int set_paces(struct worker *w)
+{
+	for (size_t i = 0; i < w->binding->n_routes; i++) {
+		struct route *route = &w->binding->routes[i];
+		int r;
+
+		route->pace_limits.average_ms = w->conf->limits.min_rate_after_ms;
+		r = server_pace(&w->server, &route->pace_limits, &route->pace);
+		if (r < 0)
+			return r;
+		if (route->pace == &w->server.pace)
+			route->pace = NULL; /* what a request begins with */
+	}
 	return 0;
 }
 
@@ -304,6 +323,9 @@ static int make(struct worker *w)
 			return r;
 	}
 	r = make_server(w);
+	if (r < 0)
+		return r;
+	r = set_paces(w);
 	if (r < 0)
 		return r;
 	return lifespan_new(&w->site, w->binding->apps, w->binding->n_apps,

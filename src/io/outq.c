@@ -99,6 +99,7 @@ void outq_append_file(struct outq *q, int fd, uint64_t offset, uint64_t len)
 static void forget(struct outq *q, size_t sent)
 {
 	q->queued -= sent;
+	q->n_sent += sent;
 	while (!list_is_empty(&q->blocks)) {
 		struct block *b = list_entry(q->blocks.next, struct block, link);
 		size_t len = block_len(b);
@@ -180,6 +181,7 @@ static COLD int flush_file(struct outq *q, int fd)
 		q->file_offset += (uint64_t)n;
 		q->file_left -= (uint64_t)n;
 		may_send -= (size_t)n;
+		q->n_sent += (uint64_t)n;
 	}
 	q->file_fd = -1;
 	return 0;

@@ -20,6 +20,7 @@ struct outq {
 	struct block_pool *pool; /* borrowed */
 	struct list blocks;	 /* owned; the oldest first */
 	size_t queued;		 /* bytes in blocks */
+	uint64_t n_sent;	 /* all bytes that the kernel has taken, since ever */
 
 	/* after the blocks, part of a file; nothing may be appended while it waits */
 	int file_fd; /* borrowed; -1 when there is none */

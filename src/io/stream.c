@@ -100,11 +100,12 @@ int stream_flush(struct stream *s)
 	return r;
 }
 
-size_t stream_untaken(const struct stream *s)
+int64_t stream_taken(const struct stream *s)
 {
-	int n = 0;
+	int untaken = 0;
 
-	return ioctl(s->fd, SIOCOUTQ, &n) < 0 ? 0 : (size_t)n;
+	(void)ioctl(s->fd, SIOCOUTQ, &untaken); /* where it knows nothing, all is taken */
+	return (int64_t)s->out.n_sent - untaken;
 }
 
 void stream_shutdown(struct stream *s)

@@ -57,8 +57,11 @@ static inline bool stream_is_paused(const struct stream *s)
  */
 MUST_USE int stream_flush(struct stream *s);
 
-/* Bytes that are in the kernel but not yet with the peer. */
-size_t stream_untaken(const struct stream *s);
+/*
+ * How many of all bytes sent are with the peer's kernel. Good for comparing two
+ * points in time: Unix sockets also count what each packet costs as not taken yet.
+ */
+int64_t stream_taken(const struct stream *s);
 
 /* No more bytes from us. Call it when the queue is empty. */
 void stream_shutdown(struct stream *s);

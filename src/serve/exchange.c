@@ -54,6 +54,12 @@ void exchange_detach(struct exchange *ex)
 	ex->up->gone(ex);
 }
 
+void exchange_set_pace(struct exchange *ex, struct pace *pace)
+{
+	if (ex->down)
+		ex->down->pace(ex, pace);
+}
+
 int exchange_interim(struct exchange *ex, int status, const weir_header *fields, size_t n_fields)
 {
 	assert(status >= 100 && status < 200 && status != 101);

@@ -33,6 +33,7 @@
 
 struct exchange;
 struct block;
+struct pace;
 
 struct exchange_up {
 	/* A request: head, uri and so on are filled in. */
@@ -55,6 +56,7 @@ struct exchange_down {
 	int (*end)(struct exchange *ex, const weir_header *trailers, size_t n_trailers);
 	int (*next)(struct exchange *ex, weir_str *ret_piece);
 	void (*abort)(struct exchange *ex);
+	void (*pace)(struct exchange *ex, struct pace *pace);
 };
 
 /* How far the response is. Each call down asserts its step. */
@@ -137,6 +139,8 @@ void exchange_detach(struct exchange *ex);
 
 /* For the application. None of these suspends. */
 
+/* In start(): what the client is given time for, instead of what everybody is. Borrowed, for long. */
+void exchange_set_pace(struct exchange *ex, struct pace *pace);
 /* 1xx but 101. -EAGAIN: call again after writable(). -EPROTO once the final head is out. */
 MUST_USE int exchange_interim(struct exchange *ex, int status, const weir_header *fields,
 			      size_t n_fields);

@@ -207,6 +207,13 @@ static void on_abort(struct exchange *ex)
 	c->keeps_alive = false;
 }
 
+static void on_pace(struct exchange *ex, struct pace *pace)
+{
+	struct h1_conn *c = ex->conn;
+
+	c->pace = pace;
+}
+
 const struct exchange_down h1_answer_down = {
 	.interim = on_interim,
 	.head = on_head,
@@ -215,6 +222,7 @@ const struct exchange_down h1_answer_down = {
 	.end = on_end,
 	.next = h1_body_next,
 	.abort = on_abort,
+	.pace = on_pace,
 };
 
 void h1_answer_refuse(struct h1_conn *c, enum fault fault, bool is_head)

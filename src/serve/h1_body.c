@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "serve/h1_answer.h"
+#include "serve/h1_time.h"
 #include "serve/server.h"
 
 /* More than that is not read for nobody. */
@@ -47,8 +48,9 @@ static int wait_for_more(struct h1_conn *c)
 	r = h1_answer_continue(c);
 	if (r < 0)
 		return r;
+	if (!h1_time_await_body(c))
+		return fail(c, -EBADMSG, FAULT_BODY_TOO_SLOW);
 	c->wants_body = true;
-	timeouts_touch(&c->server->bodies, &c->waiting);
 	h1_conn_resume(c);
 	return -EAGAIN;
 }

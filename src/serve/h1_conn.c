@@ -20,6 +20,7 @@
 
 #include "base/log.h"
 #include "serve/h1_steps.h"
+#include "serve/h1_time.h"
 #include "serve/server.h"
 
 /* A head may be as long as this beyond its limit, so that the reader sees that it is too long. */
@@ -28,9 +29,6 @@
 /* Two IPv4 addresses with their ports: names beyond that get memory of their own size. */
 #define H1_CONN_NAMES ((size_t)48)
 #define MAX_UNUSED 256
-
-/* Bytes a second: who takes less of its answer than that may as well be gone. */
-#define LEAST_RATE 240
 
 static const unsigned char next_states[] = {
 #define S(state) (1 << (state))
@@ -221,13 +219,6 @@ static bool offer_room(struct h1_conn *c)
 	return true;
 }
 
-/* The kernel's queue is full: from now on the peer has some time to take of it. */
-static COLD void await_taking(struct h1_conn *c)
-{
-	c->untaken = stream_untaken(&c->stream);
-	timeouts_touch(&c->server->sends, &c->sending);
-}
-
 /* True when there may be more to do. */
 static bool flush(struct h1_conn *c)
 {
@@ -242,11 +233,11 @@ static bool flush(struct h1_conn *c)
 			return false;
 		}
 		if (!timeout_is_active(&c->sending))
-			await_taking(c);
+			h1_time_await_taking(c);
 		return offer_room(c);
 	}
 	if (timeout_is_active(&c->sending))
-		timeouts_stop(&c->sending);
+		h1_time_all_left(c);
 	if (c->state == H1_FLUSHING) {
 		end_output(c);
 		return false;
@@ -393,10 +384,7 @@ static void on_readable(struct stream *s)
 
 static void on_writable(struct stream *s)
 {
-	struct h1_conn *c = of_stream(s);
-
-	timeouts_stop(&c->sending); /* it took some: from now on anew */
-	h1_conn_pump(c);
+	h1_conn_pump(of_stream(s));
 }
 
 static void on_broken(struct stream *s, int error)
@@ -411,51 +399,6 @@ static const struct stream_ops stream_ops = {
 };
 
 /* ---- life */
-
-void h1_conn_expired(struct timeout *timeout)
-{
-	struct h1_conn *c = container_of(timeout, struct h1_conn, waiting);
-
-	switch ((enum h1_state)c->state) {
-	case H1_HEAD:
-		h1_steps_refuse(c, FAULT_HEAD_TIMEOUT);
-		break;
-	case H1_ANSWER:
-		return; /* nothing is awaited: it was left in its list because that is cheaper */
-	case H1_BODY:
-		if (!c->wants_body)
-			return;
-		c->ex->fault = FAULT_BODY_TIMEOUT;
-		c->body_error = -EBADMSG;
-		c->keeps_alive = false;
-		c->wants_body = false;
-		c->ex->up->readable(c->ex);
-		break;
-	case H1_DISCARD:
-		h1_conn_end(c);
-		break;
-	default:
-		h1_conn_lost(c); /* silent between requests, or after our end */
-		break;
-	}
-	h1_conn_pump(c);
-}
-
-void h1_conn_stalled(struct timeout *timeout)
-{
-	struct h1_conn *c = container_of(timeout, struct h1_conn, sending);
-	int64_t send_ms = c->server->limits.send_ms;
-	size_t least = (size_t)(send_ms * LEAST_RATE / 1000), untaken = stream_untaken(&c->stream);
-
-	/* The kernel speaks up only when a third of its queue is free, for some after minutes. */
-	if (untaken < c->untaken && c->untaken - untaken >= least) {
-		await_taking(c);
-		return;
-	}
-	/* Closed, the socket would keep its queue, and us busy, for minutes. */
-	stream_reset(&c->stream);
-	h1_conn_lost(c);
-}
 
 void h1_conn_probe(struct timeout *timeout)
 {
@@ -478,6 +421,7 @@ static struct h1_conn *conn_new(struct server *server, weir_str client, weir_str
 	if (!c)
 		return NULL;
 	c->server = server;
+	c->pace = &server->pace;
 	c->client_len = (uint8_t)client.len;
 	c->local_len = (uint8_t)local.len;
 	memcpy(c->names, client.ptr, client.len);

@@ -3,12 +3,13 @@
 /*
  * h1_conn.h - one HTTP/1 connection: requests in, one at a time, in order.
  *
- *	h1_conn.c    the socket's side: bytes in, bytes out, time-outs, life
+ *	h1_conn.c    the socket's side: bytes in, bytes out, life
+ *	h1_time.c    how long the peer may take
  *	h1_steps.c   what to do next: the states below, heads to exchanges
  *	h1_body.c    the request's body: pulled, or thrown away
  *	h1_answer.c  the response: what an exchange says, as bytes
  *
- * The struct is open to these four only. An idle connection holds no buffer
+ * The struct is open to these five only. An idle connection holds no buffer
  * and no exchange.
  */
 #include <stdbool.h>
@@ -41,15 +42,26 @@ struct h1_conn {
 	struct loop_defer reap;
 	struct timeout waiting; /* for the peer's bytes */
 	struct timeout sending; /* for the peer to take ours */
-	size_t untaken;		/* what it had not taken when that began */
 	struct timeout probing; /* whether it is still there while we do not read */
 
 	struct h1_read read;
 	struct block *in;	     /* owned; NULL when no byte is here */
 	struct h1_conn *next_unused; /* in the server's pool */
 	struct exchange *ex;	     /* owned until finish or detach; NULL when idle */
-	uint64_t body_len;	     /* bytes of the body so far: handed on, or thrown away */
-	int body_error;		     /* what exchange_next() says from now on */
+
+	/* these three are 0 when a request begins */
+	uint64_t body_len;	/* bytes of the body so far: handed on, or thrown away */
+	int64_t body_waited_ms; /* for the body, so far */
+	int64_t take_waited_ms; /* for the peer to take of the answer, before it waits again */
+
+	struct pace *pace;   /* borrowed: of the route that was asked for last */
+	int64_t asked_ms;    /* since when the body's next bytes are waited for */
+	int64_t taking_ms;   /* when sending began, with what was waited before put in front */
+	int64_t taken_first; /* what the peer had taken when its answer began to wait */
+	int64_t taken;	     /* and by the last look */
+	int64_t taken_ms;    /* when that was seen to grow */
+
+	int body_error; /* what exchange_next() says from now on */
 
 	uint8_t state;	  /* enum h1_state */
 	bool is_pumping;  /* on the call stack: whoever queues need not flush */
@@ -86,12 +98,10 @@ void h1_conn_lost(struct h1_conn *c);
 /* The pool's memory: for the end of the server. */
 void h1_conn_free_unused(struct server *server);
 
-/* What the server's lists of time-outs call: no bytes came, none were taken, and once a second. */
-void h1_conn_expired(struct timeout *timeout);
-void h1_conn_stalled(struct timeout *timeout);
+/* What a list of time-outs calls once a second: is the peer there, of whom nothing is read? */
 void h1_conn_probe(struct timeout *timeout);
 
-/* For the other three files. */
+/* For the other four files. */
 void h1_conn_set_state(struct h1_conn *c, enum h1_state state);
 /* Goes as far as it can with the bytes that are here, and sends what was queued on the way. */
 void h1_conn_pump(struct h1_conn *c);

@@ -15,6 +15,7 @@
 #include "serve/exchange_log.h"
 #include "serve/h1_answer.h"
 #include "serve/h1_body.h"
+#include "serve/h1_time.h"
 #include "serve/server.h"
 
 /* What is thrown away after our end, so that the peer sees the answer and not a reset. */
@@ -85,6 +86,9 @@ static void start_exchange(struct h1_conn *c, struct exchange *ex)
 	c->wants_body = false;
 	c->wants_room = false;
 	c->body_len = 0;
+	c->body_waited_ms = 0;
+	c->take_waited_ms = 0;
+	c->pace = &server->pace;
 	c->body_error = 0;
 	server->n_requests++;
 	h1_conn_set_state(c, ex->head.has_body ? H1_BODY : H1_ANSWER);
@@ -186,7 +190,7 @@ static APART bool step_body(struct h1_conn *c)
 	if (!c->wants_body || !(c->has_ended || has_bytes(c)))
 		return false;
 	c->wants_body = false;
-	timeouts_stop(&c->waiting);
+	h1_time_body_came(c);
 	c->ex->up->readable(c->ex);
 	return true;
 }
@@ -294,7 +298,7 @@ static void begin_discard(struct h1_conn *c)
 {
 	c->body_len = 0;
 	h1_conn_set_state(c, H1_DISCARD);
-	timeouts_touch(&c->server->bodies, &c->waiting);
+	timeouts_touch(&c->pace->bodies, &c->waiting);
 }
 
 /* May another request follow? */

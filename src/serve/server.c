@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "serve/h1_conn.h"
+#include "serve/h1_time.h"
 
 #define LINGER_MS 2000
 #define PROBE_MS 1000
@@ -41,11 +42,10 @@ int server_init(struct server *server, struct loop *loop, const struct log *log,
 	loop_defer_init(&server->check, on_check);
 	block_pool_init(&server->blocks, MAX_UNUSED_BLOCKS);
 	exchange_pool_init(&server->exchanges, limits->request_memory);
-	timeouts_init(&server->heads, loop, limits->header_ms, h1_conn_expired);
-	timeouts_init(&server->bodies, loop, limits->body_ms, h1_conn_expired);
-	timeouts_init(&server->keep_alives, loop, limits->keep_alive_ms, h1_conn_expired);
-	timeouts_init(&server->lingers, loop, LINGER_MS, h1_conn_expired);
-	timeouts_init(&server->sends, loop, limits->send_ms, h1_conn_stalled);
+	timeouts_init(&server->heads, loop, limits->header_ms, h1_time_expired);
+	timeouts_init(&server->keep_alives, loop, limits->keep_alive_ms, h1_time_expired);
+	timeouts_init(&server->lingers, loop, LINGER_MS, h1_time_expired);
+	pace_init(&server->pace, loop, &limits->pace, h1_time_expired, h1_time_look);
 	timeouts_init(&server->probes, loop, PROBE_MS, h1_conn_probe);
 	return 0;
 }
@@ -54,15 +54,43 @@ void server_done(struct server *server)
 {
 	loop_defer_cancel(&server->check);
 	timeouts_done(&server->heads);
-	timeouts_done(&server->bodies);
 	timeouts_done(&server->keep_alives);
 	timeouts_done(&server->lingers);
-	timeouts_done(&server->sends);
 	timeouts_done(&server->probes);
 	h1_conn_free_unused(server);
+	pace_done(&server->pace);
+	while (server->other_paces) {
+		struct pace *pace = server->other_paces;
+
+		server->other_paces = pace->next;
+		pace_done(pace);
+		free(pace);
+	}
 	exchange_pool_done(&server->exchanges);
 	block_pool_done(&server->blocks);
 	free(server->fields_at);
+}
+
+int server_pace(struct server *server, const struct pace_limits *limits, struct pace **ret_pace)
+{
+	struct pace *pace = server->other_paces;
+
+	if (pace_has_limits(&server->pace, limits)) {
+		*ret_pace = &server->pace;
+		return 0;
+	}
+	while (pace && !pace_has_limits(pace, limits))
+		pace = pace->next;
+	if (!pace) {
+		pace = malloc(sizeof(*pace));
+		if (!pace)
+			return -ENOMEM;
+		pace_init(pace, server->loop, limits, h1_time_expired, h1_time_look);
+		pace->next = server->other_paces;
+		server->other_paces = pace;
+	}
+	*ret_pace = pace;
+	return 0;
 }
 
 /* Not even a place to say so is left. */

@@ -16,6 +16,7 @@
 #include "proto/h1_read.h"
 #include "proto/h1_write.h"
 #include "serve/exchange.h"
+#include "serve/pace.h"
 
 struct access_log;
 struct h1_conn;
@@ -27,10 +28,9 @@ struct server_limits {
 	size_t request_memory;
 	size_t high_water; /* queued for one client before its handler has to wait */
 	unsigned max_connections;
-	int64_t header_ms;     /* from the first byte of a head, or the accept, to its end */
-	int64_t body_ms;       /* between two bytes of a body that is waited for */
-	int64_t send_ms;       /* between two bytes that the client takes */
-	int64_t keep_alive_ms; /* between two requests */
+	int64_t header_ms;	 /* from the first byte of a head, or the accept, to its end */
+	int64_t keep_alive_ms;	 /* between two requests */
+	struct pace_limits pace; /* of routes that have none of their own */
 };
 
 struct server {
@@ -44,7 +44,9 @@ struct server {
 
 	struct block_pool blocks;
 	struct exchange_pool exchanges;
-	struct timeouts heads, bodies, sends, keep_alives, lingers, probes;
+	struct timeouts heads, keep_alives, lingers, probes;
+	struct pace pace;	  /* of limits.pace */
+	struct pace *other_paces; /* owned */
 
 	struct list conns;
 	struct h1_conn *unused; /* owned: memory of connections that have gone */
@@ -59,12 +61,17 @@ struct server {
 	int64_t own_until_ms; /* when its date is too old */
 
 	uint64_t n_accepted, n_requests, n_refused;
+	uint64_t n_slow; /* cut off because they did not take their answer */
 };
 
 MUST_USE int server_init(struct server *server, struct loop *loop, const struct log *log,
 			 const struct server_limits *limits);
 /* All connections must be gone, and all exchanges finished. */
 void server_done(struct server *server);
+
+/* One with these limits, for a route; the same for all that ask for the same. -ENOMEM. */
+MUST_USE int server_pace(struct server *server, const struct pace_limits *limits,
+			 struct pace **ret_pace);
 
 /*
  * A new connection; client and local say where from and where to, as text that

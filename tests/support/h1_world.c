@@ -169,9 +169,11 @@ struct h1_world *h1_world_new(void)
 		.request_memory = 1024 * 1024,
 		.high_water = 16384,
 		.header_ms = 10000,
-		.body_ms = 20000,
-		.send_ms = 30000,
 		.keep_alive_ms = 75000,
+		.pace = { .body_ms = 20000,
+			  .send_ms = 30000,
+			  .min_rate = 240,
+			  .average_ms = 20000 },
 	};
 	struct h1_world *w = calloc(1, sizeof(*w));
 	int fds[2];

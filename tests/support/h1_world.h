@@ -56,7 +56,10 @@ struct h1_world {
 	char text[65536]; /* of h1_world_log() */
 };
 
-/* 16 KiB of high water; 10 s for a head, 20 s a body, 30 s to take an answer, 75 s between two. */
+/*
+ * 16 KiB of high water; 10 s for a head, 20 s between two bytes of a body, 30 s to take an answer,
+ * 240 bytes a second for both after 20 s, 75 s between two requests.
+ */
 struct h1_world *h1_world_new(void);
 /* Closes all clients and the server; fails if anything of them is left. */
 void h1_world_close(struct h1_world *w);

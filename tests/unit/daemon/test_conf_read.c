@@ -160,6 +160,9 @@ Test(conf_read, listeners_modules_and_routes_arrive)
 			 "    half_close: finish\n"
 			 "    max_body: 64KiB\n"
 			 "    request_memory: 32KiB\n"
+			 "    body_timeout: 3s\n"
+			 "    send_timeout: 4s\n"
+			 "    min_rate: 1KiB/s\n"
 			 "    access_log: false\n"
 			 "  - path: /x/{rest...}\n"
 			 "    methods: DELETE\n"
@@ -198,6 +201,9 @@ Test(conf_read, listeners_modules_and_routes_arrive)
 	cr_expect_eq(route->half_close, HALF_CLOSE_FINISH);
 	cr_expect_eq(route->max_body, 65536);
 	cr_expect_eq(route->request_memory, 32768);
+	cr_expect_eq(route->body_timeout_ms, 3000);
+	cr_expect_eq(route->send_timeout_ms, 4000);
+	cr_expect_eq(route->min_rate, 1024);
 	cr_expect_not(route->has_access_log);
 	route = &f.conf->routes[1];
 	cr_expect_eq(route->methods, UINT64_C(1) << HTTP_METHOD_DELETE);
@@ -221,6 +227,9 @@ Test(conf_read, a_route_inherits_wherever_the_limit_stands)
 	cr_expect_eq(f.conf->routes[0].max_body, 7);
 	cr_expect_eq(f.conf->routes[1].max_body, 5);
 	cr_expect_eq(f.conf->routes[0].request_memory, 1 << 20);
+	cr_expect_eq(f.conf->routes[0].body_timeout_ms, 30000);
+	cr_expect_eq(f.conf->routes[0].send_timeout_ms, 30000);
+	cr_expect_eq(f.conf->routes[0].min_rate, 240);
 	fixture_done(&f);
 }
 

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 struct number {
 	char text[32];
@@ -75,6 +76,37 @@ ParameterizedTest(struct number *row, conf_value, durations)
 	cr_expect_eq(value, row->value, "%s is %" PRIu64, row->text, value);
 }
 
+ParameterizedTestParameters(conf_value, rates)
+{
+	static struct number rows[] = {
+		{ "0", 0, 0 },
+		{ "0B/s", 0, 0 },
+		{ "240B/s", 0, 240 },
+		{ "1KiB/s", 0, 1024 },
+		{ "2MiB/s", 0, 2 << 20 },
+		{ "16777216TiB/s", -ERANGE, 0 },
+		{ "", -EINVAL, 0 },
+		{ "240", -EINVAL, 0 },
+		{ "240B", -EINVAL, 0 },
+		{ "240/s", -EINVAL, 0 },
+		{ "/s", -EINVAL, 0 },
+		{ "B/s", -EINVAL, 0 },
+		{ "240 B/s", -EINVAL, 0 },
+		{ "240B/m", -EINVAL, 0 },
+		{ "240b/s", -EINVAL, 0 },
+	};
+
+	return cr_make_param_array(struct number, rows, ARRAY_LEN(rows));
+}
+
+ParameterizedTest(struct number *row, conf_value, rates)
+{
+	uint64_t value = 0;
+
+	cr_expect_eq(conf_value_rate(weir_strz(row->text), &value), row->r, "%s", row->text);
+	cr_expect_eq(value, row->value, "%s is %" PRIu64, row->text, value);
+}
+
 ParameterizedTestParameters(conf_value, modes)
 {
 	static struct number rows[] = {
@@ -138,10 +170,12 @@ ParameterizedTestParameters(conf_value, are_written_as_short_as_they_are_exact)
 
 ParameterizedTest(struct written *row, conf_value, are_written_as_short_as_they_are_exact)
 {
-	char text[CONF_VALUE_TEXT];
+	char text[CONF_VALUE_TEXT], rate[CONF_VALUE_TEXT + 2];
 
 	cr_expect_str_eq(conf_value_size_text(row->value, text), row->size);
 	cr_expect_str_eq(conf_value_duration_text(row->value, text), row->duration);
+	(void)snprintf(rate, sizeof(rate), "%s/s", row->size);
+	cr_expect_str_eq(conf_value_rate_text(row->value, text), rate);
 }
 
 struct expansion {

@@ -89,29 +89,30 @@ Test(option_table, every_value_comes_from_somewhere)
 	each(can_always_be_had);
 }
 
-static void inherits_a_size(const struct option_spec *o)
+static void inherits_64_bits(const struct option_spec *o)
 {
 	const struct option_spec *top = option_table_find(OPTION_TOP, weir_strz(o->name));
 
 	if (!o->is_inherited)
 		return;
 	cr_assert_not_null(top, "%s", o->name);
-	cr_expect_eq(o->type, OPTION_SIZE, "%s", o->name);
-	cr_expect_eq(top->type, OPTION_SIZE, "%s", o->name);
+	cr_expect(o->type == OPTION_SIZE || o->type == OPTION_DURATION || o->type == OPTION_RATE,
+		  "%s", o->name);
+	cr_expect_eq(top->type, o->type, "%s", o->name);
 	cr_expect_eq(top->min, o->min, "%s", o->name);
 	cr_expect_eq(top->max, o->max, "%s", o->name);
 }
 
 /* conf_read.c copies it as one. */
-Test(option_table, what_is_inherited_is_a_size)
+Test(option_table, what_is_inherited_has_64_bits)
 {
-	each(inherits_a_size);
+	each(inherits_64_bits);
 }
 
 static void has_limits(const struct option_spec *o)
 {
 	if (o->type == OPTION_COUNT || o->type == OPTION_SIZE || o->type == OPTION_DURATION ||
-	    o->type == OPTION_WORKERS)
+	    o->type == OPTION_RATE || o->type == OPTION_WORKERS)
 		cr_expect_lt(o->min, o->max, "%s", o->name);
 	if (o->type == OPTION_COUNT || o->type == OPTION_WORKERS)
 		cr_expect_leq(o->max, UINT32_MAX, "%s", o->name);

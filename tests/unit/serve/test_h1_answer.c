@@ -351,6 +351,7 @@ Test(h1_answer, gives_up_a_client_that_takes_nothing_for_thirty_seconds)
 	w->writable = visit_pour;
 	v = ask(w, c, GET("/"));
 	v->to_send = 8000000;
+	w->server.pace.limits.min_rate = 0;
 	visit_head(v, 200, -1);
 	visit_pour(v);
 	h1_world_pass(w, 29000);
@@ -373,9 +374,11 @@ Test(h1_answer, is_patient_with_a_client_that_takes_some_in_time)
 	visit_head(v, 200, -1);
 	visit_pour(v);
 	for (int i = 0; i < 5; i++) {
-		h1_world_pass(w, 20000);
-		for (int k = 0; k < 64; k++)
+		h1_world_pass(w, 19000);
+		for (int k = 0; k < 64; k++) {
 			(void)client_sip(c, 65536);
+			h1_world_settle(w);
+		}
 	}
 	cr_assert_eq(v->n_gone, 0);
 	h1_world_free(w);

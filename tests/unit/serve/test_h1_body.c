@@ -276,6 +276,7 @@ Test(h1_body, is_waited_for_twenty_seconds_between_two_bytes)
 	struct h1_world *w = pulling_world();
 	struct client *c = client_new(w);
 
+	w->server.pace.limits.min_rate = 0;
 	client_send(c, POST("Content-Length: 10\r\n") "01");
 	for (int i = 0; i < 3; i++) {
 		h1_world_pass(w, 19000);
