@@ -46,6 +46,18 @@ static void on_accepted(void *arg, int take_fd, const struct sock_addr *peer)
 	server_accept(port->server, take_fd, from, to);
 }
 
+/* No descriptor is left for it. */
+static void on_refused(void *arg, int take_fd, const struct sock_addr *peer)
+{
+	struct port *port = arg;
+	char client[SOCK_NAME_MAX];
+	weir_str from = { client, sock_name(peer, client) };
+
+	server_refuse(port->server, take_fd, from);
+}
+
+static const struct listener_ops listener_ops = { .accepted = on_accepted, .refused = on_refused };
+
 static bool is_wildcard(const struct sock_addr *address)
 {
 	const struct sockaddr_in6 *in6 = (const void *)&address->ss;
@@ -69,7 +81,7 @@ static struct port *port_open(struct ports *ports, unsigned slot, int fd)
 	if (sock_local(fd, &address) >= 0 && !is_wildcard(&address))
 		port->local_len = sock_name(&address, port->local);
 	list_add_tail(&ports->open, &port->link);
-	listener_open(&port->listener, ports->loop, ports->log, fd, on_accepted, port);
+	listener_open(&port->listener, ports->loop, ports->log, fd, &listener_ops, port);
 	return port;
 }
 

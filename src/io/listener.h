@@ -14,19 +14,29 @@
 /* The descriptor is non-blocking and close-on-exec, and belongs to the callee. */
 typedef void listener_accept_fn(void *arg, int take_fd, const struct sock_addr *peer);
 
-struct listener {
-	struct loop *loop;     /* borrowed */
-	const struct log *log; /* borrowed */
-	ev_io watcher;	       /* on the socket; borrowed: whoever opened it closes it */
-	struct timer retry;    /* runs while descriptors are short */
+struct listener_ops {
 	listener_accept_fn *accepted;
+	/* Descriptors are short: say so to the peer, and close it before this returns. */
+	listener_accept_fn *refused;
+};
+
+struct listener {
+	struct loop *loop;		/* borrowed */
+	const struct log *log;		/* borrowed */
+	ev_io watcher;			/* on the socket; borrowed: whoever opened it closes it */
+	struct timer retry;		/* runs while descriptors are short */
+	const struct listener_ops *ops; /* borrowed */
 	void *arg;
-	int last_error; /* negative errno said in the log; 0: all is well */
+	int spare_fd;	    /* owned; given up for a moment when there is no other; -1: gone, too */
+	int last_error;	    /* why it looks away, a negative errno; 0: all is well */
+	int64_t said_ms;    /* when the log was last told */
+	bool is_silent;	    /* it was told a moment ago: not again */
+	unsigned n_refused; /* while it looks away */
 	bool is_paused;
 };
 
 void listener_open(struct listener *listener, struct loop *loop, const struct log *log, int fd,
-		   listener_accept_fn *accepted, void *arg);
+		   const struct listener_ops *ops, void *arg);
 /* Stops accepting; the socket stays open. Closing a closed one is fine. May be called in accepted. */
 void listener_close(struct listener *listener);
 

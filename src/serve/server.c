@@ -4,10 +4,12 @@
  */
 #include "serve/server.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "serve/errpage.h"
 #include "serve/h1_conn.h"
 #include "serve/h1_time.h"
 
@@ -117,6 +119,21 @@ void server_accept(struct server *server, int take_fd, weir_str client, weir_str
 	if (r < 0)
 		log_write(server->log, LOG_AT_WARN, "%.*s: no memory for this connection",
 			  WEIR_ARG(client));
+}
+
+void server_refuse(struct server *server, int take_fd, weir_str client)
+{
+	char page[ERRPAGE_MAX], request[4096];
+	size_t len = errpage_write(page, FAULT_OVERLOADED, server_own(server), true);
+
+	server->n_refused++;
+	log_write(server->log, LOG_AT_INFO, "%.*s: refused with 503: no descriptor is left",
+		  WEIR_ARG(client));
+	/* What is unread when the socket is closed makes a reset of it, which may overtake the answer. */
+	(void)recv(take_fd, request, sizeof(request), MSG_DONTWAIT);
+	(void)send(take_fd, page, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)shutdown(take_fd, SHUT_WR);
+	(void)close(take_fd);
 }
 
 COLD void server_renew_own(struct server *server)

@@ -79,6 +79,9 @@ MUST_USE int server_pace(struct server *server, const struct pace_limits *limits
  */
 void server_accept(struct server *server, int take_fd, weir_str client, weir_str local);
 
+/* Answers 503 and closes, all at once: there is no descriptor to keep it open with. */
+void server_refuse(struct server *server, int take_fd, weir_str client);
+
 /* What it says of itself; the date is at most a second old. */
 static inline const struct h1_own *server_own(struct server *server);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -22,6 +23,7 @@ struct world {
 	struct listener listener;
 	int accepted[MANY * 2];
 	int n_accepted;
+	int n_refused;
 	bool pauses, closes; /* what the callback does to the listener */
 	char peer[SOCK_NAME_MAX];
 };
@@ -37,6 +39,17 @@ static void on_accepted(void *arg, int take_fd, const struct sock_addr *peer)
 	if (world->closes)
 		listener_close(&world->listener);
 }
+
+static void on_refused(void *arg, int take_fd, const struct sock_addr *peer)
+{
+	struct world *world = arg;
+
+	world->n_refused++;
+	cr_assert_eq(send(take_fd, "no", 2, 0), 2);
+	cr_assert_eq(close(take_fd), 0);
+}
+
+static const struct listener_ops ops = { .accepted = on_accepted, .refused = on_refused };
 
 static void world_init(struct world *world)
 {
@@ -54,12 +67,13 @@ static void world_init(struct world *world)
 	cr_assert_eq(sock_bind_tcp(&any, false, &world->fd), 0);
 	cr_assert_eq(sock_listen(world->fd, 1024), 0);
 	cr_assert_eq(sock_local(world->fd, &world->address), 0);
-	listener_open(&world->listener, world->loop, &world->log, world->fd, on_accepted, world);
+	listener_open(&world->listener, world->loop, &world->log, world->fd, &ops, world);
 }
 
 static void world_done(struct world *world)
 {
 	listener_close(&world->listener);
+	cr_assert_lt(world->listener.spare_fd, 0);
 	loop_free(world->loop);
 }
 
@@ -207,6 +221,94 @@ Test(listener, without_descriptors_it_waits_says_so_once_and_goes_on)
 	cr_assert_eq(world.n_accepted, 3);
 	cr_assert_eq(count_lines(&world, text, sizeof(text)), 1);
 	cr_assert(strstr(text, "accepted again"), "%s", text);
+	world_done(&world);
+}
+
+/* Every descriptor that may be had. */
+static int use_up(int *fds, int max)
+{
+	int n = 0;
+
+	while (n < max && (fds[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+		n++;
+	cr_assert_lt(n, max);
+	return n;
+}
+
+static void give_back(const int *fds, int n)
+{
+	while (n-- > 0)
+		cr_assert_eq(close(fds[n]), 0);
+}
+
+#define LIMIT 128
+
+Test(listener, refuses_who_has_waited_for_a_descriptor_in_vain)
+{
+	char text[1000];
+	struct world world;
+	int fds[LIMIT], n_fds;
+	int64_t start_ms;
+
+	world_init(&world);
+	knock(&world, 5);
+	limit_descriptors(LIMIT);
+	n_fds = use_up(fds, LIMIT);
+	start_ms = loop_now_ms(world.loop);
+	loop_turn(world.loop, true);
+	cr_assert_eq(world.n_refused, 0, "a short shortage costs nobody anything");
+	for (int i = 0; i < 20; i++)
+		loop_turn(world.loop, world.n_refused < 5);
+	cr_assert_eq(world.n_refused, 5);
+	cr_assert_eq(world.n_accepted, 0);
+	cr_assert_geq(loop_now_ms(world.loop) - start_ms, 200, "nobody is told at once");
+	cr_assert_lt(open("/dev/null", O_RDONLY), 0, "the spare one is kept again");
+
+	give_back(fds, n_fds);
+	knock(&world, 2);
+	for (int i = 0; i < 10; i++)
+		loop_turn(world.loop, world.n_accepted < 2);
+	cr_assert_eq(world.n_accepted, 2);
+	cr_assert_eq(world.n_refused, 5);
+	cr_assert_eq(count_lines(&world, text, sizeof(text)), 2);
+	cr_assert(strstr(text, "accepted again; 5 were refused meanwhile"), "%s", text);
+	world_done(&world);
+}
+
+Test(listener, says_no_more_than_is_read_of_descriptors_that_come_and_go)
+{
+	char text[4000];
+	struct world world;
+	int fds[LIMIT];
+
+	world_init(&world);
+	limit_descriptors(LIMIT);
+	for (int i = 0; i < 10; i++) {
+		int n_fds;
+
+		knock(&world, 1);
+		n_fds = use_up(fds, LIMIT);
+		loop_turn(world.loop, true);
+		give_back(fds, n_fds);
+		while (world.n_accepted <= i)
+			loop_turn(world.loop, true);
+	}
+	cr_assert_eq(count_lines(&world, text, sizeof(text)), 2, "%s", text);
+	world_done(&world);
+}
+
+Test(listener, finishing_without_descriptors_refuses_who_waits)
+{
+	struct world world;
+	int fds[LIMIT], n_fds;
+
+	world_init(&world);
+	knock(&world, 5);
+	limit_descriptors(LIMIT);
+	n_fds = use_up(fds, LIMIT);
+	listener_finish(&world.listener);
+	cr_assert_eq(world.n_refused, 5);
+	give_back(fds, n_fds);
 	world_done(&world);
 }
 

@@ -84,6 +84,25 @@ Test(server, survives_a_connection_it_has_no_memory_for)
 	h1_world_free(w);
 }
 
+Test(server, refuses_one_that_it_has_no_descriptor_for)
+{
+	struct h1_world *w = h1_world_new();
+	char text[1000] = "";
+	int fds[2];
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	cr_assert_eq(write(fds[0], GET("/"), strlen(GET("/"))), (ssize_t)strlen(GET("/")));
+	server_refuse(&w->server, fds[1], WEIR_STR("192.0.2.9:1"));
+	cr_assert_gt(recv(fds[0], text, sizeof(text) - 1, 0), 0);
+	cr_assert(strstr(text, "HTTP/1.1 503 Service Unavailable\r\n"));
+	cr_assert(strstr(text, "connection: close\r\n"));
+	cr_assert_eq(recv(fds[0], text, sizeof(text), 0), 0);
+	cr_assert_eq(w->server.n_refused, 1);
+	cr_assert(strstr(h1_world_log(w), "192.0.2.9:1: refused with 503: no descriptor is left"));
+	(void)close(fds[0]);
+	h1_world_free(w);
+}
+
 /* ---- the date */
 
 Test(server, formats_the_date_once_a_second)
