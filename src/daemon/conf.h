@@ -98,6 +98,7 @@ struct conf_limits {
 	uint64_t max_body;
 	uint64_t request_memory;
 	uint64_t high_water;
+	uint64_t memory_budget; /* of one worker's buffers */
 	uint64_t stack_size;
 	unsigned max_fields;
 	unsigned max_connections; /* of one worker */

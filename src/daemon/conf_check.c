@@ -181,12 +181,20 @@ static void check_limits(const struct conf *conf, struct messages *messages)
 {
 	struct conf_pos pos = { conf->file, 0, 0 };
 	char target[CONF_VALUE_TEXT], head[CONF_VALUE_TEXT];
+	char budget[CONF_VALUE_TEXT], high_water[CONF_VALUE_TEXT];
 
 	if (conf->limits.max_target > conf->limits.max_head)
 		messages_add(messages, &pos,
 			     "max_target is %s, but the whole head may only have %s (max_head)",
 			     conf_value_size_text(conf->limits.max_target, target),
 			     conf_value_size_text(conf->limits.max_head, head));
+	if (conf->limits.memory_budget / 2 < conf->limits.high_water)
+		messages_add(
+			messages, &pos,
+			"memory_budget is %s, less than two clients may have queued (high_water: "
+			"%s)",
+			conf_value_size_text(conf->limits.memory_budget, budget),
+			conf_value_size_text(conf->limits.high_water, high_water));
 }
 
 int conf_check(struct conf *conf, struct messages *messages)

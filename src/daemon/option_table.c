@@ -196,6 +196,16 @@ static const struct option_spec options[] = {
 	  .max = 64 * MIB,
 	  .fallback = "64KiB",
 	  .help = "What may be queued for a slow client before its handler has to wait." },
+	{ .name = "memory_budget",
+	  LIMIT(memory_budget),
+	  .type = OPTION_SIZE,
+	  .min = MIB,
+	  .max = TIB,
+	  .fallback = "256MiB",
+	  .help = "What all buffers of one worker may have together: heads of requests that are\n"
+		  "answered, bodies on their way in, responses on their way out. Beyond it the\n"
+		  "slowest clients are cut off, those with most in buffers first; if it is\n"
+		  "handlers that hold them, new requests are answered 503." },
 	{ .name = "max_connections",
 	  LIMIT(max_connections),
 	  .type = OPTION_COUNT,

@@ -246,6 +246,7 @@ static int make_server(struct worker *w)
 			  .max_fields = limits->max_fields },
 		.request_memory = limits->request_memory,
 		.high_water = limits->high_water,
+		.memory_budget = limits->memory_budget,
 		.max_connections = limits->max_connections,
 		.header_ms = limits->header_timeout_ms,
 		.keep_alive_ms = limits->keep_alive_ms,

@@ -27,9 +27,20 @@ struct block_pool {
 	size_t n_unused;
 	size_t n_taken;	   /* blocks out there, of any size */
 	size_t max_unused; /* more than that go back to malloc */
+	size_t n_excess;   /* bytes by which those out there are larger than usual */
+
+	/*
+	 * Beyond budget bytes over() is called, by whoever takes a block: it may only take note. Beyond
+	 * twice as many there is no memory. 0: no budget. Looked at only where a block is made,
+	 * so whoever gives blocks back because of it trims the pool as well.
+	 */
+	size_t budget;
+	void (*over)(struct block_pool *pool);
 };
 
 void block_pool_init(struct block_pool *pool, size_t max_unused);
+/* Keeps no more blocks for reuse than the budget has room for. */
+void block_pool_trim(struct block_pool *pool);
 /* All blocks must have been given back. */
 void block_pool_done(struct block_pool *pool);
 
@@ -50,9 +61,15 @@ static inline size_t block_room(const struct block *b)
 
 #define BLOCK_USUAL_CAP (BLOCK_SIZE - sizeof(struct block))
 
+/* Bytes of all blocks that are out there. */
+static inline size_t block_pool_bytes(const struct block_pool *pool)
+{
+	return pool->n_taken * BLOCK_SIZE + pool->n_excess;
+}
+
 /* When the pool has none that would do, and when it needs no more. */
-struct block *block_new(size_t min_cap);
-void block_free(struct block *b);
+struct block *block_new(struct block_pool *pool, size_t min_cap);
+void block_free(struct block_pool *pool, struct block *b);
 
 static inline struct block *block_take(struct block_pool *pool, size_t min_cap)
 {
@@ -62,7 +79,7 @@ static inline struct block *block_take(struct block_pool *pool, size_t min_cap)
 		pool->unused = b->next_unused;
 		pool->n_unused--;
 	} else {
-		b = block_new(min_cap);
+		b = block_new(pool, min_cap);
 		if (!b)
 			return NULL;
 	}
@@ -80,7 +97,7 @@ static inline struct block *block_give(struct block_pool *pool, struct block *b)
 	assert(list_is_empty(&b->link));
 	pool->n_taken--;
 	if (b->cap != BLOCK_USUAL_CAP || pool->n_unused >= pool->max_unused) {
-		block_free(b);
+		block_free(pool, b);
 		return NULL;
 	}
 	b->next_unused = pool->unused;

@@ -124,11 +124,12 @@ static bool take_head(struct h1_conn *c)
 {
 	struct server *server = c->server;
 	enum fault fault = FAULT_OVERLOADED;
+	struct exchange *ex = NULL;
 	struct block *in = c->in;
-	struct exchange *ex;
 	ssize_t n;
 
-	ex = exchange_new(&server->exchanges);
+	if (!server->relief.is_short || !relief_is_needed(&server->relief))
+		ex = exchange_new(&server->exchanges);
 	if (!ex) {
 		h1_steps_refuse(c, FAULT_OVERLOADED);
 		return true;

@@ -43,6 +43,7 @@ int server_init(struct server *server, struct loop *loop, const struct log *log,
 	list_init(&server->conns);
 	loop_defer_init(&server->check, on_check);
 	block_pool_init(&server->blocks, MAX_UNUSED_BLOCKS);
+	relief_init(&server->relief, server, limits->memory_budget);
 	exchange_pool_init(&server->exchanges, limits->request_memory);
 	timeouts_init(&server->heads, loop, limits->header_ms, h1_time_expired);
 	timeouts_init(&server->keep_alives, loop, limits->keep_alive_ms, h1_time_expired);
@@ -55,6 +56,7 @@ int server_init(struct server *server, struct loop *loop, const struct log *log,
 void server_done(struct server *server)
 {
 	loop_defer_cancel(&server->check);
+	relief_done(&server->relief);
 	timeouts_done(&server->heads);
 	timeouts_done(&server->keep_alives);
 	timeouts_done(&server->lingers);

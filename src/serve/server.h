@@ -17,6 +17,7 @@
 #include "proto/h1_write.h"
 #include "serve/exchange.h"
 #include "serve/pace.h"
+#include "serve/relief.h"
 
 struct access_log;
 struct h1_conn;
@@ -26,7 +27,8 @@ struct log;
 struct server_limits {
 	struct h1_limits head;
 	size_t request_memory;
-	size_t high_water; /* queued for one client before its handler has to wait */
+	size_t high_water;    /* queued for one client before its handler has to wait */
+	size_t memory_budget; /* of all buffers, pinned and queued; 0: none */
 	unsigned max_connections;
 	int64_t header_ms;	 /* from the first byte of a head, or the accept, to its end */
 	int64_t keep_alive_ms;	 /* between two requests */
@@ -43,6 +45,7 @@ struct server {
 	void *up_arg;		       /* borrowed */
 
 	struct block_pool blocks;
+	struct relief relief; /* for when blocks exceed their budget */
 	struct exchange_pool exchanges;
 	struct timeouts heads, keep_alives, lingers, probes;
 	struct pace pace;	  /* of limits.pace */
