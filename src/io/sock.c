@@ -22,6 +22,9 @@
 
 #include "base/str.h"
 
+/* Bytes that wait in the kernel and are not on their way: enough for it never to run dry. */
+#define MAX_NOT_SENT (256 * 1024)
+
 static int set_flag(int fd, int level, int name, int value)
 {
 	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
@@ -54,6 +57,11 @@ static int bind_tcp(const struct sock_addr *address, bool is_dual, bool is_share
 	 * start their header deadline late.
 	 */
 	(void)set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* slower, not wrong */
+	/*
+	 * Inherited, too. Else the kernel takes up to 4 MiB (tcp_wmem) for each client
+	 * that reads nothing, and keeps us copying for seconds if there are many.
+	 */
+	(void)set_flag(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, MAX_NOT_SENT);
 
 	if (bind(fd, (const struct sockaddr *)&address->ss, address->len) < 0)
 		return -errno;

@@ -91,7 +91,7 @@ def send_all(c, parts):
 
 
 def test_echoes_64_mib_without_holding_them(d):
-    assert d.call("POST", "/echo", body=bytes(4 * MIB)).status == 200
+    assert d.call("POST", "/echo", body=bytes(2 * MIB)).status == 200
     memory = Memory(d)
     with concurrent.futures.ThreadPoolExecutor(1) as pool, d.connect(timeout=60) as c:
         c.send(f"POST /echo HTTP/1.1\r\n{HOST}Content-Length: {LARGE}\r\n\r\n")

@@ -199,6 +199,23 @@ Test(sock, accepted_connections_inherit_nodelay)
 	cr_assert_neq(value, 0);
 }
 
+Test(sock, accepted_connections_let_little_wait_in_the_kernel)
+{
+	static const char bytes[65536];
+	struct sock_addr address;
+	int listening = listen_first(&address), fd;
+	size_t queued = 0;
+	ssize_t n;
+
+	cr_assert_geq(connect_to(&address), 0);
+	fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
+	cr_assert_geq(fd, 0);
+	while ((n = send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL)) > 0)
+		queued += (size_t)n;
+	cr_assert_eq(errno, EAGAIN);
+	cr_assert_lt(queued, 1024 * 1024);
+}
+
 Test(sock, sockets_do_not_block_and_do_not_survive_exec)
 {
 	struct sock_addr address;
