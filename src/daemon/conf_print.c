@@ -150,6 +150,9 @@ static void put_value(struct printer *p, const struct option_spec *option, const
 	case OPTION_SIZE:
 		put(p, "%s", conf_value_size_text(*(const uint64_t *)field, text));
 		break;
+	case OPTION_RATE:
+		put(p, "%s", conf_value_rate_text(*(const uint64_t *)field, text));
+		break;
 	case OPTION_DURATION:
 		put(p, "%s", conf_value_duration_text((uint64_t) * (const int64_t *)field, text));
 		break;

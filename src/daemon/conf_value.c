@@ -21,6 +21,11 @@ const struct conf_value_unit conf_value_sizes[] = {
 	{ NULL, 0 },
 };
 
+const struct conf_value_unit conf_value_rates[] = {
+	{ "TiB/s", UINT64_C(1) << 40 }, { "GiB/s", 1 << 30 }, { "MiB/s", 1 << 20 },
+	{ "KiB/s", 1 << 10 },		{ "B/s", 1 },	      { NULL, 0 },
+};
+
 const struct conf_value_unit conf_value_durations[] = {
 	{ "h", 3600 * 1000 }, { "m", 60 * 1000 }, { "s", 1000 }, { "ms", 1 }, { NULL, 0 },
 };
@@ -74,13 +79,7 @@ int conf_value_rate(weir_str s, uint64_t *ret_rate)
 		*ret_rate = 0;
 		return 0;
 	}
-	if (s.len < 2 || memcmp(s.ptr + s.len - 2, "/s", 2) != 0)
-		return -EINVAL;
-	s.len -= 2;
-	/* Every name in sizes but the empty one ends with B. */
-	if (s.len == 0 || s.ptr[s.len - 1] != 'B')
-		return -EINVAL;
-	return conf_value_size(s, ret_rate);
+	return parse_unit(s, conf_value_rates, ret_rate);
 }
 
 static const char *unit_text(uint64_t value, const struct conf_value_unit *units, char *ret_text)
@@ -99,10 +98,7 @@ const char *conf_value_size_text(uint64_t bytes, char ret_text[CONF_VALUE_TEXT])
 
 const char *conf_value_rate_text(uint64_t rate, char ret_text[CONF_VALUE_TEXT])
 {
-	char size[CONF_VALUE_TEXT];
-
-	(void)snprintf(ret_text, CONF_VALUE_TEXT, "%.29s/s", conf_value_size_text(rate, size));
-	return ret_text;
+	return unit_text(rate, rate == 0 ? &conf_value_rates[4] : conf_value_rates, ret_text);
 }
 
 const char *conf_value_duration_text(uint64_t ms, char ret_text[CONF_VALUE_TEXT])

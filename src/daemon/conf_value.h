@@ -18,7 +18,7 @@ struct conf_value_unit {
 	const char *name;
 	uint64_t factor;
 };
-extern const struct conf_value_unit conf_value_sizes[], conf_value_durations[];
+extern const struct conf_value_unit conf_value_sizes[], conf_value_rates[], conf_value_durations[];
 
 /* "4096". */
 MUST_USE int conf_value_count(weir_str s, uint64_t *ret_count);

@@ -92,21 +92,36 @@ static int append_unit(struct buf *pattern, const struct option_spec *option,
 	return r < 0 ? r : buf_printf(pattern, "%s", unit->name);
 }
 
+static const struct conf_value_unit *units_of(const struct option_spec *option)
+{
+	static const struct conf_value_unit none[] = { { "", 1 }, { NULL, 0 } };
+
+	switch (option->type) {
+	case OPTION_SIZE:
+		return conf_value_sizes;
+	case OPTION_DURATION:
+		return conf_value_durations;
+	case OPTION_RATE:
+		return conf_value_rates;
+	default:
+		return none;
+	}
+}
+
+/* 0 needs no unit where it turns something off. */
+static bool has_plain_zero(const struct option_spec *option)
+{
+	return option->min == 0 && (option->type == OPTION_DURATION || option->type == OPTION_RATE);
+}
+
 static int number_with_unit(struct buf *pattern, const struct option_spec *option)
 {
-	static const struct conf_value_unit none = { "", 1 };
-	const struct conf_value_unit *units = option->type == OPTION_SIZE ? conf_value_sizes
-					      : option->type == OPTION_DURATION
-						      ? conf_value_durations
-						      : NULL;
 	int r;
 
 	r = buf_printf(pattern, "^(");
-	if (r >= 0 && !units)
-		r = append_unit(pattern, option, &none);
-	for (; units && units->name && r >= 0; units++)
-		r = append_unit(pattern, option, units);
-	if (r >= 0 && option->type == OPTION_DURATION && option->min == 0)
+	for (const struct conf_value_unit *unit = units_of(option); unit->name && r >= 0; unit++)
+		r = append_unit(pattern, option, unit);
+	if (r >= 0 && has_plain_zero(option))
 		r = buf_printf(pattern, "|0");
 	return r < 0 ? r : buf_printf(pattern, ")$");
 }
@@ -159,7 +174,8 @@ static void value_forms(struct json *json, const struct option_spec *option)
 		number_form(json, option);
 		break;
 	case OPTION_DURATION:
-		if (option->min == 0)
+	case OPTION_RATE:
+		if (has_plain_zero(option))
 			integer_form(json, 0, 0);
 		number_form(json, option);
 		break;

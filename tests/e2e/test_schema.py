@@ -32,6 +32,7 @@ BEYOND = {
     "54-unknown-directive": "YAML",
     "55-nul-byte": "YAML",
     "56-block-not-indented": "YAML",
+    "57-high-water-beyond-the-budget": "two places",
 }
 
 
@@ -113,6 +114,7 @@ def test_refuses_a_broken_file(validator, path):
     "workers: 0", "workers: 1025", "workers: '1025'", "workers: many", "workers: 1.5", "workers: true",
     "max_head: 1023", "max_head: 1023B", "max_head: 2MiB", "max_head: 1025KiB", "max_head: 64kb",
     "max_body: -1", "header_timeout: 10", "header_timeout: 0", "header_timeout: 0s",
+    "min_rate: 240", "min_rate: 240B", "min_rate: 2GiB/s",
     "header_timeout: 2h", "header_timeout: 61m", "header_timeout: 1 s", "keep_alive: 25h",
     "access_log: false", "access_log: log", "log_level: verbose", "log_level: [info]",
     "listen: 127.0.0.1:80", "listen: [{address: 127.0.0.1:0}]", "listen: [{address: 127.0.0.1:65536}]",
