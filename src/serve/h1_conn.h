@@ -49,15 +49,14 @@ struct h1_conn {
 	struct h1_conn *next_unused; /* in the server's pool */
 	struct exchange *ex;	     /* owned until finish or detach; NULL when idle */
 
-	/* these three are 0 when a request begins */
 	uint64_t body_len;	/* bytes of the body so far: handed on, or thrown away */
-	int64_t body_waited_ms; /* for the body, so far */
-	int64_t take_waited_ms; /* for the peer to take of the answer, before it waits again */
+	int64_t body_waited_ms; /* for the body, so far; 0 between bodies */
+	int64_t take_waited_ms; /* for the peer to take of answers, before it waits again */
 
 	struct pace *pace;   /* borrowed: of the route that was asked for last */
 	int64_t asked_ms;    /* since when the body's next bytes are waited for */
 	int64_t taking_ms;   /* when sending began, with what was waited before put in front */
-	int64_t taken_first; /* what the peer had taken when its answer began to wait */
+	int64_t taken_first; /* what the peer had taken when it was first waited for */
 	int64_t taken;	     /* and by the last look */
 	int64_t taken_ms;    /* when that was seen to grow */
 

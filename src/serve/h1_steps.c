@@ -86,8 +86,6 @@ static void start_exchange(struct h1_conn *c, struct exchange *ex)
 	c->wants_body = false;
 	c->wants_room = false;
 	c->body_len = 0;
-	c->body_waited_ms = 0;
-	c->take_waited_ms = 0;
 	c->pace = &server->pace;
 	c->body_error = 0;
 	server->n_requests++;
@@ -298,6 +296,7 @@ static COLD void end_behind(struct h1_conn *c, const struct exchange *ex)
 static void begin_discard(struct h1_conn *c)
 {
 	c->body_len = 0;
+	c->body_waited_ms = 0;
 	h1_conn_set_state(c, H1_DISCARD);
 	timeouts_touch(&c->pace->bodies, &c->waiting);
 }

@@ -71,7 +71,7 @@ void h1_time_await_taking(struct h1_conn *c)
 {
 	int64_t now_ms = loop_now_ms(c->server->loop), taken = stream_taken(&c->stream);
 
-	/* The same answer may have waited before: its clock goes on where it stood. */
+	/* Answers have waited before: the clock goes on where it stood. One average for all of them. */
 	if (c->take_waited_ms == 0)
 		c->taken_first = taken;
 	c->taking_ms = now_ms - c->take_waited_ms;
