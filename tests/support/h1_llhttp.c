@@ -2,9 +2,9 @@
  * h1_llhttp.c - collects what llhttp's callbacks say, in buffers, and compares
  * it with the head when llhttp is through.
  *
- * Where the two may differ is written down here, and only here: keep-alive
- * behind a tab ("close<TAB>", which llhttp does not recognise), and its
- * pause behind a request for an upgrade, which is not asked for an answer.
+ * Two things are not compared, because llhttp's answers are known to differ:
+ * whether the connection stays open (it does not recognise "close<TAB>"), and
+ * upgrades (it stops behind them, and is told that there is none).
  */
 #include "h1_llhttp.h"
 

@@ -2,6 +2,10 @@
 #include "proto/h1_second.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "h1_llhttp.h"
+#include "proto/h1_read.h"
 
 static const char plain_head[] =
 	"GET /a HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nX-Blank: \tb c \t\r\n\r\n";
@@ -103,6 +107,68 @@ Test(h1_second, starts_anew_behind_connection_close)
 		h1_second_begin(&parser);
 		cr_expect_eq(h1_second_run(&parser, &second, strlen(close), &fault), 0);
 	}
+}
+
+/* ---- the tests' own second opinion, which must be able to object */
+
+static const char asked[] = "POST /a?b HTTP/1.1\r\nHost: x\r\nA: 1\r\nContent-Length: 2\r\n\r\n";
+
+/* What is asked above, rightly understood. */
+static struct h1_head understood(weir_header fields[3])
+{
+	fields[0] = (weir_header){ WEIR_STR("host"), WEIR_STR("x") };
+	fields[1] = (weir_header){ WEIR_STR("a"), WEIR_STR("1") };
+	fields[2] = (weir_header){ WEIR_STR("content-length"), WEIR_STR("2") };
+	return (struct h1_head){ .method = WEIR_STR("POST"),
+				 .target = WEIR_STR("/a?b"),
+				 .version = 11,
+				 .fields = fields,
+				 .n_fields = 3,
+				 .content_length = 2,
+				 .has_body = true };
+}
+
+static bool objects(const struct h1_head *head)
+{
+	char *differs = h1_llhttp_differs(weir_strz(asked), head);
+	bool does = differs;
+
+	free(differs);
+	return does;
+}
+
+Test(h1_second, has_a_counterpart_in_the_tests_that_objects)
+{
+	weir_header fields[3];
+	struct h1_head head = understood(fields);
+
+	cr_expect(!objects(&head));
+	head.method = WEIR_STR("PUT");
+	cr_expect(objects(&head), "another method");
+	head = understood(fields);
+	head.target = WEIR_STR("/a");
+	cr_expect(objects(&head), "another target");
+	head = understood(fields);
+	head.version = 10;
+	cr_expect(objects(&head), "another version");
+	head = understood(fields);
+	head.n_fields = 2;
+	cr_expect(objects(&head), "a field less");
+	head = understood(fields);
+	head.content_length = 3;
+	cr_expect(objects(&head), "another length");
+	head = understood(fields);
+	head.is_chunked = true;
+	cr_expect(objects(&head), "chunks");
+	head = understood(fields);
+	head.has_body = false;
+	cr_expect(objects(&head), "no body");
+	head = understood(fields);
+	fields[1].name = WEIR_STR("b");
+	cr_expect(objects(&head), "another name");
+	head = understood(fields);
+	fields[1].value = WEIR_STR("1 ");
+	cr_expect(objects(&head), "another value");
 }
 
 #ifdef H1_SECOND_SSE42
