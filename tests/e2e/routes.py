@@ -88,8 +88,9 @@ def config(**options):
     return "\n".join(lines) + TOP + "routes:\n" + "\n".join(routes) + "\n"
 
 
-def release(d, gate):
-    assert d.get(f"/release/{gate}").status == 200
+def release(d, gate, n=1):
+    """n who stand at this gate, or will, may pass."""
+    assert d.get(f"/release/{gate}?n={n}").status == 200
 
 
 def state(d):

@@ -18,14 +18,20 @@ HOST = "Host: localhost\r\n"
 N_CLIENTS = 24
 SECONDS = float(os.environ.get("WEIR_CROWD_S", 8))
 
+# Nobody who waits for its client to leave: the end of one that has sent a pipeline too long for the
+# kernel stands behind bytes that are not read while the handler runs, and so never arrives.
 READERS = ["/body", "/body/small", "/body/unread", "/body/started", "/body/finish", "/body/count", "/body/count?gate=2",
-           "/echo", "/asgi/echo", "/asgi/echo?wait=1", "/asgi/shout", "/tagged/body", "/hello", "/nowhere"]
+           "/echo", "/asgi/echo", "/asgi/shout", "/tagged/body", "/hello", "/nowhere"]
 FAILING = ["/fail/eio", "/fail/silently", "/fail-midway/error", "/fail-midway/short", "/fail-long", "/fail-after", "/fail-deadline",
            "/answer-twice", "/exhaust", "/exhaust/again", "/tagged/twice", "/asgi/late", "/asgi/twice", "/asgi/early"]
 WAITING = ["/hold/0", "/hold/1", "/hold/1/finish", "/half/1", "/tree/1", "/anyway/1", "/shielded/2", "/stubborn/2"]
 OTHERS = ["/hello", "/hints", "/fields", "/show", "/scratch?n=20", "/tagged", "/status/204", "/status/304"]
 NONSENSE = [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"\n", b"\0" * 10, b"GET /" + b"y" * 9000 + b" HTTP/1.1\r\n",
             f"GET /hello HTTP/1.1\r\n{HOST}X: ".encode() + b"z" * 20_000 + b"\r\n\r\n", b"z" * 70_000]
+
+
+def n_descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 class Client:
@@ -125,6 +131,7 @@ def test_a_crowd_at_its_worst_leaves_a_worker_at_its_best(daemon):
     d = daemon(routes.config(log_level="notice", access_log="off", header_timeout="1s", body_timeout="700ms",
                              send_timeout="1s", keep_alive="1s"))
     workers = d.children()
+    before = n_descriptors(workers[0])
     until = time.monotonic() + SECONDS
 
     def be_a_nuisance(number):
@@ -139,9 +146,10 @@ def test_a_crowd_at_its_worst_leaves_a_worker_at_its_best(daemon):
         thread.join()
 
     def is_quiet():
-        for gate in range(3):
-            routes.release(d, gate)  # for those who finish although nobody waits for them
-        return routes.state(d)["waiting"] == 0
+        # For those who finish although nobody waits for them; a mutant may have chosen any gate.
+        for gate in range(10):
+            routes.release(d, gate, n=1000)
+        return n_descriptors(workers[0]) <= before and routes.state(d)["waiting"] == 0
 
     daemon_module.wait_until(is_quiet, d.story)
     assert d.children() == workers

@@ -142,7 +142,8 @@ static int release(weir_req *req)
 {
 	struct state *state = req->state;
 
-	weir_sem_give(&state->gates[number(weir_param(req, "gate"), 0) % N_GATES]);
+	for (uint64_t n = number(weir_query_get(req, "n"), 1); n > 0; n--)
+		weir_sem_give(&state->gates[number(weir_param(req, "gate"), 0) % N_GATES]);
 	return respond_text(req, 200, WEIR_STR("released\n"));
 }
 
