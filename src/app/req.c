@@ -278,11 +278,10 @@ static COLD void answer_allow(struct exchange *ex, int status, weir_str methods)
 	exchange_finish(ex);
 }
 
-/* Larger than its route allows, and said so: no handler needs to look. */
-static COLD void refuse_body(const struct site *site, struct exchange *ex, const char *name)
+/* The client's fault: the log is told. */
+static COLD void refuse_for(const struct site *site, struct exchange *ex, const char *name,
+			    enum fault fault)
 {
-	enum fault fault = FAULT_BODY_TOO_LARGE;
-
 	log_refusal(site, ex, name, fault_status(fault), fault);
 	refuse(ex, fault_status(fault));
 }
@@ -315,17 +314,16 @@ static void run(struct req *req, struct exchange *ex)
 	ex->is_logged = route->is_logged;
 	if (route->request_memory)
 		ex->budget.limit = route->request_memory;
-	if (ex->head.has_body && ex->head.content_length > 0 &&
-	    (uint64_t)ex->head.content_length > route->max_body) {
-		refuse_body(site, ex, route->name);
+	/* No handler needs to look. */
+	if (exchange_is_too_large(ex)) {
+		refuse_for(site, ex, route->name, FAULT_BODY_TOO_LARGE);
 		return;
 	}
 	if (route->pace)
 		exchange_set_pace(ex, route->pace);
 	r = req->match.n_params > 0 ? router_decode(&req->match, &ex->arena, &fault) : 0;
 	if (r < 0) {
-		log_refusal(site, ex, route->name, fault_status(fault), fault);
-		refuse(ex, fault_status(fault));
+		refuse_for(site, ex, route->name, fault);
 		return;
 	}
 	req_init(req, site, route->app, route->name);

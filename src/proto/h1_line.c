@@ -191,8 +191,7 @@ static int judge_host(struct h1_facts *f, const char *bytes, weir_str value,
 	return 0;
 }
 
-static __attribute__((noinline)) int judge_length(struct h1_facts *f, weir_str value,
-						  enum fault *reterr_fault)
+static APART int judge_length(struct h1_facts *f, weir_str value, enum fault *reterr_fault)
 {
 	if (f->seen & H1_FACT_LENGTH)
 		return refuse(FAULT_H1_CL_TWICE, reterr_fault);
@@ -216,8 +215,7 @@ static bool names_other_coding(weir_str value)
 	return false;
 }
 
-static __attribute__((noinline)) int judge_coding(struct h1_facts *f, weir_str value,
-						  enum fault *reterr_fault)
+static APART int judge_coding(struct h1_facts *f, weir_str value, enum fault *reterr_fault)
 {
 	if (f->version < 11)
 		return refuse(FAULT_H1_TE_ON_10, reterr_fault);
@@ -230,7 +228,7 @@ static __attribute__((noinline)) int judge_coding(struct h1_facts *f, weir_str v
 	return 0;
 }
 
-static __attribute__((noinline)) void note_connection(struct h1_facts *f, weir_str value)
+static APART void note_connection(struct h1_facts *f, weir_str value)
 {
 	weir_str token;
 
@@ -244,7 +242,7 @@ static __attribute__((noinline)) void note_connection(struct h1_facts *f, weir_s
 	}
 }
 
-static __attribute__((noinline)) void note_expect(struct h1_facts *f, weir_str value)
+static APART void note_expect(struct h1_facts *f, weir_str value)
 {
 	weir_str element;
 
@@ -255,8 +253,7 @@ static __attribute__((noinline)) void note_expect(struct h1_facts *f, weir_str v
 	}
 }
 
-static __attribute__((noinline)) size_t find_rare_colon(const char *bytes, size_t start, size_t at,
-							size_t end)
+static APART size_t find_rare_colon(const char *bytes, size_t start, size_t at, size_t end)
 {
 	while (at < end && http_char_is(bytes[at], HTTP_CHAR_TOKEN))
 		at++;

@@ -7,8 +7,6 @@
  */
 #include "proto/h1_quick.h"
 
-#include <endian.h>
-
 #include "proto/host.h"
 #include "proto/http.h"
 #include "proto/scan.h"
@@ -69,14 +67,6 @@ static inline const char *find_line_end(__m128i v, const char *p, const char *en
 	return odd ? p + __builtin_ctz(odd) : find_far_end(second + 16, end);
 }
 
-static inline bool is_crlf(const char *p)
-{
-	uint16_t two;
-
-	memcpy(&two, p, sizeof(two));
-	return le16toh(two) == ('\n' << 8 | '\r');
-}
-
 /* Is all that is at p, up to the space at end, fit for a target, and no escape? */
 static inline bool is_target_rest(unsigned wrong, const char *p, const char *end)
 {
@@ -113,9 +103,8 @@ static inline bool is_usual_target(struct h1_facts *f, const char *target, const
 }
 
 /* The line is bytes[0..at). Anything but a GET of a path takes the guard's way through it. */
-static __attribute__((noinline)) bool take_rare_request(struct h1_facts *f,
-							const struct h1_limits *limits,
-							const char *bytes, const char *at)
+static APART bool take_rare_request(struct h1_facts *f, const struct h1_limits *limits,
+				    const char *bytes, const char *at)
 {
 	enum fault fault;
 
@@ -139,8 +128,8 @@ static inline bool take_request(struct h1_facts *f, const struct h1_limits *limi
 }
 
 /* A field that decides how the message is read, or one that does not look as usual. */
-static __attribute__((noinline)) bool take_rare_field(struct h1_facts *f, char *bytes, char *p,
-						      const char *at, weir_header *ret_field)
+static APART bool take_rare_field(struct h1_facts *f, char *bytes, char *p, const char *at,
+				  weir_header *ret_field)
 {
 	struct h1_field_at where;
 	enum fault fault;
@@ -187,9 +176,8 @@ static inline bool take_telling_field(struct h1_facts *f, char *bytes, const cha
 }
 
 /* len bytes could be a name, of the first 16, but no usual field's: perhaps there are more. */
-static __attribute__((noinline)) bool take_long_field(struct h1_facts *f, char *bytes, char *p,
-						      size_t len, const char *at,
-						      weir_header *ret_field)
+static APART bool take_long_field(struct h1_facts *f, char *bytes, char *p, size_t len,
+				  const char *at, weir_header *ret_field)
 {
 	const char *value;
 
@@ -232,7 +220,7 @@ static COLD const char *take_short_line(struct h1_facts *f, char *bytes, char *p
 {
 	const char *at = find_far_end(p, end);
 
-	if (at > end - 4 || !is_crlf(at) || !take_rare_field(f, bytes, p, at, ret_field))
+	if (at > end - 4 || !scan_is_crlf(at) || !take_rare_field(f, bytes, p, at, ret_field))
 		return NULL;
 	return at;
 }
@@ -248,7 +236,7 @@ static inline const char *take_line(struct h1_facts *f, char *bytes, char *p, co
 		return take_short_line(f, bytes, p, end, ret_field);
 	v = scan_load16(p);
 	at = find_line_end(v, p, end);
-	if (at > end - 4 || !is_crlf(at) || !take_field(f, bytes, p, at, v, ret_field))
+	if (at > end - 4 || !scan_is_crlf(at) || !take_field(f, bytes, p, at, v, ret_field))
 		return NULL;
 	return at;
 }
@@ -271,9 +259,9 @@ size_t h1_quick_read(struct h1_facts *f, const struct h1_limits *limits, char *b
 	if (len < LEN_MIN)
 		return 0;
 	at = find_line_end(scan_load16(bytes), bytes, end);
-	if (end - at < BEHIND_MIN || !is_crlf(at) || !take_request(f, limits, bytes, at))
+	if (end - at < BEHIND_MIN || !scan_is_crlf(at) || !take_request(f, limits, bytes, at))
 		return 0;
-	for (p = (char *)at + 2; !is_crlf(p); p = (char *)at + 2) {
+	for (p = (char *)at + 2; !scan_is_crlf(p); p = (char *)at + 2) {
 		if (field == fields_end)
 			return 0;
 		at = take_line(f, bytes, p, end, field++);

@@ -70,8 +70,7 @@ static void fill_wishes(unsigned seen, struct h1_head *ret_head)
 	ret_head->wants_upgrade = (seen & upgrade) == upgrade;
 }
 
-static __attribute__((noinline)) void fill_framing(const struct h1_facts *f,
-						   struct h1_head *ret_head)
+static APART void fill_framing(const struct h1_facts *f, struct h1_head *ret_head)
 {
 	unsigned seen = f->seen, version = f->version;
 
@@ -286,9 +285,8 @@ static int agree_on_body(struct h1_read *r, const char *bytes, size_t len, weir_
 	return 0;
 }
 
-static __attribute__((noinline)) int read_length(struct h1_read *r, const char *bytes, size_t len,
-						 size_t *ret_used, weir_str *ret_piece,
-						 enum fault *reterr_fault)
+static APART int read_length(struct h1_read *r, const char *bytes, size_t len, size_t *ret_used,
+			     weir_str *ret_piece, enum fault *reterr_fault)
 {
 	size_t n = r->left < len ? (size_t)r->left : len;
 	weir_str piece = { bytes, n };
@@ -364,8 +362,8 @@ static int collect_trailer(struct h1_read *r, const char *bytes, size_t len, siz
 	return buf_append(&r->trailers->bytes, bytes, *ret_taken);
 }
 
-static __attribute__((noinline)) int read_trailer(struct h1_read *r, const char *bytes, size_t len,
-						  size_t *ret_used, enum fault *reterr_fault)
+static APART int read_trailer(struct h1_read *r, const char *bytes, size_t len, size_t *ret_used,
+			      enum fault *reterr_fault)
 {
 	size_t taken = 0, before;
 	const struct buf *section;
@@ -392,9 +390,8 @@ static __attribute__((noinline)) int read_trailer(struct h1_read *r, const char 
 	return finish_trailer(r, section->data, r->guard.pos, reterr_fault);
 }
 
-static __attribute__((noinline)) int read_chunks(struct h1_read *r, const char *bytes, size_t len,
-						 size_t *ret_used, weir_str *ret_piece,
-						 enum fault *reterr_fault)
+static APART int read_chunks(struct h1_read *r, const char *bytes, size_t len, size_t *ret_used,
+			     weir_str *ret_piece, enum fault *reterr_fault)
 {
 	weir_str piece = { NULL, 0 };
 	size_t used = 0, more = 0;

@@ -94,12 +94,7 @@ static inline size_t h1_scan_control(const char *bytes, size_t pos, size_t len)
 
 static inline bool h1_scan_is_crlf(const char *bytes, size_t pos, size_t len)
 {
-	uint16_t two;
-
-	if (len - pos < sizeof(two))
-		return false;
-	memcpy(&two, bytes + pos, sizeof(two));
-	return le16toh(two) == ('\n' << 8 | '\r');
+	return len - pos >= 2 && scan_is_crlf(bytes + pos);
 }
 
 #endif

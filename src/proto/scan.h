@@ -5,6 +5,7 @@
  * go? Who asks sees most bytes of a request, so sixteen are looked at at once,
  * where there is SSE2. Nothing is ever read outside p[0..len).
  */
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,15 @@ static inline uint32_t scan_load4(const char *p)
 
 	memcpy(&x, p, sizeof(x));
 	return x;
+}
+
+/* Do the two bytes at p end a line? */
+static inline bool scan_is_crlf(const char *p)
+{
+	uint16_t two;
+
+	memcpy(&two, p, sizeof(two));
+	return le16toh(two) == ('\n' << 8 | '\r');
 }
 
 /* Eight bytes of ASCII, with small letters for capitals. */

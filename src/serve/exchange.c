@@ -174,7 +174,7 @@ int exchange_next(struct exchange *ex, weir_str *ret_piece)
 {
 	if (!ex->down)
 		return -EPIPE;
-	if (ex->head.content_length > 0 && (uint64_t)ex->head.content_length > ex->max_body) {
+	if (exchange_is_too_large(ex)) {
 		ex->fault = FAULT_BODY_TOO_LARGE;
 		return -EMSGSIZE;
 	}

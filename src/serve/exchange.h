@@ -8,7 +8,7 @@
  *	    application                  struct exchange_up, filled by app/
  *	up:   start  readable  writable  gone
  *	    ─────────────── struct exchange ───────────────
- *	down: head  interim  piece  file  end  next  abort  finish
+ *	down: pace  head  interim  piece  file  end  next  abort  finish
  *	    connection                   struct exchange_down, filled by h1_answer
  *
  * The request body is pulled: exchange_next() gives the next piece or says
@@ -189,6 +189,12 @@ static inline void exchange_finish(struct exchange *ex)
 static inline bool exchange_is_gone(const struct exchange *ex)
 {
 	return !ex->down;
+}
+
+/* Is the body too large by its own words? Asking for it would say -EMSGSIZE. */
+static inline bool exchange_is_too_large(const struct exchange *ex)
+{
+	return ex->head.content_length > 0 && (uint64_t)ex->head.content_length > ex->max_body;
 }
 
 /* More than that in a pool go back to malloc. */

@@ -96,8 +96,7 @@ static int end_body(struct h1_conn *c)
 			return fail(c, r, FAULT_NONE);
 	}
 	timeouts_stop(&c->waiting);
-	c->body_waited_ms =
-		0; /* for the next one; a connection that goes on has no other end of a body */
+	c->body_waited_ms = 0; /* for the next one: there is no other end of a body that is read */
 	h1_conn_set_state(c, H1_ANSWER);
 	return 0;
 }

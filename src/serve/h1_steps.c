@@ -30,13 +30,9 @@ static bool has_bytes(const struct h1_conn *c)
 static COLD bool says_head(const struct h1_conn *c)
 {
 	const char *bytes = c->in ? c->in->data + c->in->start : NULL;
-	size_t len = c->in ? block_len(c->in) : 0;
+	size_t len = c->in ? block_len(c->in) : 0, skip = len > 0 ? h1_guard_skipped(bytes) : 0;
 
-	if (len >= 2 && memcmp(bytes, "\r\n", 2) == 0) {
-		bytes += 2;
-		len -= 2;
-	}
-	return len >= 5 && memcmp(bytes, "HEAD ", 5) == 0;
+	return len >= skip + 5 && memcmp(bytes + skip, "HEAD ", 5) == 0;
 }
 
 COLD void h1_steps_refuse(struct h1_conn *c, enum fault fault)
