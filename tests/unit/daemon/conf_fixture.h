@@ -5,6 +5,8 @@
  * that is thrown away. Each Criterion test is a process: it may chdir().
  */
 #include <criterion/criterion.h>
+#include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -64,6 +66,32 @@ static inline void fixture_done(struct fixture *f)
 	(void)unlink("test.yaml");
 	cr_assert_eq(chdir("/"), 0);
 	(void)rmdir(f->dir);
+}
+
+/* Each file of that directory, one after the other; how many there were. */
+static inline int fixture_load_all(const char *where, void (*check)(struct fixture *f))
+{
+	DIR *dir = opendir(where);
+	struct dirent *entry;
+	int n = 0;
+
+	cr_assert_not_null(dir);
+	while ((entry = readdir(dir))) {
+		char path[PATH_MAX];
+		struct fixture f;
+
+		if (!strstr(entry->d_name, ".yaml"))
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%s", where, entry->d_name);
+		fixture_init(&f);
+		f.cli.file = path;
+		fixture_load(&f, NULL);
+		check(&f);
+		fixture_done(&f);
+		n++;
+	}
+	(void)closedir(dir);
+	return n;
 }
 
 #endif

@@ -1,8 +1,6 @@
 /* test_conf.c - where a configuration comes from, and which source wins. */
 #include "daemon/conf.h"
 
-#include <dirent.h>
-#include <limits.h>
 #include <sched.h>
 
 #include "base/log.h"
@@ -234,28 +232,13 @@ Test(conf, auto_is_the_cpus_this_process_may_use)
 	fixture_done(&f);
 }
 
+static void expect_taken(struct fixture *f)
+{
+	cr_expect_eq(f->r, 0, "%s", f->said);
+}
+
 /* What editors are told is good (tests/e2e/test_schema.py), fuzzers begin with, and -T prints. */
 Test(conf, takes_every_good_file)
 {
-	DIR *dir = opendir(CONF_GOOD_DIR);
-	struct dirent *entry;
-	int n = 0;
-
-	cr_assert_not_null(dir);
-	while ((entry = readdir(dir))) {
-		char path[PATH_MAX];
-		struct fixture f;
-
-		if (!strstr(entry->d_name, ".yaml"))
-			continue;
-		(void)snprintf(path, sizeof(path), CONF_GOOD_DIR "/%s", entry->d_name);
-		fixture_init(&f);
-		f.cli.file = path;
-		fixture_load(&f, NULL);
-		cr_expect_eq(f.r, 0, "%s", f.said);
-		fixture_done(&f);
-		n++;
-	}
-	(void)closedir(dir);
-	cr_expect_gt(n, 30);
+	cr_expect_gt(fixture_load_all(CONF_GOOD_DIR, expect_taken), 30);
 }

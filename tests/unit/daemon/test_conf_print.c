@@ -1,9 +1,6 @@
 /* test_conf_print.c - what is printed says everything, and is the same when it is read again. */
 #include "daemon/conf_print.h"
 
-#include <dirent.h>
-#include <limits.h>
-
 #include "conf_fixture.h"
 
 static char *print(const struct conf *conf, bool has_origins)
@@ -146,30 +143,15 @@ Test(conf_print, quotes_whatever_there_may_be)
 	fixture_done(&f);
 }
 
+static void expect_good_again(struct fixture *f)
+{
+	cr_assert_eq(f->r, 0, "%s", f->said);
+	expect_same_again(f->conf);
+}
+
 Test(conf_print, every_good_file_is_the_same_again)
 {
-	DIR *dir = opendir(CONF_GOOD_DIR);
-	struct dirent *entry;
-	int n = 0;
-
-	cr_assert_not_null(dir);
-	while ((entry = readdir(dir))) {
-		char path[PATH_MAX];
-		struct fixture f;
-
-		if (!strstr(entry->d_name, ".yaml"))
-			continue;
-		(void)snprintf(path, sizeof(path), CONF_GOOD_DIR "/%s", entry->d_name);
-		fixture_init(&f);
-		f.cli.file = path;
-		fixture_load(&f, NULL);
-		cr_assert_eq(f.r, 0, "%s", f.said);
-		expect_same_again(f.conf);
-		fixture_done(&f);
-		n++;
-	}
-	(void)closedir(dir);
-	cr_expect_gt(n, 30);
+	cr_expect_gt(fixture_load_all(CONF_GOOD_DIR, expect_good_again), 30);
 }
 
 Test(conf_print, a_file_name_cannot_end_the_comment)
