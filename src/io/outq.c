@@ -30,6 +30,15 @@ void outq_done(struct outq *q)
 	outq_drop_file(q);
 }
 
+void outq_move(struct outq *to, struct outq *from)
+{
+	assert(to->queued == 0 && from->file_left == 0);
+	list_splice_tail(&to->blocks, &from->blocks);
+	to->queued = from->queued;
+	to->n_sent = from->n_sent;
+	from->queued = 0;
+}
+
 /* Blocks for len more bytes behind what the last one has room for, or none at all. */
 static int make_room(struct outq *q, size_t len)
 {

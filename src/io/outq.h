@@ -29,6 +29,8 @@ struct outq {
 };
 
 void outq_init(struct outq *q, struct block_pool *pool);
+/* All that waits in from, behind nothing: to is as it was initialised, and from is then. */
+void outq_move(struct outq *to, struct outq *from);
 /* Gives back all blocks, sent or not. */
 void outq_done(struct outq *q);
 

@@ -43,6 +43,17 @@ void stream_open(struct stream *s, struct loop *loop, struct block_pool *pool, i
 	ev_io_start(loop_ev(loop), &s->reading);
 }
 
+void stream_move(struct stream *s, struct stream *from, const struct stream_ops *ops)
+{
+	int fd = from->fd;
+
+	ev_io_stop(loop_ev(from->loop), &from->reading);
+	ev_io_stop(loop_ev(from->loop), &from->writing);
+	from->fd = -1;
+	stream_open(s, from->loop, from->out.pool, fd, ops);
+	outq_move(&s->out, &from->out);
+}
+
 void stream_close(struct stream *s)
 {
 	if (s->fd < 0)

@@ -36,6 +36,8 @@ struct stream {
 /* Takes fd, which is non-blocking, and starts to read. */
 void stream_open(struct stream *s, struct loop *loop, struct block_pool *pool, int take_fd,
 		 const struct stream_ops *ops);
+/* Takes over the socket of from, with what is queued, and reads; from is closed then. */
+void stream_move(struct stream *s, struct stream *from, const struct stream_ops *ops);
 /* Closes at once; what is still queued is lost. Twice is once. */
 void stream_close(struct stream *s);
 /* Closes so that the peer sees a reset, not an end: a response was cut short. */

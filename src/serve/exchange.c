@@ -201,6 +201,25 @@ int exchange_respond(struct exchange *ex, int status, const weir_header *fields,
 	return 0;
 }
 
+int exchange_upgrade(struct exchange *ex, const weir_header *fields, size_t n_fields,
+		     struct tunnel **ret_tunnel)
+{
+	int r;
+
+	if (!ex->down)
+		return -EPIPE;
+	if (ex->phase != EXCHANGE_WAITING)
+		return -EPROTO;
+	ex->status = 101;
+	r = ex->down->upgrade(ex, fields, n_fields, ret_tunnel);
+	if (r < 0) {
+		ex->status = 0;
+		return r;
+	}
+	ex->phase = EXCHANGE_ENDED;
+	return 0;
+}
+
 void exchange_abort(struct exchange *ex)
 {
 	if (ex->phase == EXCHANGE_ENDED || ex->phase == EXCHANGE_ABORTED)

@@ -8,7 +8,7 @@
  *	    application                  struct exchange_up, filled by app/
  *	up:   start  readable  writable  gone
  *	    ─────────────── struct exchange ───────────────
- *	down: pace  head  interim  piece  file  end  next  abort  finish
+ *	down: pace  head  interim  piece  file  end  next  upgrade  abort  finish
  *	    connection                   struct exchange_down, filled by h1_answer
  *
  * The request body is pulled: exchange_next() gives the next piece or says
@@ -34,6 +34,7 @@
 struct exchange;
 struct block;
 struct pace;
+struct tunnel;
 
 struct exchange_up {
 	/* A request: head, uri and so on are filled in. */
@@ -55,6 +56,8 @@ struct exchange_down {
 	int (*file)(struct exchange *ex, int fd, uint64_t offset, uint64_t len);
 	int (*end)(struct exchange *ex, const weir_header *trailers, size_t n_trailers);
 	int (*next)(struct exchange *ex, weir_str *ret_piece);
+	int (*upgrade)(struct exchange *ex, const weir_header *fields, size_t n_fields,
+		       struct tunnel **ret_tunnel);
 	void (*abort)(struct exchange *ex);
 	void (*pace)(struct exchange *ex, struct pace *pace);
 };
@@ -178,6 +181,13 @@ MUST_USE int exchange_end(struct exchange *ex, const weir_header *trailers, size
  * for a body that is malformed or was cut short (ex->fault says which); -EPIPE.
  */
 MUST_USE int exchange_next(struct exchange *ex, weir_str *ret_piece);
+/*
+ * Answers 101, with fields that name the protocol: the connection is the
+ * tunnel's from then on (tunnel.h), and the exchange has ended, though it stays
+ * until exchange_finish(). -EPIPE, -EPROTO once a head is out, -ENOMEM.
+ */
+MUST_USE int exchange_upgrade(struct exchange *ex, const weir_header *fields, size_t n_fields,
+			      struct tunnel **ret_tunnel);
 /* Cuts a response short, so that the client can tell. So does a call above that fails half-way. */
 void exchange_abort(struct exchange *ex);
 /* The application is done with it. The exchange may be gone when this returns. */

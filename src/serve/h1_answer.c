@@ -15,6 +15,7 @@
 #include "proto/http.h"
 #include "serve/errpage.h"
 #include "serve/h1_body.h"
+#include "serve/h1_tunnel.h"
 #include "serve/server.h"
 
 #define CRLF H1_WRITE_CRLF
@@ -207,6 +208,35 @@ static void on_abort(struct exchange *ex)
 	c->keeps_alive = false;
 }
 
+static int on_upgrade(struct exchange *ex, const weir_header *fields, size_t n_fields,
+		      struct tunnel **ret_tunnel)
+{
+	struct h1_conn *c = ex->conn;
+	struct h1_response resp = {
+		.status = 101,
+		.version = ex->head.version,
+		.keep_alive = true,
+		.content_length = -1,
+		.own = server_own(c->server),
+		.fields = fields,
+		.n_fields = n_fields,
+	};
+	struct h1_tunnel *ht;
+	int r;
+
+	r = h1_tunnel_new(c, &ht);
+	if (r < 0)
+		return r;
+	r = queue_head(c, &resp, (weir_str){ NULL, 0 });
+	if (r < 0) {
+		(void)h1_tunnel_free(ht);
+		return r;
+	}
+	h1_tunnel_begin(ht, c);
+	*ret_tunnel = &ht->tunnel;
+	return 0;
+}
+
 static void on_pace(struct exchange *ex, struct pace *pace)
 {
 	struct h1_conn *c = ex->conn;
@@ -221,6 +251,7 @@ const struct exchange_down h1_answer_down = {
 	.file = on_file,
 	.end = on_end,
 	.next = h1_body_next,
+	.upgrade = on_upgrade,
 	.abort = on_abort,
 	.pace = on_pace,
 };

@@ -123,13 +123,11 @@ APART void h1_conn_close(struct h1_conn *c)
 	server_conn_gone(server);
 }
 
-/* Nobody will read the answer; the exchange keeps the bytes it points into. */
-static COLD void detach(struct h1_conn *c)
+/* The exchange goes on without us; it keeps the bytes it points into. */
+static COLD struct exchange *let_go(struct h1_conn *c)
 {
 	struct exchange *ex = c->ex;
 
-	if (!ex)
-		return;
 	if (is_pinned(c)) {
 		c->in = NULL;
 	} else if (c->has_piece_out) {
@@ -139,7 +137,21 @@ static COLD void detach(struct h1_conn *c)
 	c->ex = NULL;
 	c->has_piece_out = false;
 	c->has_orphan = true;
-	exchange_detach(ex);
+	return ex;
+}
+
+/* Nobody will read the answer. */
+static COLD void detach(struct h1_conn *c)
+{
+	if (c->ex)
+		exchange_detach(let_go(c));
+}
+
+COLD void h1_conn_hand_over(struct h1_conn *c, struct stream *to, const struct stream_ops *ops)
+{
+	stream_move(to, &c->stream, ops);
+	let_go(c)->down = NULL;
+	h1_conn_close(c);
 }
 
 void h1_conn_lost(struct h1_conn *c)

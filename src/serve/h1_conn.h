@@ -9,6 +9,8 @@
  *	h1_body.c    the request's body: pulled, or thrown away
  *	h1_answer.c  the response: what an exchange says, as bytes
  *
+ * Behind a 101 it is an h1_tunnel.h.
+ *
  * The struct is open to these five only. An idle connection holds no buffer
  * and no exchange.
  */
@@ -112,5 +114,7 @@ void h1_conn_resume(struct h1_conn *c);
 void h1_conn_end(struct h1_conn *c);
 /* The peer has seen our end, or need not: closes. */
 void h1_conn_close(struct h1_conn *c);
+/* Behind a 101: socket and queue are somebody else's now, and the connection is closed. */
+void h1_conn_hand_over(struct h1_conn *c, struct stream *to, const struct stream_ops *ops);
 
 #endif

@@ -14,6 +14,7 @@
 #include "serve/h1_conn.h"
 #include "serve/h1_steps.h"
 #include "serve/h1_time.h"
+#include "serve/h1_tunnel.h"
 #include "serve/server.h"
 
 /* Found in one look through all connections. */
@@ -21,7 +22,8 @@
 #define SAY_AGAIN_MS 10000
 
 struct payer {
-	struct h1_conn *c;
+	struct h1_conn *c;    /* either this */
+	struct h1_tunnel *ht; /* or that */
 	size_t held;
 	int64_t idle_ms;
 	uint64_t weight;
@@ -32,10 +34,15 @@ static size_t block_bytes(const struct block *b)
 	return b ? sizeof(*b) + b->cap : 0;
 }
 
-/* What a connection's blocks cost; those in the queue are taken for full. */
+/* What the blocks of a queue cost; they are taken for full. */
+static size_t queue_bytes(const struct stream *s)
+{
+	return (s->out.queued + BLOCK_SIZE - 1) / BLOCK_SIZE * BLOCK_SIZE;
+}
+
 static size_t held_by(const struct h1_conn *c)
 {
-	size_t queued = (c->stream.out.queued + BLOCK_SIZE - 1) / BLOCK_SIZE * BLOCK_SIZE;
+	size_t queued = queue_bytes(&c->stream);
 
 	if (c->ex && c->ex->pinned != c->in)
 		queued += block_bytes(c->ex->pinned);
@@ -55,30 +62,47 @@ static void note_payer(struct payer *payers, unsigned *n_payers, struct payer pa
 	payers[i] = payer;
 }
 
+/* Might it pay? since_ms: since when nothing moves; -1: it is not waited for. */
+static void weigh(struct server *server, struct payer *payers, unsigned *n_payers,
+		  struct payer payer, int64_t since_ms)
+{
+	if (since_ms < 0 || payer.held == 0)
+		return;
+	payer.idle_ms = loop_now_ms(server->loop) - since_ms;
+	payer.weight = payer.held * ((uint64_t)payer.idle_ms + 1);
+	note_payer(payers, n_payers, payer);
+}
+
 static unsigned find_payers(struct server *server, struct payer payers[PAYERS])
 {
-	int64_t now_ms = loop_now_ms(server->loop);
 	unsigned n_payers = 0;
 
 	list_for_each (link, &server->conns) {
 		struct h1_conn *c = list_entry(link, struct h1_conn, link);
-		int64_t since_ms = h1_time_idle_since(c);
-		struct payer payer = { .c = c };
 
-		if (since_ms < 0)
-			continue;
-		payer.held = held_by(c);
-		payer.idle_ms = now_ms - since_ms;
-		payer.weight = payer.held * ((uint64_t)payer.idle_ms + 1);
-		if (payer.held > 0)
-			note_payer(payers, &n_payers, payer);
+		weigh(server, payers, &n_payers, (struct payer){ .c = c, .held = held_by(c) },
+		      h1_time_idle_since(c));
+	}
+	list_for_each (link, &server->tunnels.open) {
+		struct h1_tunnel *ht = list_entry(link, struct h1_tunnel, link);
+		size_t held = queue_bytes(&ht->stream) + block_bytes(ht->tunnel.in);
+
+		weigh(server, payers, &n_payers, (struct payer){ .ht = ht, .held = held },
+		      h1_tunnel_idle_since(ht));
 	}
 	return n_payers;
 }
 
 /* Half a head can still be answered; everything else is cut off. */
-static void make_pay(struct h1_conn *c)
+static void make_pay(const struct payer *payer)
 {
+	struct h1_conn *c = payer->c;
+
+	if (!c) {
+		stream_reset(&payer->ht->stream);
+		h1_tunnel_lost(payer->ht, "memory_budget is used up, and it was among the slowest");
+		return;
+	}
 	if (c->state == H1_HEAD && !timeout_is_active(&c->sending)) {
 		h1_steps_refuse(c, FAULT_OVERLOADED);
 		h1_conn_pump(c);
@@ -92,11 +116,13 @@ static void make_pay(struct h1_conn *c)
 /* Closed a moment ago, it still has its names: its memory goes later in the reap step. */
 static void say_who_paid(const struct server *server, const struct payer *first, unsigned n)
 {
+	const struct h1_conn *c = first->c;
+
 	log_write(server->log, LOG_AT_WARN,
 		  "memory_budget (%zu KiB) is used up: the %u slowest connections are closed, "
 		  "first %.*s: it held %zu KiB and moved nothing for %lld ms",
-		  server->blocks.budget / 1024, n, (int)first->c->client_len, first->c->names,
-		  first->held / 1024, (long long)first->idle_ms);
+		  server->blocks.budget / 1024, n, c ? (int)c->client_len : 9,
+		  c ? c->names : "a session", first->held / 1024, (long long)first->idle_ms);
 }
 
 /*
@@ -111,7 +137,7 @@ static size_t relieve(struct relief *relief, size_t left, size_t goal)
 	n_payers = find_payers(relief->server, payers);
 	for (; n < n_payers && left > goal; n++) {
 		left -= payers[n].held < left ? payers[n].held : left;
-		make_pay(payers[n].c);
+		make_pay(&payers[n]);
 	}
 	relief->n_paid += n;
 	if (n > 0)

@@ -16,6 +16,7 @@
 #include "proto/h1_read.h"
 #include "proto/h1_write.h"
 #include "serve/exchange.h"
+#include "serve/h1_tunnel.h"
 #include "serve/pace.h"
 #include "serve/relief.h"
 
@@ -52,9 +53,10 @@ struct server {
 	struct pace *other_paces; /* owned */
 
 	struct list conns;
-	struct h1_conn *unused; /* owned: memory of connections that have gone */
+	struct h1_tunnels tunnels; /* connections that were upgraded */
+	struct h1_conn *unused;	   /* owned: memory of connections that have gone */
 	unsigned n_unused;
-	unsigned n_conns;
+	unsigned n_conns; /* upgraded or not */
 	bool is_draining;
 	struct loop_defer check; /* whether the drain is over */
 	/* The last connection, and the last exchange, have gone while draining. On the loop's stack. */

@@ -1,0 +1,61 @@
+#ifndef WEIR_SERVE_H1_TUNNEL_H
+#define WEIR_SERVE_H1_TUNNEL_H
+/*
+ * h1_tunnel.h - an HTTP/1 connection behind its 101: no longer HTTP, so it
+ * keeps nothing of what that needs. It takes over the socket, and the bytes
+ * that came behind the request.
+ *
+ * While it is idle it holds no buffer.
+ */
+#include <stdint.h>
+
+#include "io/stream.h"
+#include "io/timeouts.h"
+#include "serve/tunnel.h"
+
+struct h1_conn;
+struct server;
+
+/* Those of a worker; embedded in the server. */
+struct h1_tunnels {
+	struct list open;
+	struct timeouts watches; /* once a second: is the peer there, and does it take anything? */
+	struct timeouts lingers; /* our end is sent; the peer's is waited for */
+};
+
+struct h1_tunnel {
+	struct tunnel tunnel;
+	struct stream stream;
+	struct server *server;	 /* borrowed */
+	struct list link;	 /* in the server's list */
+	struct loop_defer defer; /* to flush what was queued this turn; when closed, to be freed */
+	struct timeout clock;	 /* in one of the two lists, or none */
+	int64_t taken;		 /* by the peer, when that was last seen to grow */
+	int64_t taken_ms;	 /* when that was */
+	bool is_pumping;	 /* on the call stack: whoever queues need not flush */
+	bool is_ending;		 /* the owner is done */
+	bool has_shut;		 /* and our end is sent */
+	bool is_closed;
+};
+
+void h1_tunnels_init(struct h1_tunnels *tunnels, struct loop *loop);
+void h1_tunnels_done(struct h1_tunnels *tunnels);
+/* The worker stops: each owner hears drain(). */
+void h1_tunnels_drain(struct h1_tunnels *tunnels);
+
+/* All that is needed, before anything has happened. -ENOMEM. */
+MUST_USE int h1_tunnel_new(struct h1_conn *c, struct h1_tunnel **ret_tunnel);
+/* One that has not begun. */
+struct h1_tunnel *h1_tunnel_free(struct h1_tunnel *ht);
+/*
+ * Takes over the socket of c, whose exchange has answered 101: c is closed when
+ * this returns, though its memory stays as long as the exchange.
+ */
+void h1_tunnel_begin(struct h1_tunnel *ht, struct h1_conn *c);
+/* Closes at once; the owner hears gone(), and why it was cut off, if it was. */
+void h1_tunnel_lost(struct h1_tunnel *ht, const char *why);
+
+/* Since when the peer has taken nothing, though it could; -1: it is not waited for. */
+int64_t h1_tunnel_idle_since(const struct h1_tunnel *ht);
+
+#endif
