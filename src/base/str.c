@@ -1,6 +1,8 @@
 /* str.c - see str.h. Nothing here allocates but str_dup(). */
 #include "base/str.h"
 
+#include "base/utf8.h"
+
 static unsigned char lower(unsigned char c)
 {
 	return c >= 'A' && c <= 'Z' ? (unsigned char)(c | 0x20) : c;
@@ -98,42 +100,12 @@ int str_to_u64(weir_str s, uint64_t *ret_value)
 	return 0;
 }
 
-/* How many bytes the sequence at p has; 0 if it is none. */
-static size_t utf8_sequence(const unsigned char *p, size_t len)
-{
-	if (p[0] < 0x80)
-		return 1;
-	if (len >= 2 && p[0] >= 0xc2 && p[0] <= 0xdf && (p[1] & 0xc0) == 0x80)
-		return 2;
-	if (len >= 3 && (p[0] & 0xf0) == 0xe0 && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80) {
-		bool is_long = p[0] == 0xe0 && p[1] < 0xa0;
-		bool is_surrogate = p[0] == 0xed && p[1] > 0x9f;
-
-		return is_long || is_surrogate ? 0 : 3;
-	}
-	if (len >= 4 && p[0] >= 0xf0 && p[0] <= 0xf4 && (p[1] & 0xc0) == 0x80 &&
-	    (p[2] & 0xc0) == 0x80 && (p[3] & 0xc0) == 0x80) {
-		bool is_long = p[0] == 0xf0 && p[1] < 0x90;
-		bool is_too_high = p[0] == 0xf4 && p[1] > 0x8f;
-
-		return is_long || is_too_high ? 0 : 4;
-	}
-	return 0;
-}
-
 bool str_is_utf8(weir_str s)
 {
-	const unsigned char *p = (const unsigned char *)s.ptr;
-	size_t i = 0;
+	struct utf8 u;
 
-	while (i < s.len) {
-		size_t n = utf8_sequence(p + i, s.len - i);
-
-		if (n == 0)
-			return false;
-		i += n;
-	}
-	return true;
+	utf8_init(&u);
+	return utf8_feed(&u, s) && utf8_is_complete(&u);
 }
 
 char *str_dup(weir_str s)

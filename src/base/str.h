@@ -29,7 +29,7 @@ static inline char *str_put(char *out, weir_str s);
 #define STR_DIGITS_MAX 20
 char *str_put_u64(char *out, uint64_t value);
 
-/* Shortest form, no surrogates, at most U+10FFFF (RFC 3629). */
+/* All of it, whole characters only; utf8.h for what comes in pieces. */
 bool str_is_utf8(weir_str s);
 
 /* NUL-terminated copy, freed by the caller; NULL without memory. */
