@@ -47,7 +47,20 @@
 	X(BODY_TIMEOUT, 408, "body-timeout", "the body stopped arriving")                    \
 	X(BODY_TOO_SLOW, 408, "body-too-slow", "the body arrives too slowly")                \
 	X(BODY_CUT, 400, "body-cut", "the connection ended inside the body")                 \
-	X(OVERLOADED, 503, "overloaded", "the server has no room for this now")
+	X(OVERLOADED, 503, "overloaded", "the server has no room for this now")              \
+	/* WebSocket handshake (RFC 6455, section 4.2) */                                    \
+	X(WS_METHOD, 405, "ws-method", "a WebSocket handshake that is not a GET")            \
+	X(WS_ON_10, 400, "ws-on-1.0", "a WebSocket handshake on HTTP/1.0")                   \
+	X(WS_NO_UPGRADE, 426, "ws-no-upgrade", "the request does not ask for a WebSocket")   \
+	X(WS_BODY, 400, "ws-body", "a WebSocket handshake with a body")                      \
+	X(WS_VERSION, 426, "ws-version", "a WebSocket version other than 13")                \
+	X(WS_NO_VERSION, 400, "ws-no-version", "not exactly one Sec-WebSocket-Version")      \
+	X(WS_KEY, 400, "ws-key", "not exactly one Sec-WebSocket-Key of 16 bytes")            \
+	X(WS_SUBPROTOCOL, 400, "ws-subprotocol", "malformed or too many subprotocols")       \
+	X(WS_EXTENSION, 400, "ws-extension", "malformed Sec-WebSocket-Extensions")           \
+	X(WS_ORIGIN_TWICE, 400, "ws-origin-twice", "more than one Origin")                   \
+	X(WS_ORIGIN_INVALID, 403, "ws-origin-invalid", "the Origin is malformed")            \
+	X(WS_ORIGIN, 403, "ws-origin", "the Origin may not open this WebSocket")
 
 enum fault {
 #define FAULT_ENUM(id, status, name, words) FAULT_##id,
