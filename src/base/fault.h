@@ -60,7 +60,18 @@
 	X(WS_EXTENSION, 400, "ws-extension", "malformed Sec-WebSocket-Extensions")           \
 	X(WS_ORIGIN_TWICE, 400, "ws-origin-twice", "more than one Origin")                   \
 	X(WS_ORIGIN_INVALID, 403, "ws-origin-invalid", "the Origin is malformed")            \
-	X(WS_ORIGIN, 403, "ws-origin", "the Origin may not open this WebSocket")
+	X(WS_ORIGIN, 403, "ws-origin", "the Origin may not open this WebSocket")             \
+	/* WebSocket frames: the code to close with (RFC 6455, section 7.4.1) */             \
+	X(WS_UNMASKED, 1002, "ws-unmasked", "a client's frame is not masked")                \
+	X(WS_RESERVED_BITS, 1002, "ws-reserved-bits", "reserved bits of a frame are set")    \
+	X(WS_OPCODE, 1002, "ws-opcode", "a frame with a reserved opcode")                    \
+	X(WS_FRAME, 1002, "ws-frame", "a malformed length, or control frame")                \
+	X(WS_CONTINUATION, 1002, "ws-continuation", "a continuation of no message")          \
+	X(WS_INTERLEAVED, 1002, "ws-interleaved", "a message inside another one")            \
+	X(WS_CLOSE, 1002, "ws-close", "a close frame with a bad code")                       \
+	X(WS_NOT_UTF8, 1007, "ws-not-utf8", "text or a reason that is not UTF-8")            \
+	X(WS_INFLATE, 1007, "ws-inflate", "damaged compressed data")                         \
+	X(WS_TOO_LARGE, 1009, "ws-too-large", "the message is larger than allowed")
 
 enum fault {
 #define FAULT_ENUM(id, status, name, words) FAULT_##id,
