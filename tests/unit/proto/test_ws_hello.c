@@ -92,7 +92,16 @@ struct row {
 	char head[320];
 };
 
-ParameterizedTestParameters(ws_hello, judges)
+static void check(const struct row *row)
+{
+	int r = hello_of(row->head);
+
+	cr_expect_eq(r, row->fault == FAULT_NONE ? 0 : -EPROTO, "%s", row->head);
+	cr_expect_eq(w.fault, row->fault, "%s: %s, not %s", row->head, fault_name(w.fault),
+		     fault_name(row->fault));
+}
+
+ParameterizedTestParameters(ws_hello, judges_requests)
 {
 	static struct row rows[] = {
 		{ FAULT_NONE,
@@ -135,7 +144,19 @@ ParameterizedTestParameters(ws_hello, judges)
 
 		{ FAULT_WS_BODY, HELLO "Content-Length: 1\r\n" },
 		{ FAULT_WS_BODY, HELLO "Transfer-Encoding: chunked\r\n" },
+	};
 
+	return cr_make_param_array(struct row, rows, ARRAY_LEN(rows));
+}
+
+ParameterizedTest(struct row *row, ws_hello, judges_requests, .init = setup, .fini = teardown)
+{
+	check(row);
+}
+
+ParameterizedTestParameters(ws_hello, judges_version_and_key)
+{
+	static struct row rows[] = {
 		{ FAULT_WS_NO_VERSION, GET UPGRADE KEY },
 		{ FAULT_WS_NO_VERSION, HELLO VERSION },
 		{ FAULT_WS_NO_VERSION, HELLO "Sec-WebSocket-Version: 8\r\n" },
@@ -170,7 +191,20 @@ ParameterizedTestParameters(ws_hello, judges)
 		  GET UPGRADE VERSION "Sec-WebSocket-Key: dGhlIHNhbXBsZSB b25jZQ==\r\n" },
 		{ FAULT_WS_KEY,
 		  GET UPGRADE VERSION "Sec-WebSocket-Key: \"dGhlIHNhbXBsZSBub25jZQ==\"\r\n" },
+	};
 
+	return cr_make_param_array(struct row, rows, ARRAY_LEN(rows));
+}
+
+ParameterizedTest(struct row *row, ws_hello, judges_version_and_key, .init = setup,
+		  .fini = teardown)
+{
+	check(row);
+}
+
+ParameterizedTestParameters(ws_hello, judges_lists_and_origins)
+{
+	static struct row rows[] = {
 		{ FAULT_WS_SUBPROTOCOL, HELLO "Sec-WebSocket-Protocol:\r\n" },
 		{ FAULT_WS_SUBPROTOCOL, HELLO "Sec-WebSocket-Protocol: ,\r\n" },
 		{ FAULT_WS_SUBPROTOCOL, HELLO "Sec-WebSocket-Protocol: a, a\r\n" },
@@ -201,13 +235,10 @@ ParameterizedTestParameters(ws_hello, judges)
 	return cr_make_param_array(struct row, rows, ARRAY_LEN(rows));
 }
 
-ParameterizedTest(struct row *row, ws_hello, judges, .init = setup, .fini = teardown)
+ParameterizedTest(struct row *row, ws_hello, judges_lists_and_origins, .init = setup,
+		  .fini = teardown)
 {
-	int r = hello_of(row->head);
-
-	cr_expect_eq(r, row->fault == FAULT_NONE ? 0 : -EPROTO, "%s", row->head);
-	cr_expect_eq(w.fault, row->fault, "%s: %s, not %s", row->head, fault_name(w.fault),
-		     fault_name(row->fault));
+	check(row);
 }
 
 Test(ws_hello, knows_the_statuses)
