@@ -13,7 +13,6 @@
 #define MASKED 0x80
 #define START_LEN 2
 #define MASK_LEN 4
-#define STEP 8
 
 struct quick_frame {
 	const uint8_t *mask;
@@ -45,38 +44,29 @@ static inline bool find(weir_str bytes, struct quick_frame *f)
 	return bytes.len - header_len >= f->len;
 }
 
-static inline void unmask_step(char *out, const uint8_t *masked, const uint8_t *mask)
-{
-	uint64_t a, b;
-
-	memcpy(&a, masked, STEP);
-	memcpy(&b, mask, STEP);
-	a ^= b;
-	memcpy(out, &a, STEP);
-}
+typedef uint32_t sixteen __attribute__((vector_size(16)));
 
 static inline void unmask(char *out, const struct quick_frame *f)
 {
-	uint8_t mask[STEP + MASK_LEN];
+	const uint8_t *masked = f->masked;
 	size_t i = 0;
+	uint32_t mask, four;
 
-	/* As often as makes eight bytes of it from any of its four on. */
-	memcpy(mask, f->mask, MASK_LEN);
-	memcpy(mask + MASK_LEN, f->mask, MASK_LEN);
-	memcpy(mask + STEP, f->mask, MASK_LEN);
+	memcpy(&mask, f->mask, sizeof(mask));
+	for (; i + sizeof(sixteen) <= f->len; i += sizeof(sixteen)) {
+		sixteen bytes;
 
-	for (; i + STEP <= f->len; i += STEP)
-		unmask_step(out + i, f->masked + i, mask);
-	if (i == f->len)
-		return;
-	if (f->len >= STEP) {
-		/* The last eight bytes, some of them for the second time. */
-		i = f->len - STEP;
-		unmask_step(out + i, f->masked + i, mask + i % MASK_LEN);
-		return;
+		memcpy(&bytes, masked + i, sizeof(bytes));
+		bytes ^= mask;
+		memcpy(out + i, &bytes, sizeof(bytes));
+	}
+	for (; i + sizeof(four) <= f->len; i += sizeof(four)) {
+		memcpy(&four, masked + i, sizeof(four));
+		four ^= mask;
+		memcpy(out + i, &four, sizeof(four));
 	}
 	for (; i < f->len; i++)
-		out[i] = (char)(f->masked[i] ^ mask[i]);
+		out[i] = (char)(masked[i] ^ f->mask[i % MASK_LEN]);
 }
 
 static inline bool is_utf8(weir_str text)

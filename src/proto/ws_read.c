@@ -41,7 +41,7 @@ void ws_read_init(struct ws_read *r, struct ws_tools *tools,
 }
 
 /* Nothing more is read. */
-static void end(struct ws_read *r)
+static COLD void end(struct ws_read *r)
 {
 	r->state = READ_OVER;
 	r->is_inflating = false;
@@ -92,7 +92,8 @@ static int hand_out(struct ws_read *r, weir_str bytes, uint64_t left, bool is_la
 }
 
 /* The next piece of what the inflater was fed. */
-static int inflate_piece(struct ws_read *r, struct ws_event *ret_event, enum fault *reterr_fault)
+static APART int inflate_piece(struct ws_read *r, struct ws_event *ret_event,
+			       enum fault *reterr_fault)
 {
 	weir_str piece;
 	int rc;
@@ -231,8 +232,8 @@ static int judge(const struct ws_read *r, const struct ws_part *part, enum fault
 }
 
 /* Parts of frames, until one of them is an event. */
-static int next_part(struct ws_read *r, weir_str *bytes, struct ws_event *ret_event,
-		     enum fault *reterr_fault)
+static APART int next_part(struct ws_read *r, weir_str *bytes, struct ws_event *ret_event,
+			   enum fault *reterr_fault)
 {
 	struct ws_part part;
 	int rc;
@@ -242,6 +243,7 @@ static int next_part(struct ws_read *r, weir_str *bytes, struct ws_event *ret_ev
 			r->intake = ws_intake_take(r->tools);
 		if (!r->intake)
 			return -ENOMEM;
+
 		rc = ws_intake_next(r->intake, bytes, &part);
 		if (rc == -EPROTO)
 			return refuse(FAULT_WS_FRAME, reterr_fault);
@@ -277,8 +279,8 @@ static bool next_quick(struct ws_read *r, weir_str *bytes, struct ws_event *ret_
 	return true;
 }
 
-int ws_read_next(struct ws_read *r, weir_str *bytes, struct ws_event *ret_event,
-		 enum fault *reterr_fault)
+HOT int ws_read_next(struct ws_read *r, weir_str *bytes, struct ws_event *ret_event,
+		     enum fault *reterr_fault)
 {
 	int rc = 0;
 

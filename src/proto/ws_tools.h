@@ -24,21 +24,19 @@ struct ws_pool {
 
 /* Where a piece of a message lies until it is not needed any more. */
 #define WS_ROOM_SIZE ((size_t)16 * 1024)
-/* Behind it: bytes are unmasked sixteen at a time, a little too far. */
-#define WS_ROOM_SLACK 16
 
 struct ws_room {
 	struct ws_pooled pooled;
-	char bytes[WS_ROOM_SIZE + WS_ROOM_SLACK];
+	char bytes[WS_ROOM_SIZE];
 };
 
 struct wslay_frame_context;
 
-/* Every frame that is sent goes through it, whole: between two calls it is between frames. */
+/* Makes the headers of all frames: between two calls it is between frames. */
 struct ws_sender {
 	struct wslay_frame_context *wslay; /* owned */
-	char *out;			   /* where the next bytes go */
-	bool is_header_only;		   /* none of the payload goes there */
+	char *out;			   /* where a header is to be written */
+	size_t header_len;		   /* of the one that was */
 };
 
 /* A window's size belongs to a compressor for life. zlib has them of 9 to 15 bits. */

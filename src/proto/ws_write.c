@@ -1,14 +1,19 @@
 /*
  * ws_write.c - wslay hands a frame to a callback in two parts, its header and its
- * payload, and has forgotten it when it has got rid of both: so each call here sends
- * a whole frame. A header alone is one whose payload the callback lets go.
+ * payload, and has forgotten it when it has got rid of both. So each header is made for
+ * a whole frame, whose payload the callback lets go: it is copied here, or not at all.
+ *
+ * The header of a short frame is two bytes, and most frames are short: those are made
+ * here. That takes no stack, and a tenth of the instructions.
  */
 #include "proto/ws_write.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 #include <wslay/wslay.h>
 
+#include "base/str.h"
 #include "proto/ws_tools.h"
 
 #define RSV1 4
@@ -17,11 +22,11 @@
 static ssize_t on_send(const uint8_t *data, size_t len, int flags, void *user)
 {
 	struct ws_sender *sender = user;
-	bool is_header = flags & WSLAY_MSG_MORE;
 
-	if (is_header || !sender->is_header_only) {
+	if (sender->out) {
 		memcpy(sender->out, data, len);
-		sender->out += len;
+		sender->header_len = len;
+		sender->out = NULL;
 	}
 	return (ssize_t)len;
 }
@@ -33,45 +38,41 @@ int ws_write_init_sender(struct ws_sender *sender)
 	return wslay_frame_context_init(&sender->wslay, &callbacks, sender) == 0 ? 0 : -ENOMEM;
 }
 
-static size_t send_frame(struct ws_sender *sender, char *out, struct wslay_frame_iocb *iocb)
+static APART size_t write_long(struct ws_sender *sender, char *out, struct wslay_frame_iocb iocb)
 {
 	ssize_t n;
 
 	sender->out = out;
-	n = wslay_frame_send(sender->wslay, iocb);
-	assert(n >= 0 && (uint64_t)n == iocb->payload_length);
-	return (size_t)(sender->out - out);
-}
-
-size_t ws_write_frame(struct ws_tools *tools, char *out, enum ws_opcode opcode, bool is_last,
-		      bool is_compressed, weir_str payload)
-{
-	struct wslay_frame_iocb iocb = {
-		.fin = is_last,
-		.rsv = is_compressed ? RSV1 : 0,
-		.opcode = (uint8_t)opcode,
-		.payload_length = payload.len,
-		.data = (const uint8_t *)payload.ptr,
-		.data_length = payload.len,
-	};
-
-	tools->sender.is_header_only = false;
-	return send_frame(&tools->sender, out, &iocb);
+	n = wslay_frame_send(sender->wslay, &iocb);
+	assert(n >= 0 && (uint64_t)n == iocb.payload_length);
+	return sender->header_len;
 }
 
 size_t ws_write_header(struct ws_tools *tools, char *out, enum ws_opcode opcode, bool is_last,
 		       bool is_compressed, uint64_t len)
 {
-	struct wslay_frame_iocb iocb = {
-		.fin = is_last,
-		.rsv = is_compressed ? RSV1 : 0,
-		.opcode = (uint8_t)opcode,
-		.payload_length = len,
-		.data_length = len,
-	};
+	uint8_t rsv = is_compressed ? RSV1 : 0;
 
-	tools->sender.is_header_only = len > 0;
-	return send_frame(&tools->sender, out, &iocb);
+	if (len <= WS_WRITE_CONTROL_MAX) {
+		out[0] = (char)(is_last << 7 | rsv << 4 | opcode);
+		out[1] = (char)len;
+		return 2;
+	}
+	return write_long(&tools->sender, out,
+			  (struct wslay_frame_iocb){ .fin = is_last,
+						     .rsv = rsv,
+						     .opcode = (uint8_t)opcode,
+						     .payload_length = len,
+						     .data_length = len });
+}
+
+size_t ws_write_frame(struct ws_tools *tools, char *out, enum ws_opcode opcode, bool is_last,
+		      bool is_compressed, weir_str payload)
+{
+	size_t header_len = ws_write_header(tools, out, opcode, is_last, is_compressed,
+					    payload.len);
+
+	return (size_t)(str_put(out + header_len, payload) - out);
 }
 
 /* No longer than max, and not ending inside a character. */

@@ -3,8 +3,8 @@
 /*
  * ws_write.h - a server's WebSocket frames into bytes (RFC 6455, section 5.2). They are not masked.
  *
- * wslay_frame_send() takes 4 KiB of stack: these are for the loop's stack, on a
- * coroutine's they would make a second page of it resident for good.
+ * Headers of payloads beyond 125 bytes are made by wslay, which takes 4 KiB of stack: on the
+ * loop's stack that is nothing, on a coroutine's it is a second page, resident for good.
  */
 #include <stdbool.h>
 #include <stddef.h>
