@@ -41,7 +41,7 @@ static inline bool find(weir_str bytes, struct quick_frame *f)
 	}
 	f->mask = p + header_len - MASK_LEN;
 	f->masked = p + header_len;
-	return bytes.len - header_len >= f->len;
+	return bytes.len >= header_len + f->len;
 }
 
 typedef uint32_t sixteen __attribute__((vector_size(16)));
