@@ -30,9 +30,9 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "base/macro.h"
+#include "gauge.h"
 
 #define MAX_CONNECTIONS 20000
 #define MAX_PIPELINE 64
@@ -41,10 +41,6 @@
 #define MAX_EVENTS 512
 #define FIRST_ANSWER_S 60 /* a server under valgrind takes its time */
 #define STATUS "HTTP/1.1 200"
-
-/* Waiting times: exact below 32 ns, then 32 steps for each power of two. */
-#define STEPS 32
-#define BUCKETS (64 * STEPS)
 
 static const char browser[] =
 	"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n"
@@ -91,44 +87,8 @@ struct load {
 	uint64_t n_bad;
 	int64_t now_ns;
 	char in[256 * 1024];
-	uint64_t waits[BUCKETS];
+	struct gauge gauge;
 };
-
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static void count_wait(struct load *l, int64_t ns)
-{
-	uint64_t v = (uint64_t)ns;
-	unsigned shift;
-
-	if (v < STEPS) {
-		l->waits[v]++;
-		return;
-	}
-	shift = 58U - (unsigned)__builtin_clzll(v);
-	l->waits[(shift + 1) * STEPS + ((v >> shift) & (STEPS - 1))]++;
-}
-
-/* The waiting time that this share of all did not exceed, in microseconds. */
-static double wait_us(const struct load *l, double share)
-{
-	uint64_t all = 0, seen = 0;
-	size_t i;
-
-	for (i = 0; i < BUCKETS; i++)
-		all += l->waits[i];
-	for (i = 0; i < BUCKETS - 1 && (double)seen <= (double)all * share; i++)
-		seen += l->waits[i];
-	if (i < 2 * STEPS)
-		return (double)i / 1e3;
-	return (double)((STEPS + i % STEPS) << (i / STEPS - 1)) / 1e3;
-}
 
 static int dial(const struct plan *plan, int flags, int *ret_fd)
 {
@@ -261,8 +221,8 @@ static ssize_t conn_receive(struct load *l, struct conn *c)
 
 static void conn_answered(struct load *l, const struct conn *c)
 {
-	l->now_ns = now_ns();
-	count_wait(l, l->now_ns - c->since_ns);
+	l->now_ns = gauge_now_ns();
+	gauge_count(&l->gauge, l->now_ns - c->since_ns);
 	l->n_done += (uint64_t)l->plan.pipeline;
 }
 
@@ -340,7 +300,7 @@ static int run(struct load *l)
 	int64_t end_ns;
 	int r;
 
-	l->now_ns = now_ns();
+	l->now_ns = gauge_now_ns();
 	for (long i = 0; i < l->plan.n_conns && may_issue(l); i++) {
 		r = conn_open(l, &l->conns[i]);
 		if (r == 0 && !l->plan.is_once)
@@ -352,7 +312,7 @@ static int run(struct load *l)
 	while (!is_over(l, end_ns)) {
 		int n = epoll_wait(l->epoll_fd, events, MAX_EVENTS, 100);
 
-		l->now_ns = now_ns();
+		l->now_ns = gauge_now_ns();
 		for (int i = 0; i < n; i++)
 			on_event(l, events[i].data.ptr, events[i].events);
 	}
@@ -362,31 +322,13 @@ static int run(struct load *l)
 static void report(const struct load *l, int64_t started_ns)
 {
 	double seconds = (double)(l->now_ns - started_ns) / 1e9;
-	struct rusage usage;
-	double cpu_s;
 
-	(void)getrusage(RUSAGE_SELF, &usage);
-	cpu_s = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-		(double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 	printf("{\"done\": %" PRIu64 ", \"bad\": %" PRIu64 ", \"seconds\": %.4f, \"rps\": %.1f, "
 	       "\"p50_us\": %.1f, \"p99_us\": %.1f, \"head_len\": %zu, \"answer_len\": %" PRIu64
 	       ", \"client_cpu\": %.3f}\n",
-	       l->n_done, l->n_bad, seconds, (double)l->n_done / seconds, wait_us(l, 0.5),
-	       wait_us(l, 0.99), l->batch_len / (size_t)l->plan.pipeline, l->answer_len,
-	       cpu_s / seconds);
-}
-
-static bool read_count(const char *text, long max, long *ret)
-{
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(text, &end, 10);
-	if (errno || *end || end == text || n < 1 || n > max)
-		return false;
-	*ret = n;
-	return true;
+	       l->n_done, l->n_bad, seconds, (double)l->n_done / seconds,
+	       gauge_wait_us(&l->gauge, 0.5), gauge_wait_us(&l->gauge, 0.99),
+	       l->batch_len / (size_t)l->plan.pipeline, l->answer_len, gauge_cpu_s() / seconds);
 }
 
 static bool read_plan(int argc, char **argv, struct plan *ret)
@@ -397,17 +339,17 @@ static bool read_plan(int argc, char **argv, struct plan *ret)
 
 	while (is_good && (o = getopt(argc, argv, "p:u:c:d:w:n:bk")) != -1) {
 		if (o == 'p')
-			is_good = read_count(optarg, UINT16_MAX, &plan.port);
+			is_good = gauge_read_number(optarg, UINT16_MAX, &plan.port);
 		else if (o == 'u')
 			plan.path = optarg;
 		else if (o == 'c')
-			is_good = read_count(optarg, MAX_CONNECTIONS, &plan.n_conns);
+			is_good = gauge_read_number(optarg, MAX_CONNECTIONS, &plan.n_conns);
 		else if (o == 'd')
-			is_good = read_count(optarg, MAX_SECONDS, &plan.seconds);
+			is_good = gauge_read_number(optarg, MAX_SECONDS, &plan.seconds);
 		else if (o == 'w')
-			is_good = read_count(optarg, MAX_PIPELINE, &plan.pipeline);
+			is_good = gauge_read_number(optarg, MAX_PIPELINE, &plan.pipeline);
 		else if (o == 'n')
-			is_good = read_count(optarg, INT32_MAX, &plan.n_requests);
+			is_good = gauge_read_number(optarg, INT32_MAX, &plan.n_requests);
 		else if (o == 'b')
 			plan.is_browser = true;
 		else if (o == 'k')
@@ -442,7 +384,7 @@ int main(int argc, char **argv)
 	if (!conns || l->epoll_fd < 0)
 		return 1;
 	r = write_batch(l);
-	started_ns = now_ns();
+	started_ns = gauge_now_ns();
 	if (r == 0)
 		r = run(l);
 	if (r < 0) {
