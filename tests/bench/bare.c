@@ -6,7 +6,10 @@
  *
  *	bench_bare PORT			keep-alive
  *	bench_bare PORT --close		closes after the first answer
+ *	bench_bare PORT -W		keep-alive; a WebSocket echoes what it gets
+ *	bench_bare PORT -B		the same; a WebSocket sends it to all of them
  *
+ * A request to upgrade must come in one piece, and nothing with it.
  * What is hard: a blank line may arrive in two parts, and a client that does
  * not read must not lose an answer.
  */
@@ -22,6 +25,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "bare_ws.h"
 #include "base/macro.h"
 
 #define BLANK_LINE "\r\n\r\n"
@@ -41,7 +45,8 @@
 struct server {
 	int listen_fd;
 	int epoll_fd;
-	bool is_once; /* close after the first answer */
+	bool is_once;	    /* close after the first answer */
+	struct bare_ws *ws; /* NULL: there are no WebSockets */
 	char in[65536];
 	char *answers; /* BATCH of them, back to back */
 	size_t answer_len;
@@ -49,9 +54,10 @@ struct server {
 
 struct conn {
 	int fd;
-	unsigned matched; /* how much of a blank line the bytes so far end with */
-	size_t n_owed;	  /* answers not yet sent completely */
-	size_t sent;	  /* bytes of the first of them that are sent */
+	unsigned matched;		 /* how much of a blank line the bytes so far end with */
+	size_t n_owed;			 /* answers not yet sent completely */
+	size_t sent;			 /* bytes of the first of them that are sent */
+	struct bare_ws_session *session; /* NULL until it is upgraded */
 };
 
 /* How many blank lines end in these bytes, the first maybe begun by the bytes before. */
@@ -106,6 +112,17 @@ static int conn_send(struct conn *c, const struct server *s)
 	return s->is_once ? -ESHUTDOWN : 0;
 }
 
+/* 1 if it is a WebSocket from now on. Writability is an edge as well: it costs one event. */
+static int conn_upgrade(struct conn *c, struct server *s, size_t n)
+{
+	int r;
+
+	r = bare_ws_hello(s->ws, c->fd, s->in, n, &c->session);
+	if (r > 0 && watch(s, EPOLL_CTL_MOD, c->fd, c, CONN_EVENTS | EPOLLOUT) < 0)
+		return -EIO;
+	return r;
+}
+
 /* A negative errno, -ESHUTDOWN among them, when the connection has ended. */
 static int conn_read(struct conn *c, struct server *s)
 {
@@ -118,6 +135,9 @@ static int conn_read(struct conn *c, struct server *s)
 			break;
 		if (n <= 0)
 			return -ESHUTDOWN;
+		r = s->ws ? conn_upgrade(c, s, (size_t)n) : 0;
+		if (r != 0)
+			return r < 0 ? r : 0;
 		c->n_owed += count_heads(s->in, (size_t)n, &c->matched);
 		r = c->n_owed > 0 ? conn_send(c, s) : 0;
 		if (r < 0)
@@ -126,16 +146,26 @@ static int conn_read(struct conn *c, struct server *s)
 	return 0;
 }
 
-static void on_event(struct server *s, struct conn *c, uint32_t events)
+static int conn_on_event(struct conn *c, struct server *s, uint32_t events)
 {
+	bool is_readable = events & ~(uint32_t)EPOLLOUT;
 	int r = 0;
 
+	if (c->session) {
+		if (events & EPOLLOUT)
+			r = bare_ws_write(c->session);
+		return r == 0 && is_readable ? bare_ws_read(s->ws, c->session) : r;
+	}
 	if (events & EPOLLOUT && c->n_owed > 0)
 		r = conn_send(c, s);
-	if (r == 0 && events & ~(uint32_t)EPOLLOUT)
-		r = conn_read(c, s);
-	if (r == 0)
+	return r == 0 && is_readable ? conn_read(c, s) : r;
+}
+
+static void on_event(struct server *s, struct conn *c, uint32_t events)
+{
+	if (conn_on_event(c, s, events) == 0)
 		return;
+	(void)bare_ws_free(s->ws, c->session);
 	(void)close(c->fd);
 	free(c);
 }
@@ -210,20 +240,26 @@ int main(int argc, char **argv)
 {
 	const struct rlimit files = { MAX_OPEN_FILES, MAX_OPEN_FILES };
 	long port = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
+	const char *mode = argc > 2 ? argv[2] : "";
+	bool is_once = strcmp(mode, "--close") == 0;
+	bool is_broadcast = strcmp(mode, "-B") == 0;
+	bool has_ws = is_broadcast || strcmp(mode, "-W") == 0;
 	struct server *s;
-	int r;
+	int r = 0;
 
-	if (port < 1 || port > UINT16_MAX || argc > 3 ||
-	    (argc == 3 && strcmp(argv[2], "--close"))) {
-		fprintf(stderr, "usage: %s PORT [--close]\n", argv[0]);
+	if (port < 1 || port > UINT16_MAX || argc > 3 || (argc == 3 && !is_once && !has_ws)) {
+		fprintf(stderr, "usage: %s PORT [--close | -W | -B]\n", argv[0]);
 		return 2;
 	}
 	(void)setrlimit(RLIMIT_NOFILE, &files); /* fewer connections, then */
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return 1;
-	s->is_once = argc == 3;
-	r = prepare(s, (uint16_t)port);
+	s->is_once = is_once;
+	if (has_ws)
+		r = bare_ws_new(is_broadcast, &s->ws);
+	if (r == 0)
+		r = prepare(s, (uint16_t)port);
 	if (r < 0) {
 		fprintf(stderr, "%s: port %ld: %s\n", argv[0], port, strerror(-r));
 		return 1;
