@@ -323,7 +323,7 @@ static void report(const struct load *l, int64_t started_ns)
 {
 	double seconds = (double)(l->now_ns - started_ns) / 1e9;
 
-	printf("{\"done\": %" PRIu64 ", \"bad\": %" PRIu64 ", \"seconds\": %.4f, \"rps\": %.1f, "
+	printf("{\"done\": %" PRIu64 ", \"bad\": %" PRIu64 ", \"seconds\": %.4f, \"rate\": %.1f, "
 	       "\"p50_us\": %.1f, \"p99_us\": %.1f, \"head_len\": %zu, \"answer_len\": %" PRIu64
 	       ", \"client_cpu\": %.3f}\n",
 	       l->n_done, l->n_bad, seconds, (double)l->n_done / seconds,

@@ -1,4 +1,5 @@
 """One measurement each: a load with the core time it took, and instructions under callgrind."""
+import contextlib
 import dataclasses
 import json
 import os
@@ -7,6 +8,7 @@ import re
 import subprocess
 
 from servers import BenchError
+from ws_client import WsClient
 
 # "1,234 ( 5.6%)  src/x.c:function [/path/libx.so]"; inlined code of a header has no object.
 FUNCTION = re.compile(r"^ *([\d,]+) \([ \d.]+%\)  \S*:(\S+)(?: \[(.*)\])?$")
@@ -15,9 +17,10 @@ FUNCTION = re.compile(r"^ *([\d,]+) \([ \d.]+%\)  \S*:(\S+)(?: \[(.*)\])?$")
 @dataclasses.dataclass
 class Sample:
     """A server under load for some seconds."""
-    rps: float
+    rate: float     # requests, messages or deliveries a second
     core_us: float  # busy time of the server's core for each request, softirq included
     own_us: float   # what the kernel counts for the server's processes alone
+    client: dict = dataclasses.field(default_factory=dict)  # what wsload has said
 
     def foreign(self):
         """The share of the core's busy time that was not the server's."""
@@ -54,7 +57,8 @@ def _server_s(server):
 
 
 def _run_client(client, server, arguments, core, timeout_s):
-    command = [client, "-p", str(server.port), *arguments]
+    """client: the command, as far as its arguments are always the same."""
+    command = [*client, "-p", str(server.port), *arguments]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, check=False, timeout=timeout_s,
                           preexec_fn=lambda: os.sched_setaffinity(0, {core}))
@@ -69,7 +73,16 @@ def load(client, server, arguments, seconds, cores):
     before = _core_busy_s(cores[0]), _server_s(server)
     said = _run_client(client, server, [*arguments, "-d", str(seconds)], cores[1], seconds + 90)
     result = json.loads(said)
-    return _sample(server, cores[0], before, result["done"], result["rps"])
+    return _sample(server, cores[0], before, result["done"], result["rate"])
+
+
+def load_ws(client, server, arguments, seconds, cores):
+    """The same with WebSockets; opening and ending the sessions does not count."""
+    with WsClient(client, server, [*arguments, "-d", str(seconds)], cores[1]) as running:
+        running.wait_for("open")
+        before = _core_busy_s(cores[0]), _server_s(server)
+        result = running.report()
+        return _sample(server, cores[0], before, result["done"], result["rate"], result)
 
 
 def load_wrk(server, seconds, cores):
@@ -86,9 +99,23 @@ def load_wrk(server, seconds, cores):
                    float(re.search(r"Requests/sec: *([\d.]+)", said).group(1)))
 
 
-def _sample(server, core, before, n_requests, rps):
+def _sample(server, core, before, n_requests, rate, client=None):
     busy, own = _core_busy_s(core) - before[0], _server_s(server) - before[1]
-    return Sample(rps, busy / n_requests * 1e6, own / n_requests * 1e6)
+    return Sample(rate, busy / n_requests * 1e6, own / n_requests * 1e6, client or {})
+
+
+def in_turns(servers, rounds, sample):
+    """
+    {name: [a sample for each round]}; servers: {name: what to enter}. All of them run all the
+    time, and each round measures one after the other.
+    """
+    samples = {name: [] for name in servers}
+    with contextlib.ExitStack() as stack:
+        running = {name: stack.enter_context(server) for name, server in servers.items()}
+        for n in range(rounds):
+            for name, server in running.items():
+                samples[name].append(sample(name, server, n + 1))
+    return samples
 
 
 def callgrind(directory):
@@ -126,8 +153,8 @@ def _functions(path):
 
 def instructions(client, make_server, arguments, n, core, directory):
     """
-    What one request takes: the difference between 2n requests and n of them, so that neither
-    starting nor stopping counts. make_server(tool) is called twice.
+    What one request (or message) takes: the difference between 2n requests and n of them, so that
+    neither starting nor stopping counts. make_server(tool) is called twice.
     """
     counted = []
     for n_requests in (n, 2 * n):

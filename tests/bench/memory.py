@@ -5,6 +5,7 @@ import resource
 import socket
 
 from servers import BenchError
+from ws_client import WsClient
 
 PATIENCE_S = 60
 HELLO = b"GET /hello HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n"
@@ -58,3 +59,21 @@ def suspended_tasks(server, n):
     before = _pss(server)
     with _ask(server, CROWD % (n, server.port), b"asleep\n"):
         return (_pss(server) - before) / n
+
+
+def idle_sessions(client, server, arguments, n, core):
+    """
+    Bytes for each of n WebSocket sessions when they are open, and after a message on each; then
+    what the client reports. One that is there before brings in what is needed once.
+    """
+    with WsClient(client, server, [*arguments, "-c1"], core) as first:
+        first.wait_for("open")
+        first.echo()
+        before = _pss(server)
+        with WsClient(client, server, [*arguments, f"-c{n}"], core) as others:
+            others.wait_for("open")
+            opened = _pss(server)
+            others.echo()
+            echoed = _pss(server)
+            said = others.end()
+    return (opened - before) / n, (echoed - before) / n, said

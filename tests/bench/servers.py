@@ -1,4 +1,4 @@
-"""The three servers that scripts/bench compares: started, pinned to a core, asked once, stopped."""
+"""The servers that scripts/bench compares: started, pinned to a core, asked once, stopped."""
 import http.client
 import os
 import pathlib
@@ -64,6 +64,37 @@ routes:
   - path: /crowd/{{n}}
     methods: [GET]
     handler: suspends.crowd
+"""
+
+# The WebSocket routes of weir, with the examples' handlers behind them; the bare server has no
+# paths.
+WS_ECHO = "/ws/echo"
+WS_MESSAGE_ECHO = "/ws/message-echo"
+WS_ECHO_DEFLATE = "/ws/echo-deflate"
+WS_CHAT = "/ws/chat/{room}"
+WS_MODULES = ["wsecho", "chat"]
+WS_HANDLERS = {
+    WS_ECHO: "ws_echo.echo",
+    WS_MESSAGE_ECHO: "ws_echo.message_echo",
+    WS_ECHO_DEFLATE: "ws_echo.echo_deflate",
+    WS_CHAT: "chat.chat",
+}
+
+WEIR_WS_CONF = """\
+listen:
+  - address: 127.0.0.1:{port}
+workers: 1
+access_log: off
+max_connections: 20000
+module_path: [{build}/examples]
+modules:
+  - path: hello.so
+{modules}
+routes:
+  - path: /hello
+    methods: [GET]
+    handler: hello.hello
+{routes}
 """
 
 
@@ -171,4 +202,17 @@ def nginx_command(directory, port):
 def weir_command(build, directory, port, access_log):
     conf = directory / f"weir-{port}.yaml"
     conf.write_text(WEIR_CONF.format(build=build, port=port, access_log=access_log))
+    return [build / "weir", "-c", conf]
+
+
+def bare_ws_command(build, port, is_broadcast):
+    return [build / "tests/bench/bench_bare", str(port), "-B" if is_broadcast else "-W"]
+
+
+def weir_ws_command(build, directory, port):
+    conf = directory / f"weir-{port}.yaml"
+    modules = "\n".join(f"  - path: {name}.so" for name in WS_MODULES)
+    routes = "\n".join(f"  - path: {path}\n    websocket: true\n    handler: {handler}"
+                       for path, handler in WS_HANDLERS.items())
+    conf.write_text(WEIR_WS_CONF.format(build=build, port=port, modules=modules, routes=routes))
     return [build / "weir", "-c", conf]
