@@ -29,16 +29,15 @@
 static COLD void answer_page(struct exchange *ex, int status, const char *words,
 			     const weir_header *extra, size_t n_extra)
 {
-	weir_header fields[2] = { { WEIR_STR("content-type"),
-				    WEIR_STR("text/plain; charset=utf-8") } };
-	bool has_body = http_status_has_body(status);
+	weir_str type = { NULL, 0 };
 	char body[ERRPAGE_MAX];
-	size_t n = has_body ? 1 : 0, len = has_body ? errpage_body(body, status, words) : 0;
+	size_t len = 0;
 
-	assert(n_extra <= 1);
-	if (n_extra)
-		fields[n++] = *extra;
-	if (exchange_respond(ex, status, fields, n, (weir_str){ body, len }) < 0)
+	if (http_status_has_body(status)) {
+		type = WEIR_STR("text/plain; charset=utf-8");
+		len = errpage_body(body, status, words);
+	}
+	if (exchange_respond(ex, status, type, extra, n_extra, (weir_str){ body, len }) < 0)
 		exchange_abort(ex);
 }
 

@@ -103,33 +103,14 @@ int req_io_piece(struct req *req, weir_str bytes)
 	return r;
 }
 
-/* More than goes out in one call. */
-static COLD int respond_large(struct req *req, int status, const weir_header *fields,
-			      size_t n_fields, weir_str body)
-{
-	int64_t length = http_status_has_body(status) ? (int64_t)body.len : -1;
-	int r;
-
-	r = exchange_head(req->ex, status, length, fields, n_fields);
-	if (r < 0)
-		return r;
-	r = req_io_piece(req, body);
-	if (r < 0)
-		return r;
-	return req_io_end(req, NULL, 0);
-}
-
-int req_io_respond(struct req *req, int status, const weir_header *fields, size_t n_fields,
-		   weir_str body)
+int req_io_respond(struct req *req, int status, weir_str type, weir_str body)
 {
 	int r;
 
 	r = check_send(req);
 	if (r < 0)
 		return r;
-	if (body.len > EXCHANGE_SMALL)
-		return respond_large(req, status, fields, n_fields, body);
-	r = exchange_respond(req->ex, status, fields, n_fields, body);
+	r = exchange_respond(req->ex, status, type, req->fields.items, req->fields.n, body);
 	if (req->readable.task)
 		wait_wake(&req->readable); /* as req_io_end() */
 	return r;

@@ -24,9 +24,8 @@ MUST_USE int req_io_file(struct req *req, int fd, uint64_t offset, uint64_t len)
 MUST_USE int req_io_end(struct req *req, const weir_header *trailers, size_t n_trailers);
 MUST_USE int req_io_interim(struct req *req, int status, const weir_header *fields,
 			    size_t n_fields);
-/* Head, body and end in one: the usual answer. Its content-length is the body's. */
-MUST_USE int req_io_respond(struct req *req, int status, const weir_header *fields, size_t n_fields,
-			    weir_str body);
+/* Head, body and end in one: the usual answer, as exchange_respond(). */
+MUST_USE int req_io_respond(struct req *req, int status, weir_str type, weir_str body);
 
 /* Receiving, as exchange_next(), but it suspends instead of -EAGAIN. -EBUSY. */
 MUST_USE int req_io_next(struct req *req, weir_str *ret_piece);

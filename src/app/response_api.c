@@ -66,12 +66,11 @@ static int promise_length(struct req *req, weir_str value)
 	return 0;
 }
 
-/* Also for the type of weir_respond(), which lives as long as that call. */
-static inline int put_field(struct req *req, weir_str name, weir_str value, bool is_replacing)
+static int put_field(struct req *req, weir_str name, weir_str value, bool is_replacing)
 {
 	weir_header *field = NULL;
 
-	if (is_replacing && req->fields.n > 0)
+	if (is_replacing)
 		field = find_field(&req->fields, name);
 	if (!field)
 		return req_fields_add(req, &req->fields, name, value);
@@ -131,24 +130,20 @@ static int send_start_event(struct req *req, int status, int64_t length)
 	return weir_send(&req->pub, &ev);
 }
 
-/* Type and length of the answer, decided. */
-static inline int prepare(struct req *req, int status, const char *type, int64_t *length)
+/* Can an answer begin with these? */
+static inline int check_start(const struct req *req, int status, weir_str type)
 {
-	weir_str value = weir_strz(type);
-
 	if (status < 200 || status > 999)
 		return -EINVAL;
 	if (!req->ex)
 		return -EOPNOTSUPP;
-	if (req->content_length >= 0)
-		*length = req->content_length;
-	else if (!http_status_has_body(status))
-		*length = -1;
-	if (!type)
-		return 0;
-	if (!http_is_value(value))
-		return -EINVAL;
-	return put_field(req, WEIR_STR("content-type"), value, true);
+	return http_is_value(type) ? 0 : -EINVAL;
+}
+
+/* Borrowed for as long as the head is not out. */
+static int put_type(struct req *req, weir_str type)
+{
+	return type.ptr ? put_field(req, WEIR_STR("content-type"), type, true) : 0;
 }
 
 static int begin(struct req *req, int status, int64_t length)
@@ -158,12 +153,23 @@ static int begin(struct req *req, int status, int64_t length)
 	return req_io_head(req, status, length, req->fields.items, req->fields.n);
 }
 
-/* One call after the other: as layers around the handler see it, or a length was promised. */
-static COLD int respond_in_steps(struct req *req, int status, int64_t length, weir_str body)
+/* What is promised, or else this, where a status has a body at all. */
+static int64_t length_of(const struct req *req, int status, int64_t length)
+{
+	if (req->content_length >= 0)
+		return req->content_length;
+	return http_status_has_body(status) ? length : -1;
+}
+
+/* One call after the other: as layers around the handler see it, a length was promised, or there is much. */
+static COLD int respond_in_steps(struct req *req, int status, weir_str type, weir_str body)
 {
 	int r;
 
-	r = begin(req, status, length);
+	r = put_type(req, type);
+	if (r < 0)
+		return r;
+	r = begin(req, status, length_of(req, status, (int64_t)body.len));
 	if (r < 0)
 		return r;
 	if (!is_direct(req))
@@ -174,30 +180,46 @@ static COLD int respond_in_steps(struct req *req, int status, int64_t length, we
 	return req_io_end(req, NULL, 0);
 }
 
-HOT int weir_respond(weir_req *pub, int status, const char *type, weir_str body)
+/* The handler has set fields, perhaps the type as well. */
+static APART int respond_with_fields(struct req *req, int status, weir_str type, weir_str body)
 {
-	struct req *req = req_of(pub);
-	int64_t length = (int64_t)body.len;
 	int r;
 
-	r = prepare(req, status, type, &length);
+	r = put_type(req, type);
 	if (r < 0)
 		return r;
-	if (!is_direct(req) || req->content_length >= 0)
-		return respond_in_steps(req, status, length, body);
-	return req_io_respond(req, status, req->fields.items, req->fields.n, body);
+	return req_io_respond(req, status, (weir_str){ NULL, 0 }, body);
 }
 
-int weir_start(weir_req *pub, int status, const char *type)
+HOT int weir_respond(weir_req *pub, int status, const char *type_z, weir_str body)
 {
 	struct req *req = req_of(pub);
-	int64_t length = -1;
+	weir_str type = weir_strz(type_z);
 	int r;
 
-	r = prepare(req, status, type, &length);
+	r = check_start(req, status, type);
 	if (r < 0)
 		return r;
-	return begin(req, status, length);
+	if (!is_direct(req) || req->content_length >= 0 || body.len > EXCHANGE_SMALL)
+		return respond_in_steps(req, status, type, body);
+	if (req->fields.n > 0)
+		return respond_with_fields(req, status, type, body);
+	return req_io_respond(req, status, type, body);
+}
+
+int weir_start(weir_req *pub, int status, const char *type_z)
+{
+	struct req *req = req_of(pub);
+	weir_str type = weir_strz(type_z);
+	int r;
+
+	r = check_start(req, status, type);
+	if (r < 0)
+		return r;
+	r = put_type(req, type);
+	if (r < 0)
+		return r;
+	return begin(req, status, length_of(req, status, -1));
 }
 
 int weir_write(weir_req *pub, weir_str bytes)

@@ -119,16 +119,21 @@ static int down_head(struct exchange *ex, int64_t content_length, const weir_hea
 		     size_t n_fields, weir_str body)
 {
 	struct test_reply *reply = of_exchange(ex)->reply;
-	weir_header *headers = arena_alloc(&reply->arena, n_fields * sizeof(*headers));
+	weir_header *headers = arena_alloc(&reply->arena, (1 + n_fields) * sizeof(*headers));
+	size_t n = 0;
 
-	if (!headers && n_fields > 0)
+	if (!headers)
 		return -ENOMEM;
+	if (ex->type.ptr) {
+		headers[n].name = WEIR_STR("content-type");
+		headers[n++].value = arena_copy(&reply->arena, ex->type);
+	}
 	for (size_t i = 0; i < n_fields; i++) {
-		headers[i].name = arena_copy(&reply->arena, fields[i].name);
-		headers[i].value = arena_copy(&reply->arena, fields[i].value);
+		headers[n].name = arena_copy(&reply->arena, fields[i].name);
+		headers[n++].value = arena_copy(&reply->arena, fields[i].value);
 	}
 	reply->pub.headers = headers;
-	reply->pub.n_headers = n_fields;
+	reply->pub.n_headers = n;
 	if (reply->budget.is_short)
 		return -ENOMEM;
 	return buf_append_str(&reply->body, body);

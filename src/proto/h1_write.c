@@ -121,14 +121,22 @@ static char *put_connection(char *out, const struct h1_response *resp)
 	return out;
 }
 
+static inline char *put_type(char *out, weir_str type)
+{
+	out = PUT(out, "content-type: ");
+	out = str_put(out, type);
+	return PUT(out, "\r\n");
+}
+
 /* The longest of each: status line, framing, connection; names, ends, the empty line. */
 #define REST_MAX                                                                        \
 	(64 + sizeof(struct h1_own) + sizeof("content-length: \r\n") + STR_DIGITS_MAX + \
-	 sizeof("connection: keep-alive\r\n") + sizeof("upgrade: \r\n") + 2)
+	 sizeof("connection: keep-alive\r\n") + sizeof("upgrade: \r\n") +               \
+	 sizeof("content-type: \r\n") + 2)
 
 size_t h1_write_measure(struct h1_response *resp)
 {
-	size_t len = REST_MAX + resp->upgrade.len;
+	size_t len = REST_MAX + resp->upgrade.len + resp->type.len;
 
 	resp->has_date = false;
 	resp->has_server = false;
@@ -154,6 +162,8 @@ size_t h1_write_head(const struct h1_response *resp, char *out)
 		out = put_connection(out, resp);
 		out = put_framing(out, resp);
 	}
+	if (resp->type.ptr)
+		out = put_type(out, resp->type);
 	out = put_fields(out, resp->fields, resp->n_fields);
 	out = PUT(out, "\r\n");
 	return (size_t)(out - start);

@@ -70,7 +70,7 @@ int exchange_interim(struct exchange *ex, int status, const weir_header *fields,
 	return ex->down->interim(ex, status, fields, n_fields);
 }
 
-static int send_head(struct exchange *ex, int status, int64_t content_length,
+static int send_head(struct exchange *ex, int status, int64_t content_length, weir_str type,
 		     const weir_header *fields, size_t n_fields, weir_str body)
 {
 	int r;
@@ -82,6 +82,7 @@ static int send_head(struct exchange *ex, int status, int64_t content_length,
 		return -EPROTO;
 
 	ex->status = status;
+	ex->type = type;
 	ex->promised = content_length;
 	ex->is_bodiless = ex->head.method_id == HTTP_METHOD_HEAD || !http_status_has_body(status);
 	if (ex->is_bodiless)
@@ -98,7 +99,9 @@ static int send_head(struct exchange *ex, int status, int64_t content_length,
 int exchange_head(struct exchange *ex, int status, int64_t content_length,
 		  const weir_header *fields, size_t n_fields)
 {
-	return send_head(ex, status, content_length, fields, n_fields, (weir_str){ NULL, 0 });
+	const weir_str none = { NULL, 0 };
+
+	return send_head(ex, status, content_length, none, fields, n_fields, none);
 }
 
 /* What failed half-way is over: whatever followed would make it look complete. */
@@ -181,14 +184,14 @@ int exchange_next(struct exchange *ex, weir_str *ret_piece)
 	return ex->down->next(ex, ret_piece);
 }
 
-int exchange_respond(struct exchange *ex, int status, const weir_header *fields, size_t n_fields,
-		     weir_str body)
+int exchange_respond(struct exchange *ex, int status, weir_str type, const weir_header *fields,
+		     size_t n_fields, weir_str body)
 {
 	int64_t length = http_status_has_body(status) ? (int64_t)body.len : -1;
 	int r;
 
 	assert(body.len <= EXCHANGE_SMALL);
-	r = send_head(ex, status, length, fields, n_fields, body);
+	r = send_head(ex, status, length, type, fields, n_fields, body);
 	if (r < 0)
 		return r;
 	ex->sent = body.len;

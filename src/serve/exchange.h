@@ -49,7 +49,10 @@ struct exchange_up {
 
 struct exchange_down {
 	int (*interim)(struct exchange *ex, int status, const weir_header *fields, size_t n_fields);
-	/* body: all of it, if it is small and here already, and then no end() follows; else empty. */
+	/*
+	 * With ex->status and ex->type. body: all of it, if it is small and here already, and then
+	 * no end() follows; else empty.
+	 */
 	int (*head)(struct exchange *ex, int64_t content_length, const weir_header *fields,
 		    size_t n_fields, weir_str body);
 	ssize_t (*piece)(struct exchange *ex, weir_str bytes);
@@ -104,6 +107,7 @@ struct exchange {
 	enum fault fault; /* why the connection refused the body, if it did */
 	enum exchange_phase phase;
 	int status;	  /* of the final response, once started */
+	weir_str type;	  /* its Content-Type, if it is not among its fields; else ptr NULL */
 	uint64_t sent;	  /* bytes of response body so far */
 	int64_t promised; /* content-length of the response; -1 when there is none */
 
@@ -169,10 +173,12 @@ MUST_USE int exchange_file(struct exchange *ex, int fd, uint64_t offset, uint64_
 /*
  * Head, body and end in one call, for a body that is as long as content_length
  * says and small: EXCHANGE_SMALL bytes at the most. 0, or why nothing was sent.
+ * type: the Content-Type, which nearly every answer has, and many no other
+ * field; ptr NULL: none, or it is among the fields.
  */
 #define EXCHANGE_SMALL ((size_t)8192)
-MUST_USE int exchange_respond(struct exchange *ex, int status, const weir_header *fields,
-			      size_t n_fields, weir_str body);
+MUST_USE int exchange_respond(struct exchange *ex, int status, weir_str type,
+			      const weir_header *fields, size_t n_fields, weir_str body);
 /* -EPROTO when less was sent than promised: the response is then cut. -EAGAIN: after writable(). */
 MUST_USE int exchange_end(struct exchange *ex, const weir_header *trailers, size_t n_trailers);
 /*

@@ -58,6 +58,7 @@ static HOT int on_head(struct exchange *ex, int64_t content_length, const weir_h
 		.content_length = content_length,
 		.is_chunked = is_open && ex->head.version == 11,
 		.own = server_own(c->server),
+		.type = ex->type,
 		.fields = fields,
 		.n_fields = n_fields,
 	};

@@ -13,8 +13,11 @@ struct wire {
 	unsigned n_head, n_interim, n_piece, n_file, n_end, n_next, n_abort, n_gone;
 	int64_t length; /* that the head said */
 	size_t n_body;	/* bytes that came with it */
+	weir_str type;	/* its Content-Type */
 	ssize_t result; /* of the next call; 0: success */
 };
+
+static const weir_str no_type = { NULL, 0 };
 
 static struct wire *wire_of(const struct exchange *ex)
 {
@@ -35,6 +38,7 @@ static int on_head(struct exchange *ex, int64_t content_length, const weir_heade
 	wire->n_head++;
 	wire->length = content_length;
 	wire->n_body += body.len;
+	wire->type = ex->type;
 	return (int)wire->result;
 }
 
@@ -244,14 +248,29 @@ Test(exchange, may_be_answered_in_one_call)
 	struct wire wire;
 	struct exchange *ex = wire_open(&wire, HTTP_METHOD_GET);
 
-	cr_assert_eq(exchange_respond(ex, 200, NULL, 0, WEIR_STR("hello")), 0);
+	cr_assert_eq(exchange_respond(ex, 200, no_type, NULL, 0, WEIR_STR("hello")), 0);
 	cr_assert_eq(ex->phase, EXCHANGE_ENDED);
 	cr_assert_eq(ex->sent, 5);
 	cr_assert_eq(wire.length, 5);
 	cr_assert_eq(wire.n_body, 5);
 	cr_assert_eq(wire.n_head, 1);
 	cr_assert_eq(wire.n_end, 0); /* it came with its body */
-	cr_assert_eq(exchange_respond(ex, 200, NULL, 0, WEIR_STR("hello")), -EPROTO);
+	cr_assert_eq(exchange_respond(ex, 200, no_type, NULL, 0, WEIR_STR("hello")), -EPROTO);
+	wire_close(&wire);
+}
+
+Test(exchange, forgets_the_type_of_a_head_that_found_no_memory)
+{
+	struct wire wire;
+	struct exchange *ex = wire_open(&wire, HTTP_METHOD_GET);
+
+	wire.result = -ENOMEM;
+	cr_assert_eq(exchange_respond(ex, 200, WEIR_STR("text/x"), NULL, 0, WEIR_STR("hello")),
+		     -ENOMEM);
+	cr_assert(weir_str_eq(wire.type, WEIR_STR("text/x")));
+	wire.result = 0;
+	cr_assert_eq(exchange_head(ex, 503, 0, NULL, 0), 0);
+	cr_assert_null(wire.type.ptr);
 	wire_close(&wire);
 }
 
@@ -263,7 +282,8 @@ Test(exchange, says_a_length_but_sends_no_body_in_one_call_where_there_is_none)
 		struct wire wire;
 		struct exchange *ex = wire_open(&wire, silents[i].method);
 
-		cr_assert_eq(exchange_respond(ex, silents[i].status, NULL, 0, WEIR_STR("hello")),
+		cr_assert_eq(exchange_respond(ex, silents[i].status, no_type, NULL, 0,
+					      WEIR_STR("hello")),
 			     0);
 		cr_assert_eq(wire.length, lengths[i]);
 		cr_assert_eq(wire.n_body, 0);
@@ -277,10 +297,10 @@ Test(exchange, may_try_again_when_one_call_found_no_memory)
 	struct exchange *ex = wire_open(&wire, HTTP_METHOD_GET);
 
 	wire.result = -ENOMEM;
-	cr_assert_eq(exchange_respond(ex, 200, NULL, 0, WEIR_STR("hello")), -ENOMEM);
+	cr_assert_eq(exchange_respond(ex, 200, no_type, NULL, 0, WEIR_STR("hello")), -ENOMEM);
 	cr_assert_eq(ex->phase, EXCHANGE_WAITING);
 	wire.result = 0;
-	cr_assert_eq(exchange_respond(ex, 503, NULL, 0, WEIR_STR("")), 0);
+	cr_assert_eq(exchange_respond(ex, 503, no_type, NULL, 0, WEIR_STR("")), 0);
 	cr_assert_eq(ex->status, 503);
 	wire_close(&wire);
 }

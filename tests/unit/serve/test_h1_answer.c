@@ -47,18 +47,18 @@ Test(h1_answer, has_a_date_and_a_server_unless_the_handler_has)
 
 Test(h1_answer, goes_out_in_one_call)
 {
-	const weir_header type = { WEIR_STR("content-type"), WEIR_STR("text/plain") };
+	const weir_str type = WEIR_STR("text/plain"), none = { NULL, 0 };
 	struct h1_world *w = h1_world_new();
 	struct client *c = client_new(w);
 	struct visit *v = ask(w, c, GET("/"));
 
-	cr_assert_eq(exchange_respond(v->ex, 200, &type, 1, WEIR_STR("hello")), 0);
+	cr_assert_eq(exchange_respond(v->ex, 200, type, NULL, 0, WEIR_STR("hello")), 0);
 	visit_finish(v);
 	v = ask(w, c, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
-	cr_assert_eq(exchange_respond(v->ex, 200, NULL, 0, WEIR_STR("hello")), 0);
+	cr_assert_eq(exchange_respond(v->ex, 200, none, NULL, 0, WEIR_STR("hello")), 0);
 	visit_finish(v);
 	v = ask(w, c, GET("/"));
-	cr_assert_eq(exchange_respond(v->ex, 204, NULL, 0, WEIR_STR("")), 0);
+	cr_assert_eq(exchange_respond(v->ex, 204, none, NULL, 0, WEIR_STR("")), 0);
 	visit_finish(v);
 	cr_assert_str_eq(client_text(c), "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n"
 					 "content-type: text/plain\r\n\r\nhello"
