@@ -55,6 +55,14 @@ static inline unsigned h1_scan_mask_short(const char *p, size_t n)
 	return h1_scan_bits(scan_load(p, n));
 }
 
+/* Is there one among 8 to 16 bytes? */
+static inline bool h1_scan_has_control(const char *p, size_t len)
+{
+	long long first = (long long)scan_load8(p), last = (long long)scan_load8(p + len - 8);
+
+	return h1_scan_bits(_mm_set_epi64x(last, first)) != 0;
+}
+
 #else
 
 #define H1_SCAN_STEP 8
@@ -70,6 +78,11 @@ static inline unsigned h1_scan_mask_short(const char *p, size_t n)
 
 	memcpy(last, p, n);
 	return h1_scan_mask8(last);
+}
+
+static inline bool h1_scan_has_control(const char *p, size_t len)
+{
+	return (h1_scan_mask8(p) | h1_scan_mask8(p + len - 8)) != 0;
 }
 
 #endif

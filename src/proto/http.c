@@ -94,8 +94,11 @@ bool http_is_token(weir_str s)
 
 bool http_is_value(weir_str s)
 {
-	size_t at = h1_scan_control(s.ptr, 0, s.len);
+	size_t at;
 
+	if (s.len >= 8 && s.len <= 16 && !h1_scan_has_control(s.ptr, s.len))
+		return true;
+	at = h1_scan_control(s.ptr, 0, s.len);
 	return at == s.len || is_all(s.ptr + at, s.ptr + s.len, HTTP_CHAR_VALUE);
 }
 

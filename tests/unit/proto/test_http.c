@@ -70,6 +70,26 @@ Test(http, has_no_control_byte_but_tab_in_values)
 	}
 }
 
+Test(http, finds_a_control_byte_wherever_it_is_in_a_value)
+{
+	for (size_t len = 1; len <= 40; len++) {
+		/* Of that very length, so that ASan sees one byte too many. */
+		char *bytes = memset(malloc(len), 'a', len);
+		weir_str value = { bytes, len };
+
+		cr_expect(http_is_value(value), "%zu bytes", len);
+		for (size_t i = 0; i < len; i++) {
+			bytes[i] = '\t';
+			cr_expect(http_is_value(value), "a tab at %zu of %zu", i, len);
+			bytes[i] = (char)(i % 2 ? '\n' : 127);
+			cr_expect(!http_is_value(value), "at %zu of %zu", i, len);
+			bytes[i] = (char)0xe9;
+			cr_expect(http_is_value(value), "not ASCII at %zu of %zu", i, len);
+		}
+		free(bytes);
+	}
+}
+
 Test(http, refuses_in_targets_what_rfc_3986_excludes)
 {
 	for (int c = 0; c < 256; c++) {
