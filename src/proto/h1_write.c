@@ -66,26 +66,25 @@ static char *put_status_line(char *out, int status)
 }
 
 /* The status line, and what the server says of itself unless the application has said it. */
-static COLD char *put_rare_start(char *out, int status, const struct h1_own *own, bool has_date,
-				 bool has_server)
+static char *put_start(char *out, const struct h1_response *resp, bool is_interim)
 {
-	bool is_interim = status < 200 && status != 101;
+	const struct h1_own *own = resp->own;
 
-	out = put_status_line(out, status);
+	out = put_status_line(out, resp->status);
 	if (is_interim || !own)
 		return out;
-	if (!has_date)
+	if (!resp->has_date)
 		out = mempcpy(out, own->date, sizeof(own->date));
-	if (!has_server)
+	if (!resp->has_server)
 		out = mempcpy(out, own->server, sizeof(own->server));
 	return out;
 }
 
-static inline char *put_start(char *out, const struct h1_response *resp)
+static inline char *put_length(char *out, int64_t content_length)
 {
-	if (resp->status == 200 && resp->own && !resp->has_date && !resp->has_server)
-		return mempcpy(out, resp->own, sizeof(*resp->own));
-	return put_rare_start(out, resp->status, resp->own, resp->has_date, resp->has_server);
+	out = PUT(out, "content-length: ");
+	out = str_put_u64(out, (uint64_t)content_length);
+	return PUT(out, "\r\n");
 }
 
 /* How the body ends, if the status may have one. */
@@ -93,11 +92,8 @@ static char *put_framing(char *out, const struct h1_response *resp)
 {
 	if (!http_status_has_length(resp->status))
 		return out;
-	if (resp->content_length >= 0) {
-		out = PUT(out, "content-length: ");
-		out = str_put_u64(out, (uint64_t)resp->content_length);
-		return PUT(out, "\r\n");
-	}
+	if (resp->content_length >= 0)
+		return put_length(out, resp->content_length);
 	if (resp->is_chunked && resp->version >= 11)
 		return PUT(out, "transfer-encoding: chunked\r\n");
 	return out;
@@ -157,7 +153,7 @@ size_t h1_write_head(const struct h1_response *resp, char *out)
 	bool is_interim = resp->status < 200 && resp->status != 101;
 	char *start = out;
 
-	out = put_start(out, resp);
+	out = put_start(out, resp, is_interim);
 	if (!is_interim) {
 		out = put_connection(out, resp);
 		out = put_framing(out, resp);
@@ -167,6 +163,15 @@ size_t h1_write_head(const struct h1_response *resp, char *out)
 	out = put_fields(out, resp->fields, resp->n_fields);
 	out = PUT(out, "\r\n");
 	return (size_t)(out - start);
+}
+
+char *h1_write_usual(const struct h1_own *own, int64_t content_length, weir_str type, char *out)
+{
+	out = mempcpy(out, own, sizeof(*own));
+	out = put_length(out, content_length);
+	if (type.ptr)
+		out = put_type(out, type);
+	return PUT(out, "\r\n");
 }
 
 weir_str h1_write_continue(void)

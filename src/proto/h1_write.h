@@ -10,6 +10,7 @@
 #include <weir/base.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 
 /* What begins nearly every response, formatted once a second. */
 #define H1_OWN_OK "HTTP/1.1 200 OK\r\n"
@@ -46,6 +47,15 @@ size_t h1_write_measure(struct h1_response *resp);
  * coding. A 1xx other than 101 is written as interim: bare but for its fields.
  */
 size_t h1_write_head(const struct h1_response *resp, char *out);
+
+/*
+ * The most usual head, the same in fewer steps: 200 to HTTP/1.1, keep-alive, a length, no other
+ * fields. Returns its end, which is at most H1_WRITE_USUAL_MAX and type's bytes behind out.
+ */
+#define H1_WRITE_USUAL_MAX                                                              \
+	(sizeof(struct h1_own) + sizeof("content-length: \r\ncontent-type: \r\n\r\n") + \
+	 STR_DIGITS_MAX)
+char *h1_write_usual(const struct h1_own *own, int64_t content_length, weir_str type, char *out);
 
 /* "HTTP/1.1 100 Continue" with its empty line. */
 weir_str h1_write_continue(void);

@@ -20,19 +20,26 @@
 
 #define CRLF H1_WRITE_CRLF
 
-/* Will the connection be in step after this answer? is_whole: nothing will follow its head. */
-static bool can_keep_alive(const struct h1_conn *c, bool is_whole)
+/* How its peer will see the end of an answer whose length is open. */
+static APART void choose_end(struct h1_conn *c)
 {
-	if (!c->keeps_alive || c->server->is_draining || c->body_error < 0)
-		return false;
-	if (c->state != H1_BODY || h1_body_can_discard(c))
+	if (c->ex->is_bodiless)
+		return;
+	c->is_chunked = c->ex->head.version == 11;
+	c->is_until_close = !c->is_chunked;
+}
+
+/* The request's body is not over: will it be? is_whole: nothing will follow the answer's head. */
+static APART bool will_end_body(const struct h1_conn *c, bool is_whole)
+{
+	if (h1_body_can_discard(c))
 		return true;
 	/* Who starts to say yes before the body is here will read it; the others will not. */
 	return !is_whole && c->ex->status < 400 && !h1_body_is_held_back(c);
 }
 
 /* Body: what follows at once, in the same block. */
-static inline int queue_head(struct h1_conn *c, struct h1_response *resp, weir_str body)
+static int queue_head(struct h1_conn *c, struct h1_response *resp, weir_str body)
 {
 	size_t bound = h1_write_measure(resp) + body.len, n;
 	char *out = outq_reserve(&c->stream.out, bound);
@@ -46,29 +53,59 @@ static inline int queue_head(struct h1_conn *c, struct h1_response *resp, weir_s
 	return 0;
 }
 
-static HOT int on_head(struct exchange *ex, int64_t content_length, const weir_header *fields,
-		       size_t n_fields, weir_str body)
+static APART int queue_final(struct h1_conn *c, int64_t content_length, const weir_header *fields,
+			     size_t n_fields, weir_str body)
 {
-	struct h1_conn *c = ex->conn;
-	bool is_open = content_length < 0 && http_status_has_body(ex->status);
-	bool is_whole = !is_open && (body.len > 0 || content_length <= 0);
+	const struct exchange *ex = c->ex;
 	struct h1_response resp = {
 		.status = ex->status,
 		.version = ex->head.version,
+		.keep_alive = c->keeps_alive,
 		.content_length = content_length,
-		.is_chunked = is_open && ex->head.version == 11,
+		.is_chunked = content_length < 0 && http_status_has_body(ex->status),
 		.own = server_own(c->server),
 		.type = ex->type,
 		.fields = fields,
 		.n_fields = n_fields,
 	};
 
-	assert(body.len == 0 || !is_open);
-	c->is_chunked = resp.is_chunked && !ex->is_bodiless;
-	c->is_until_close = is_open && !resp.is_chunked && !ex->is_bodiless;
-	c->keeps_alive = can_keep_alive(c, is_whole) && !c->is_until_close;
-	resp.keep_alive = c->keeps_alive;
 	return queue_head(c, &resp, body);
+}
+
+/* The same for a head that h1_write_usual() knows. */
+static inline int queue_usual(struct h1_conn *c, int64_t content_length, weir_str body)
+{
+	weir_str type = c->ex->type;
+	size_t bound = H1_WRITE_USUAL_MAX + type.len + body.len;
+	char *start = outq_reserve(&c->stream.out, bound), *out;
+
+	if (!start)
+		return -ENOMEM;
+	out = h1_write_usual(server_own(c->server), content_length, type, start);
+	out = str_put(out, body);
+	outq_commit(&c->stream.out, (size_t)(out - start));
+	h1_conn_queued(c);
+	return 0;
+}
+
+static HOT int on_head(struct exchange *ex, int64_t content_length, const weir_header *fields,
+		       size_t n_fields, weir_str body)
+{
+	struct h1_conn *c = ex->conn;
+	bool is_open = content_length < 0 && http_status_has_body(ex->status);
+
+	assert(body.len == 0 || !is_open);
+	if (is_open)
+		choose_end(c);
+	/* Will the connection be in step after this answer? */
+	if (c->is_until_close || c->server->is_draining || c->body_error < 0 ||
+	    (c->state == H1_BODY &&
+	     !will_end_body(c, !is_open && (body.len > 0 || content_length <= 0))))
+		c->keeps_alive = false;
+	if (ex->status == 200 && n_fields == 0 && content_length >= 0 && c->keeps_alive &&
+	    ex->head.version >= 11)
+		return queue_usual(c, content_length, body);
+	return queue_final(c, content_length, fields, n_fields, body);
 }
 
 /* Bytes that may be queued now. */

@@ -50,6 +50,25 @@ Test(h1_write, writes_a_usual_head)
 			   "\r\n");
 }
 
+Test(h1_write, writes_the_most_usual_head_as_any_other)
+{
+	const struct h1_own *own = own_of("Sun, 06 Nov 1994 08:49:37 GMT");
+	const weir_str types[] = { { NULL, 0 }, WEIR_STR(""), WEIR_STR("text/html") };
+	struct h1_response resp = { .status = 200, .version = 11, .keep_alive = true, .own = own };
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		size_t bound = H1_WRITE_USUAL_MAX + types[i].len;
+		char *out = malloc(bound + 1), *end;
+
+		resp.content_length = i ? INT64_MAX : 0;
+		resp.type = types[i];
+		end = h1_write_usual(own, resp.content_length, types[i], out);
+		*end = '\0';
+		expect_head(&resp, out);
+		free(out);
+	}
+}
+
 Test(h1_write, leaves_date_and_server_to_the_application)
 {
 	static const weir_header date = { { "DATE", 4 }, { "d", 1 } };
