@@ -42,7 +42,7 @@ struct router_param {
 
 struct router_match {
 	void *target;	/* of the route, when it was found */
-	weir_str allow; /* "GET, HEAD, OPTIONS", when a path matched: for 405 and OPTIONS */
+	weir_str allow; /* "GET, HEAD, OPTIONS", for 405 and OPTIONS */
 	unsigned n_params;
 	struct router_param params[ROUTER_MAX_PARAMS]; /* in order; names are the router's */
 };

@@ -451,6 +451,28 @@ Test(router, thousands_of_routes_are_all_found)
 	}
 }
 
+/* Where the hash alone tells paths of one length apart. */
+Test(router, short_paths_are_not_mixed_up)
+{
+	_cleanup_(router_freep) struct router *router = router_new();
+	const char letters[] = "abcdefghij0123456789";
+	struct router_match match;
+	char path[] = "/...";
+	enum { BASE = sizeof(letters) - 1, N = BASE * BASE * BASE };
+
+	for (size_t i = 0; i < 2 * N; i++) {
+		path[1] = letters[i % BASE];
+		path[2] = letters[i / BASE % BASE];
+		path[3] = letters[i / BASE / BASE % BASE];
+		/* Every second of them is a route. */
+		if (i < N && i % 2)
+			add(router, path, ANY);
+		if (i >= N)
+			cr_assert_eq(find(router, HTTP_METHOD_GET, path, &match),
+				     i % 2 ? ROUTER_FOUND : ROUTER_NOT_FOUND, "%s", path);
+	}
+}
+
 /* Going back must not multiply: 2^20 ways to read this path, 41 nodes. */
 Test(router, a_path_made_to_go_back_often_is_still_cheap)
 {
