@@ -300,12 +300,23 @@ static int start_task(struct req *req)
 	return 0;
 }
 
+/* False: it was refused. */
+static APART bool decode_params(struct req *req, struct exchange *ex, const struct route *route)
+{
+	enum fault fault = FAULT_OVERLOADED; /* what -ENOMEM comes to */
+	int r;
+
+	r = router_decode(&req->match, &ex->arena, &fault);
+	if (r < 0)
+		refuse_for(ex->up_arg, ex, route->name, fault);
+	return r >= 0;
+}
+
 /* The match is in req already. */
 static void run(struct req *req, struct exchange *ex)
 {
 	const struct route *route = req->match.target;
 	struct site *site = ex->up_arg;
-	enum fault fault = FAULT_OVERLOADED; /* what -ENOMEM comes to */
 	int r;
 
 	ex->max_body = route->max_body;
@@ -320,11 +331,8 @@ static void run(struct req *req, struct exchange *ex)
 	}
 	if (route->pace)
 		exchange_set_pace(ex, route->pace);
-	r = req->match.n_params > 0 ? router_decode(&req->match, &ex->arena, &fault) : 0;
-	if (r < 0) {
-		refuse_for(site, ex, route->name, fault);
+	if (req->match.n_params > 0 && !decode_params(req, ex, route))
 		return;
-	}
 	req_init(req, site, route->app, route->name);
 	req->ex = ex;
 	req->arena = &ex->arena;
@@ -349,7 +357,6 @@ HOT void req_start(struct exchange *ex)
 	struct req *req = arena_alloc(&ex->arena, sizeof(*req));
 	struct site *site = ex->up_arg;
 
-	ex->owner = NULL;
 	if (!req) {
 		refuse(ex, 503);
 		return;

@@ -547,7 +547,7 @@ enum router_verdict router_find(const struct router *router, enum http_method me
 	return ROUTER_FOUND;
 }
 
-APART int router_decode(struct router_match *match, struct arena *arena, enum fault *reterr_fault)
+int router_decode(struct router_match *match, struct arena *arena, enum fault *reterr_fault)
 {
 	for (unsigned i = 0; i < match->n_params; i++) {
 		struct router_param *param = &match->params[i];

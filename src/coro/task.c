@@ -112,9 +112,8 @@ static APART void task_tidy(struct task *t)
 }
 
 /* Nothing of the task may be used once its stack is given back. */
-static inline void task_finish(struct task *t)
+static inline void task_finish(struct sched *sched, struct task *t)
 {
-	struct sched *sched = t->sched;
 	struct task_spec *spec = t->spec;
 	int result = t->result;
 
@@ -141,12 +140,9 @@ static void call_outside(struct sched *sched, struct task *t)
 	switch_to(&sched->main, &t->stack->context);
 }
 
-/* Until it suspends or returns. */
-static inline void task_step(struct task *t)
+/* Until it suspends or returns. No other task is running. */
+static inline void task_step(struct sched *sched, struct task *t)
 {
-	struct sched *sched = t->sched;
-
-	assert(!sched->current);
 	sched->current = t;
 	switch_to(&sched->main, &t->stack->context);
 	while (sched->outside_fn)
@@ -158,9 +154,12 @@ static inline void task_step(struct task *t)
 
 void task_run(struct task *t)
 {
-	task_step(t);
+	struct sched *sched = t->sched;
+
+	assert(!sched->current);
+	task_step(sched, t);
 	if (t->has_returned)
-		task_finish(t);
+		task_finish(sched, t);
 }
 
 void task_suspend(struct task *t)
@@ -181,10 +180,10 @@ int task_start(struct sched *sched, struct task_spec *spec, struct task **ret_ta
 		sched_make_ready(sched, &t->ready);
 		return 0;
 	}
-	task_step(t);
+	task_step(sched, t);
 	if (t->has_returned) {
 		*ret_task = NULL;
-		task_finish(t);
+		task_finish(sched, t);
 	}
 	return 0;
 }
