@@ -104,7 +104,7 @@ struct exchange {
 
 	/* kept by exchange.c */
 	bool is_bodiless; /* HEAD, 204, 304: pieces are counted and thrown away */
-	enum fault fault; /* why the connection refused the body, if it did */
+	enum fault fault; /* why the connection refused the head or the body, if it did */
 	enum exchange_phase phase;
 	int status;	  /* of the final response, once started */
 	weir_str type;	  /* its Content-Type, if it is not among its fields; else ptr NULL */

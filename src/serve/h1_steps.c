@@ -9,6 +9,7 @@
 #include "serve/h1_steps.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -89,37 +90,48 @@ static void start_exchange(struct h1_conn *c, struct exchange *ex)
 	ex->up->start(ex);
 }
 
-/* No exchange comes of it. */
-static COLD void give_back(struct h1_conn *c, struct exchange *ex, enum fault fault)
+/* No exchange comes of it: the head is refused for ex->fault. */
+static COLD void refuse_head(struct h1_conn *c, struct exchange *ex)
 {
+	enum fault fault = ex->fault != FAULT_NONE ? ex->fault : FAULT_OVERLOADED; /* -ENOMEM */
+
 	exchange_release(&c->server->exchanges, ex);
-	if (fault != FAULT_NONE)
-		h1_steps_refuse(c, fault);
+	h1_steps_refuse(c, fault);
 }
 
-/* A whole head was read; behind[0..n_behind) follows. FAULT_NONE, or what to refuse it for. */
-static inline enum fault judge_head(const struct h1_conn *c, struct exchange *ex,
-				    const char *behind, size_t n_behind)
+/* A whole head was read; behind[0..n_behind) follows. 0, or it is refused. */
+static inline int judge_head(const struct h1_conn *c, struct exchange *ex, const char *behind,
+			     size_t n_behind)
 {
-	enum fault fault = FAULT_OVERLOADED; /* what -ENOMEM comes to */
+	int r;
 
-	if (ex->head.path_len > 0)
+	if (ex->head.path_len > 0) {
 		uri_take_path(ex->head.target, ex->head.path_len, &ex->uri);
-	else if (uri_parse(&ex->arena, ex->head.target, &ex->uri, &fault) < 0)
-		return fault;
+	} else {
+		r = uri_parse(&ex->arena, ex->head.target, &ex->uri, &ex->fault);
+		if (r < 0)
+			return r;
+	}
 	/* A handler that does not read its body, or echoes it, would answer 200 to nonsense. */
-	if (ex->head.is_chunked && h1_read_foresee(&c->read, behind, n_behind, &fault) < 0)
-		return fault;
-	return ex->head.has_bad_expect ? FAULT_EXPECTATION : FAULT_NONE;
+	if (ex->head.is_chunked) {
+		r = h1_read_foresee(&c->read, behind, n_behind, &ex->fault);
+		if (r < 0)
+			return r;
+	}
+	if (!ex->head.has_bad_expect)
+		return 0;
+	ex->fault = FAULT_EXPECTATION;
+	return -EPROTO;
 }
 
 /* The next head becomes an exchange, or is refused; false: it is not all here. */
 static bool take_head(struct h1_conn *c)
 {
 	struct server *server = c->server;
-	enum fault fault = FAULT_OVERLOADED;
 	struct exchange *ex = NULL;
 	struct block *in = c->in;
+	char *bytes = in->data + in->start;
+	size_t len = block_len(in);
 	ssize_t n;
 
 	if (!server->relief.is_short || !relief_is_needed(&server->relief))
@@ -128,16 +140,13 @@ static bool take_head(struct h1_conn *c)
 		h1_steps_refuse(c, FAULT_OVERLOADED);
 		return true;
 	}
-	n = h1_read_head(&c->read, in->data + in->start, block_len(in), &ex->arena, &ex->head,
-			 &fault);
-	if (n > 0)
-		fault = judge_head(c, ex, in->data + in->start + n, block_len(in) - (size_t)n);
+	n = h1_read_head(&c->read, bytes, len, &ex->arena, &ex->head, &ex->fault);
 	if (n == 0) {
-		give_back(c, ex, FAULT_NONE);
+		exchange_release(&server->exchanges, ex);
 		return false;
 	}
-	if (fault != FAULT_NONE) {
-		give_back(c, ex, fault);
+	if (n < 0 || judge_head(c, ex, bytes + n, len - (size_t)n) < 0) {
+		refuse_head(c, ex);
 		return true;
 	}
 	in->start += (size_t)n;

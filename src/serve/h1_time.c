@@ -67,7 +67,7 @@ void h1_time_expired(struct timeout *timeout)
 
 /* ---- answers */
 
-void h1_time_await_taking(struct h1_conn *c)
+APART void h1_time_await_taking(struct h1_conn *c)
 {
 	int64_t now_ms = loop_now_ms(c->server->loop), taken = stream_taken(&c->stream);
 
