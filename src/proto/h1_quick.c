@@ -68,14 +68,32 @@ static inline const char *find_line_end(__m128i v, const char *p, const char *en
 }
 
 /* Is all that is at p, up to the space at end, fit for a target, and no escape? */
-static inline bool is_target_rest(unsigned wrong, const char *p, const char *end)
+static APART bool is_target_rest(const char *p, const char *end)
 {
+	unsigned wrong;
+
 	/* The space stops it at the latest. */
-	while (!wrong) {
-		p += 16;
-		wrong = scan_no_target(scan_load16(p));
-	}
+	for (; !(wrong = scan_no_target(scan_load16(p))); p += 16)
+		;
 	return p + __builtin_ctz(wrong) == end;
+}
+
+/* Bit i: behind byte i, one of a target, its path ends or needs a closer look. */
+static inline unsigned find_special(const char *p)
+{
+	__m128i v = scan_load16(p);
+	__m128i dot = _mm_and_si128(scan_is(v, '.'), scan_is(scan_load16(p - 1), '/'));
+
+	return scan_no_target(v) | scan_bits(_mm_or_si128(scan_is(v, '?'), dot));
+}
+
+static APART const char *find_far_special(const char *p)
+{
+	unsigned special;
+
+	for (; !(special = find_special(p)); p += 16)
+		;
+	return p + __builtin_ctz(special);
 }
 
 /*
@@ -84,22 +102,13 @@ static inline bool is_target_rest(unsigned wrong, const char *p, const char *end
  */
 static inline bool is_usual_target(struct h1_facts *f, const char *target, const char *end)
 {
-	const char *p = target - 16, *stop;
-	unsigned wrong, special;
-	__m128i v, dot;
+	unsigned special = find_special(target);
+	const char *stop;
 
-	do {
-		p += 16;
-		v = scan_load16(p);
-		dot = _mm_and_si128(scan_is(v, '.'), scan_is(scan_load16(p - 1), '/'));
-		wrong = scan_no_target(v);
-		special = scan_bits(_mm_or_si128(scan_is(v, '?'), dot));
-	} while (!(wrong | special));
-
-	stop = p + __builtin_ctz(wrong | special);
+	stop = special ? target + __builtin_ctz(special) : find_far_special(target + 16);
 	if (stop == end || *stop == '?')
 		f->path_len = (uint32_t)(stop - target);
-	return stop == end || is_target_rest(wrong, p, end);
+	return stop == end || is_target_rest(stop, end);
 }
 
 /* The line is bytes[0..at). Anything but a GET of a path takes the guard's way through it. */
