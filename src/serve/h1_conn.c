@@ -374,7 +374,7 @@ static COLD void on_end(struct h1_conn *c)
 	h1_conn_pump(c);
 }
 
-static void on_readable(struct stream *s)
+static HOT void on_readable(struct stream *s)
 {
 	struct h1_conn *c = of_stream(s);
 	ssize_t n;
