@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/macro.h"
+#include "proto/ws_deflate.h"
 
 /* First in everything that is pooled. */
 struct ws_pooled {
@@ -39,9 +40,8 @@ struct ws_sender {
 	size_t header_len;		   /* of the one that was */
 };
 
-/* A window's size belongs to a compressor for life. zlib has them of 9 to 15 bits. */
-#define WS_TOOLS_MIN_BITS 9
-#define WS_TOOLS_N_DEFLATERS 7
+/* A compressor has the same window for life. */
+#define WS_TOOLS_N_DEFLATERS (WS_DEFLATE_MAX_BITS - WS_DEFLATE_MIN_SERVER_BITS + 1)
 
 struct ws_tools {
 	struct ws_pool intakes;				/* struct ws_intake */
@@ -92,8 +92,8 @@ MUST_USE static inline void *ws_tools_give(struct ws_pool *pool, void *p)
 
 static inline struct ws_pool *ws_tools_deflaters(struct ws_tools *tools, unsigned bits)
 {
-	assert(bits >= WS_TOOLS_MIN_BITS && bits < WS_TOOLS_MIN_BITS + WS_TOOLS_N_DEFLATERS);
-	return &tools->deflaters[bits - WS_TOOLS_MIN_BITS];
+	assert(bits >= WS_DEFLATE_MIN_SERVER_BITS && bits <= WS_DEFLATE_MAX_BITS);
+	return &tools->deflaters[bits - WS_DEFLATE_MIN_SERVER_BITS];
 }
 
 /* NULL: no memory. */

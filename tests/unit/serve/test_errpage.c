@@ -70,6 +70,10 @@ Test(errpage, has_room_for_every_fault)
 {
 	char out[ERRPAGE_MAX];
 
-	for (int fault = FAULT_NONE + 1; fault < FAULT_COUNT; fault++)
-		cr_assert_leq(errpage_write(out, (enum fault)fault, own(), true), sizeof(out));
+	for (int fault = FAULT_NONE + 1; fault < FAULT_COUNT; fault++) {
+		/* A WebSocket's close codes are no statuses: such a fault has no page. */
+		if (fault_status((enum fault)fault) < 1000)
+			cr_assert_leq(errpage_write(out, (enum fault)fault, own(), true),
+				      sizeof(out));
+	}
 }
