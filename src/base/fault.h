@@ -71,7 +71,9 @@
 	X(WS_CLOSE, 1002, "ws-close", "a close frame with a bad code")                       \
 	X(WS_NOT_UTF8, 1007, "ws-not-utf8", "text or a reason that is not UTF-8")            \
 	X(WS_INFLATE, 1007, "ws-inflate", "damaged compressed data")                         \
-	X(WS_TOO_LARGE, 1009, "ws-too-large", "the message is larger than allowed")
+	X(WS_TOO_LARGE, 1009, "ws-too-large", "the message is larger than allowed")          \
+	X(WS_NO_MEMORY, 1011, "ws-no-memory", "the server has no memory for the message")    \
+	X(WS_SILENT, 1006, "ws-silent", "no sign of life after a ping")
 
 enum fault {
 #define FAULT_ENUM(id, status, name, words) FAULT_##id,

@@ -50,6 +50,7 @@ struct tunnel {
 	struct block *in;  /* bytes that have come and were not taken; NULL: none */
 	struct outq *out;  /* the connection's */
 	size_t high_water; /* of out, beyond which the owner has to wait */
+	size_t held;	   /* bytes of blocks that the owner holds for what came */
 	bool is_ended;	   /* no byte will come any more */
 	bool wants_room;   /* writable() is owed */
 };

@@ -1,0 +1,232 @@
+/*
+ * ws_inbox.c - messages out of a tunnel's bytes, as they are asked for. What
+ * fits in a frame that came whole is handed on as it lies there; what comes in
+ * pieces is put together in a block of the worker's pool, so that it counts
+ * against the worker's budget.
+ */
+#include "serve/ws_inbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "serve/ws_outbox.h"
+
+/* ---- one event after the other */
+
+static weir_str bytes_here(const struct tunnel *t)
+{
+	if (!t->in)
+		return (weir_str){ NULL, 0 };
+	return (weir_str){ t->in->data + t->in->start, block_len(t->in) };
+}
+
+static void on_control(struct ws_session *s, const struct ws_event *ev)
+{
+	if (ev->type == WS_PING && s->state == WS_OPEN)
+		ws_outbox_pong(s, ev->bytes);
+	else if (ev->type == WS_CLOSE)
+		ws_session_peer_closed(s, ev->code, ev->bytes);
+}
+
+/* Up to the next piece of a message, then it is in s->piece: true. False: it takes more bytes, or is over. */
+static bool fetch(struct ws_session *s)
+{
+	while (s->tunnel) {
+		struct tunnel *t = s->tunnel;
+		weir_str bytes = bytes_here(t);
+		size_t len = bytes.len;
+		enum fault fault = FAULT_OVERLOADED; /* what -ENOMEM comes to */
+		int r;
+
+		if (len == 0 && !ws_read_has_more(&s->read)) {
+			if (t->is_ended)
+				ws_session_lost(s, NULL);
+			return false;
+		}
+		r = ws_read_next(&s->read, &bytes, &s->piece, &fault);
+		if (bytes.len < len) {
+			t->in->start += len - bytes.len;
+			tunnel_taken(t);
+		}
+		if (r < 0)
+			ws_session_fail(s, r == -ENOMEM ? FAULT_WS_NO_MEMORY : fault);
+		else if (r == 1 && s->piece.type != WS_PIECE)
+			on_control(s, &s->piece);
+		else if (r == 1 && s->state == WS_OPEN)
+			return s->has_piece = true;
+	}
+	return false;
+}
+
+/* ---- putting together */
+
+static void set_message(struct ws_session *s, struct block *message)
+{
+	struct tunnel *t = s->tunnel;
+	size_t before = s->message ? sizeof(*message) + s->message->cap : 0;
+	size_t after = message ? sizeof(*message) + message->cap : 0;
+
+	if (t)
+		t->held = t->held - before + after;
+	(void)block_give(s->policy->shared->blocks, s->message);
+	s->message = message;
+}
+
+/* So many more bytes fit, moved to a larger block if they must. */
+static int reserve(struct ws_session *s, size_t more)
+{
+	struct block *old = s->message, *larger;
+	size_t len = old ? block_len(old) : 0, cap = old ? old->cap * 2 : 0;
+
+	if (old && block_room(old) >= more)
+		return 0;
+	larger = block_take(s->policy->shared->blocks, cap > len + more ? cap : len + more);
+	if (!larger)
+		return -ENOMEM;
+	if (len > 0)
+		memcpy(larger->data, old->data, len);
+	larger->end = len;
+	set_message(s, larger);
+	return 0;
+}
+
+/* Is it too large, as far as can be known? */
+static bool is_too_large(const struct ws_session *s)
+{
+	const struct ws_event *piece = &s->piece;
+	uint64_t len = (s->message ? block_len(s->message) : 0) + piece->bytes.len;
+	uint64_t max = s->policy->limits.max_message;
+
+	return max > 0 && (len > max || piece->left > max - len);
+}
+
+/* The piece joins the message. False: the session has failed for it. */
+static bool assemble(struct ws_session *s)
+{
+	const struct ws_event *piece = &s->piece;
+
+	if (reserve(s, piece->bytes.len) < 0) {
+		ws_session_fail(s, FAULT_WS_NO_MEMORY);
+		return false;
+	}
+	if (piece->bytes.len > 0)
+		memcpy(s->message->data + s->message->end, piece->bytes.ptr, piece->bytes.len);
+	s->message->end += piece->bytes.len;
+	s->has_piece = false;
+	s->is_assembled = piece->is_last;
+	return true;
+}
+
+/* ---- for whom */
+
+static bool pump_message(struct ws_session *s)
+{
+	while (s->has_piece || fetch(s)) {
+		if (is_too_large(s)) {
+			s->has_piece = false;
+			ws_session_fail(s, FAULT_WS_TOO_LARGE);
+			return true;
+		}
+		if (s->piece.is_last && !s->message)
+			return true;
+		if (!assemble(s) || s->is_assembled)
+			return true;
+	}
+	return s->state != WS_OPEN;
+}
+
+bool ws_inbox_pump(struct ws_session *s)
+{
+	if (s->is_out || s->is_assembled)
+		return false;
+	switch ((enum ws_wanted)s->wanted) {
+	case WS_WANTS_NOTHING:
+		if (!s->has_piece)
+			(void)fetch(s);
+		return false;
+	case WS_WANTS_PIECE:
+		return s->has_piece || fetch(s) || s->state != WS_OPEN;
+	case WS_WANTS_MESSAGE:
+		return pump_message(s);
+	}
+	return false;
+}
+
+/* What was read, but asked for by nobody, and never will be. */
+static void drop(struct ws_session *s)
+{
+	s->has_piece = false;
+	s->is_assembled = false;
+	set_message(s, NULL);
+}
+
+static int hand_out(struct ws_session *s, bool is_whole, struct ws_event *ret_event)
+{
+	bool is_ready = s->is_assembled ||
+			(s->has_piece && (!is_whole || (s->piece.is_last && !s->message)));
+
+	if (!is_ready) {
+		drop(s);
+		return s->state == WS_LOST ? -EPIPE : 0;
+	}
+	*ret_event = s->piece;
+	if (s->is_assembled)
+		ret_event->bytes = (weir_str){ s->message->data, block_len(s->message) };
+	if (is_whole)
+		ret_event->is_first = true;
+	s->is_text = ret_event->is_text;
+	s->is_out = true;
+	if (s->policy->limits.idle_ms > 0 && s->state == WS_OPEN)
+		timeouts_touch(&s->policy->idles, &s->idle);
+	return 1;
+}
+
+void ws_inbox_release(struct ws_session *s)
+{
+	if (!s->is_out)
+		return;
+	s->is_out = false;
+	s->has_piece = false;
+	s->is_assembled = false;
+	if (s->message)
+		set_message(s, NULL);
+	if (s->tunnel)
+		ws_read_release(&s->read);
+	else
+		ws_read_done(&s->read);
+}
+
+void ws_inbox_end(struct ws_session *s)
+{
+	if (s->is_out)
+		return;
+	if (!s->is_assembled)
+		drop(s);
+	s->has_piece = false;
+	ws_read_done(&s->read);
+}
+
+int ws_inbox_next(struct ws_session *s, bool is_whole, struct ws_event *ret_event)
+{
+	int r = -EAGAIN;
+
+	ws_inbox_release(s);
+	s->wanted = is_whole ? WS_WANTS_MESSAGE : WS_WANTS_PIECE;
+	if (s->is_assembled || ws_inbox_pump(s) || s->state != WS_OPEN) {
+		s->wanted = WS_WANTS_NOTHING;
+		r = hand_out(s, is_whole, ret_event);
+	}
+	ws_session_tell(s);
+	return r;
+}
+
+void ws_inbox_discard(struct ws_session *s)
+{
+	ws_inbox_release(s);
+	drop(s);
+	s->wanted = WS_WANTS_NOTHING;
+	if (s->tunnel)
+		(void)ws_inbox_pump(s);
+	ws_session_tell(s);
+}

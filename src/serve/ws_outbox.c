@@ -1,0 +1,547 @@
+/*
+ * ws_outbox.c - messages into frames, and what waits for room. Three things may
+ * wait, and go in this order when there is room: the rest of a frame whose
+ * header is out, control frames, messages. The first is with its sender, who is
+ * told to go on; the others are in the outbox, which exists only while
+ * something is in it.
+ */
+#include "serve/ws_outbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "proto/ws_deflater.h"
+#include "serve/ws_relay.h"
+
+/* A frame of at most so much is written in one piece; a larger one into several blocks. */
+#define IN_ONE_PIECE ((size_t)8192)
+/* So much of a message is compressed at a time: a fragment. */
+#define DEFLATE_SLICE ((size_t)64 * 1024)
+
+struct ws_waiting {
+	struct list link;
+	int64_t since_ms;
+	bool is_text;
+	size_t len;
+	char bytes[];
+};
+
+struct ws_outbox {
+	struct ws_session *session;
+	struct list slow;     /* in shared->slow, if there are messages */
+	struct list messages; /* struct ws_waiting, the oldest first */
+	size_t bytes;	      /* of them */
+	struct timeout age;   /* of the oldest */
+	bool has_pong, has_close;
+	unsigned char pong_len, close_len;
+	char pong[WS_WRITE_CONTROL_MAX];
+	char close[WS_WRITE_CLOSE_MAX]; /* the whole frame */
+};
+
+static struct ws_tools *tools_of(const struct ws_session *s)
+{
+	return &s->policy->shared->tools;
+}
+
+/* ---- the outbox's life */
+
+static struct ws_outbox *need_outbox(struct ws_session *s)
+{
+	struct ws_outbox *box = s->outbox;
+
+	if (box)
+		return box;
+	box = calloc(1, sizeof(*box));
+	if (!box)
+		return NULL;
+	box->session = s;
+	list_init(&box->slow);
+	list_init(&box->messages);
+	timeout_init(&box->age);
+	s->outbox = box;
+	return box;
+}
+
+static void note_bytes(struct ws_outbox *box, size_t added, size_t removed)
+{
+	struct ws_shared *shared = box->session->policy->shared;
+
+	box->bytes += added - removed;
+	shared->queued += added - removed;
+}
+
+/* The oldest goes, sent or not. */
+static void forget_oldest(struct ws_outbox *box)
+{
+	struct ws_waiting *oldest = list_entry(box->messages.next, struct ws_waiting, link);
+
+	note_bytes(box, 0, sizeof(*oldest) + oldest->len);
+	list_del(&oldest->link);
+	free(oldest);
+	timeouts_stop(&box->age);
+	if (list_is_empty(&box->messages)) {
+		list_del(&box->slow);
+		list_init(&box->slow);
+	}
+}
+
+/* It is there only while something waits in it. */
+static void tidy(struct ws_session *s)
+{
+	struct ws_outbox *box = s->outbox;
+
+	if (!box || box->has_pong || box->has_close || !list_is_empty(&box->messages))
+		return;
+	free(box);
+	s->outbox = NULL;
+}
+
+void ws_outbox_end(struct ws_session *s)
+{
+	struct ws_outbox *box = s->outbox;
+
+	s->deflater = ws_deflater_give(tools_of(s), s->deflater);
+	if (!box)
+		return;
+	while (!list_is_empty(&box->messages))
+		forget_oldest(box);
+	box->has_pong = false;
+	box->has_close = false;
+	tidy(s);
+}
+
+/* ---- frames */
+
+static void note_sent(struct ws_session *s)
+{
+	if (s->policy->limits.idle_ms > 0)
+		timeouts_touch(&s->policy->idles, &s->idle);
+	tunnel_queued(s->tunnel);
+}
+
+/* A whole frame, however large. */
+static int put_frame(struct ws_session *s, enum ws_opcode opcode, bool is_last, bool is_compressed,
+		     weir_str payload)
+{
+	struct outq *out = s->tunnel->out;
+	size_t in_one = payload.len <= IN_ONE_PIECE ? payload.len : 0;
+	char *at = outq_reserve(out, WS_WRITE_HEADER_MAX + in_one);
+
+	if (!at)
+		return -ENOMEM;
+	if (payload.len <= IN_ONE_PIECE) {
+		outq_commit(out, ws_write_frame(tools_of(s), at, opcode, is_last, is_compressed,
+						payload));
+		note_sent(s);
+		return 0;
+	}
+	outq_commit(out,
+		    ws_write_header(tools_of(s), at, opcode, is_last, is_compressed, payload.len));
+	note_sent(s);
+	if (outq_append(out, payload.ptr, payload.len) < 0) {
+		ws_session_abort(s);
+		return -EPIPE;
+	}
+	return 0;
+}
+
+/* As much of a frame's payload as there is room for. */
+static ssize_t feed(struct ws_session *s, weir_str bytes)
+{
+	struct tunnel *t = s->tunnel;
+	size_t room = tunnel_has_room(t) ? t->high_water - t->out->queued : 0;
+	size_t n = bytes.len < room ? bytes.len : room;
+
+	assert(bytes.len <= s->frame_left);
+	if (n > 0 && outq_append(t->out, bytes.ptr, n) < 0) {
+		ws_session_abort(s);
+		return -EPIPE;
+	}
+	s->frame_left -= n;
+	if (s->frame_left > 0) {
+		s->wants_room = true;
+		t->wants_room = true;
+	} else if (s->outbox) {
+		t->wants_room = true; /* what has waited for the frame's end */
+	}
+	note_sent(s);
+	return (ssize_t)n;
+}
+
+static ssize_t begin_plain(struct ws_session *s, enum ws_opcode opcode, bool is_last,
+			   weir_str payload)
+{
+	struct outq *out = s->tunnel->out;
+	char *at;
+	int r;
+
+	if (payload.len <= IN_ONE_PIECE) {
+		r = put_frame(s, opcode, is_last, false, payload);
+		return r < 0 ? r : (ssize_t)payload.len;
+	}
+	at = outq_reserve(out, WS_WRITE_HEADER_MAX);
+	if (!at)
+		return -ENOMEM;
+	outq_commit(out, ws_write_header(tools_of(s), at, opcode, is_last, false, payload.len));
+	s->frame_left = payload.len;
+	return feed(s, payload);
+}
+
+/* ---- compressed */
+
+static enum ws_opcode next_opcode(const struct ws_session *s, bool is_text)
+{
+	if (s->is_in_message)
+		return WS_OP_CONTINUATION;
+	return is_text ? WS_OP_TEXT : WS_OP_BINARY;
+}
+
+/* A slice of a message, as a frame of its own. */
+static int put_deflated(struct ws_session *s, bool is_text, bool is_last, weir_str slice)
+{
+	_cleanup_(buf_done) struct buf out;
+	int r;
+
+	buf_init(&out, SIZE_MAX);
+	r = ws_deflater_piece(tools_of(s), &s->deflater, &s->deflate, slice, is_last, &out);
+	if (r < 0)
+		return r;
+	/* The compressor may keep a slice for the next frame. */
+	if (out.len == 0 && !is_last)
+		return 0;
+	r = put_frame(s, next_opcode(s, is_text), is_last, !s->is_in_message, buf_str(&out));
+	if (r >= 0)
+		s->is_in_message = !is_last;
+	return r;
+}
+
+/* Slice by slice while there is room; a rest is owed like that of a frame. */
+static ssize_t deflate_on(struct ws_session *s, weir_str payload)
+{
+	size_t taken = 0;
+	int r;
+
+	do {
+		size_t left = payload.len - taken;
+		size_t n = left < DEFLATE_SLICE ? left : DEFLATE_SLICE;
+		bool is_last = s->is_last_part && n == left;
+
+		r = put_deflated(s, s->is_text_out, is_last, (weir_str){ payload.ptr + taken, n });
+		if (r < 0) {
+			/* The client's decompressor has lost its thread. */
+			if (s->tunnel)
+				ws_session_abort(s);
+			return r;
+		}
+		taken += n;
+	} while (taken < payload.len && tunnel_has_room(s->tunnel));
+	s->frame_left = payload.len - taken;
+	s->is_deflating = !(s->is_last_part && s->frame_left == 0);
+	if (s->frame_left > 0) {
+		s->wants_room = true;
+		s->tunnel->wants_room = true;
+	}
+	return (ssize_t)taken;
+}
+
+/* Is the message that begins worth it? */
+static bool should_deflate(const struct ws_session *s, bool is_last, size_t len)
+{
+	return s->has_deflate && !(is_last && len < s->policy->limits.deflate_min);
+}
+
+/* ---- messages */
+
+ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_last, weir_str payload)
+{
+	bool is_first = !s->is_in_message && !s->is_deflating;
+	ssize_t n;
+
+	if (s->state != WS_OPEN)
+		return -EPIPE;
+	assert(s->frame_left == 0);
+	if (!tunnel_has_room(s->tunnel)) {
+		s->wants_room = true;
+		return -EAGAIN;
+	}
+	if (is_first)
+		s->is_deflating = should_deflate(s, is_last, payload.len);
+	if (s->is_deflating) {
+		s->is_text_out = is_first ? is_text : s->is_text_out;
+		s->is_last_part = is_last;
+		return deflate_on(s, payload);
+	}
+	n = begin_plain(s, next_opcode(s, is_text), is_last, payload);
+	if (n >= 0)
+		s->is_in_message = !is_last;
+	return n;
+}
+
+ssize_t ws_outbox_more(struct ws_session *s, weir_str rest)
+{
+	if (!s->tunnel)
+		return -EPIPE;
+	if (!tunnel_has_room(s->tunnel)) {
+		s->wants_room = true;
+		return 0;
+	}
+	return s->is_deflating ? deflate_on(s, rest) : feed(s, rest);
+}
+
+/* A whole message, whatever room there is. */
+int ws_outbox_put(struct ws_session *s, bool is_text, weir_str payload)
+{
+	ssize_t n;
+
+	if (!should_deflate(s, true, payload.len))
+		return put_frame(s, is_text ? WS_OP_TEXT : WS_OP_BINARY, true, false, payload);
+	s->is_text_out = is_text;
+	s->is_last_part = true;
+	do {
+		n = deflate_on(s, payload);
+		if (n < 0)
+			return (int)n;
+		payload.ptr += n;
+		payload.len -= (size_t)n;
+	} while (payload.len > 0);
+	return 0;
+}
+
+/* ---- control frames */
+
+static bool may_interrupt(const struct ws_session *s)
+{
+	return s->frame_left == 0 || s->is_deflating;
+}
+
+bool ws_outbox_ping(struct ws_session *s)
+{
+	if (!may_interrupt(s) || s->tunnel->out->queued >= s->tunnel->high_water)
+		return false;
+	if (put_frame(s, WS_OP_PING, true, false, (weir_str){ "", 0 }) < 0)
+		ws_session_abort(s);
+	return true;
+}
+
+void ws_outbox_pong(struct ws_session *s, weir_str payload)
+{
+	struct ws_outbox *box;
+
+	if (may_interrupt(s) && s->tunnel->out->queued < s->tunnel->high_water) {
+		if (put_frame(s, WS_OP_PONG, true, false, payload) < 0)
+			ws_session_abort(s);
+		return;
+	}
+	/* RFC 6455, section 5.5.3: the answer to the latest ping will do. */
+	box = need_outbox(s);
+	if (!box)
+		return;
+	box->has_pong = true;
+	box->pong_len = (unsigned char)payload.len;
+	memcpy(box->pong, payload.ptr, payload.len);
+	s->tunnel->wants_room = true;
+}
+
+void ws_outbox_close(struct ws_session *s, int code, weir_str reason)
+{
+	char frame[WS_WRITE_CLOSE_MAX + WS_WRITE_HEADER_MAX];
+	size_t len = ws_write_close(tools_of(s), frame, code, reason);
+	struct ws_outbox *box;
+
+	if (may_interrupt(s)) {
+		if (outq_append(s->tunnel->out, frame, len) < 0)
+			ws_session_abort(s);
+		else
+			ws_session_close_sent(s);
+		return;
+	}
+	box = need_outbox(s);
+	if (!box) {
+		ws_session_abort(s);
+		return;
+	}
+	box->has_close = true;
+	box->close_len = (unsigned char)len;
+	memcpy(box->close, frame, len);
+	s->tunnel->wants_room = true;
+}
+
+static void pump_control(struct ws_session *s)
+{
+	struct ws_outbox *box = s->outbox;
+
+	if (box && box->has_pong) {
+		box->has_pong = false;
+		if (s->state == WS_OPEN && put_frame(s, WS_OP_PONG, true, false,
+						     (weir_str){ box->pong, box->pong_len }) < 0)
+			return;
+	}
+	if (box && box->has_close) {
+		box->has_close = false;
+		if (outq_append(s->tunnel->out, box->close, box->close_len) < 0)
+			ws_session_abort(s);
+		else
+			ws_session_close_sent(s);
+	}
+}
+
+/* May one begin that nobody waits to send? */
+static bool is_between_messages(const struct ws_session *s)
+{
+	return s->frame_left == 0 && !s->is_in_message && !s->is_deflating;
+}
+
+/* ---- messages that wait */
+
+static void drop_oldest(struct ws_outbox *box)
+{
+	box->session->policy->shared->n_dropped++;
+	forget_oldest(box);
+}
+
+static void close_for_slowness(struct ws_session *s)
+{
+	struct ws_outbox *box = s->outbox;
+
+	while (box && !list_is_empty(&box->messages))
+		drop_oldest(box);
+	ws_session_close(s, 1013, WEIR_STR("too slow"));
+}
+
+/* How long the oldest may wait is counted from when it came. */
+static void watch_age(struct ws_outbox *box)
+{
+	const struct ws_policy *policy = box->session->policy;
+
+	if (policy->limits.queue_ms > 0 && !list_is_empty(&box->messages) &&
+	    !timeout_is_active(&box->age))
+		timeouts_touch(&box->session->policy->ages, &box->age);
+}
+
+void ws_outbox_age_due(struct timeout *timeout)
+{
+	struct ws_outbox *box = container_of(timeout, struct ws_outbox, age);
+	struct ws_session *s = box->session;
+	int64_t oldest_ms = loop_now_ms(s->policy->shared->loop) - s->policy->limits.queue_ms;
+
+	if (s->policy->limits.slow == WS_SLOW_CLOSE) {
+		close_for_slowness(s);
+		ws_session_tell(s);
+		return;
+	}
+	while (!list_is_empty(&box->messages) &&
+	       list_entry(box->messages.next, struct ws_waiting, link)->since_ms <= oldest_ms)
+		drop_oldest(box);
+	watch_age(box);
+	tidy(s);
+}
+
+/* All outboxes together are over their budget: the fullest pays. */
+static void relieve(struct ws_session *s)
+{
+	struct ws_shared *shared = s->policy->shared;
+
+	while (shared->queue_budget > 0 && shared->queued > shared->queue_budget) {
+		struct ws_outbox *fullest = NULL;
+
+		list_for_each (link, &shared->slow) {
+			struct ws_outbox *box = list_entry(link, struct ws_outbox, slow);
+
+			if (!fullest || box->bytes > fullest->bytes)
+				fullest = box;
+		}
+		if (!fullest)
+			return;
+		if (fullest->session->policy->limits.slow == WS_SLOW_CLOSE) {
+			struct ws_session *payer = fullest->session;
+
+			close_for_slowness(payer);
+			if (payer != s)
+				ws_session_tell(payer);
+			continue;
+		}
+		for (size_t goal = fullest->bytes / 2; fullest->bytes > goal;)
+			drop_oldest(fullest);
+	}
+}
+
+static int wait_in_outbox(struct ws_session *s, bool is_text, weir_str payload)
+{
+	struct ws_outbox *box = need_outbox(s);
+	struct ws_waiting *w = box ? malloc(sizeof(*w) + payload.len) : NULL;
+
+	if (!w)
+		return -ENOMEM;
+	w->since_ms = loop_now_ms(s->policy->shared->loop);
+	w->is_text = is_text;
+	w->len = payload.len;
+	if (payload.len > 0)
+		memcpy(w->bytes, payload.ptr, payload.len);
+	if (list_is_empty(&box->messages))
+		list_add_tail(&s->policy->shared->slow, &box->slow);
+	list_add_tail(&box->messages, &w->link);
+	note_bytes(box, sizeof(*w) + w->len, 0);
+	watch_age(box);
+	s->tunnel->wants_room = true;
+	return 0;
+}
+
+int ws_outbox_post(struct ws_session *s, bool is_text, weir_str payload)
+{
+	const struct ws_limits *limits = &s->policy->limits;
+	struct ws_outbox *box;
+	int r;
+
+	if (s->state != WS_OPEN)
+		return -EPIPE;
+	if (!s->outbox && is_between_messages(s) && tunnel_has_room(s->tunnel))
+		return ws_outbox_put(s, is_text, payload);
+	r = wait_in_outbox(s, is_text, payload);
+	if (r < 0)
+		return r;
+	box = s->outbox;
+	if (box->bytes > limits->queue_bytes && limits->slow == WS_SLOW_CLOSE) {
+		close_for_slowness(s);
+		return -EPIPE;
+	}
+	/* Never the one that came last. */
+	while (box->bytes > limits->queue_bytes && box->messages.next != box->messages.prev)
+		drop_oldest(box);
+	watch_age(box);
+	relieve(s);
+	return s->state == WS_OPEN ? 0 : -EPIPE;
+}
+
+static void pump_messages(struct ws_session *s)
+{
+	struct ws_outbox *box = s->outbox;
+
+	while (s->state == WS_OPEN && box && !list_is_empty(&box->messages) &&
+	       tunnel_has_room(s->tunnel)) {
+		const struct ws_waiting *w = list_entry(box->messages.next, struct ws_waiting,
+							link);
+
+		if (ws_outbox_put(s, w->is_text, (weir_str){ w->bytes, w->len }) < 0) {
+			if (s->tunnel)
+				ws_session_abort(s);
+			return;
+		}
+		forget_oldest(box);
+		watch_age(box);
+	}
+}
+
+void ws_outbox_pump(struct ws_session *s)
+{
+	if (!may_interrupt(s))
+		return;
+	pump_control(s);
+	if (s->tunnel && is_between_messages(s))
+		pump_messages(s);
+	tidy(s);
+	if (s->tunnel && is_between_messages(s) && !s->outbox)
+		ws_relay_pump(s);
+}

@@ -1,0 +1,187 @@
+/* ws_relay.c - see ws_relay.h. */
+#include "serve/ws_relay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "proto/ws_deflater.h"
+#include "serve/publication.h"
+#include "serve/ws_outbox.h"
+
+/* ---- what is made of a publication */
+
+struct ws_forms {
+	weir_str plain;				    /* header and bytes, inside the publication */
+	weir_str deflated[WS_DEFLATE_MAX_BITS + 1]; /* owned; for a window of so many bits */
+};
+
+static void free_forms(void *arg)
+{
+	struct ws_forms *forms = arg;
+
+	for (size_t i = 0; i < ARRAY_LEN(forms->deflated); i++)
+		free((char *)(uintptr_t)forms->deflated[i].ptr);
+	free(forms);
+}
+
+static enum ws_opcode opcode_of(const struct publication *p)
+{
+	return p->view.is_binary ? WS_OP_BINARY : WS_OP_TEXT;
+}
+
+static struct ws_forms *need_forms(struct ws_tools *tools, struct publication *p)
+{
+	struct ws_forms *forms = p->forms;
+	char header[WS_WRITE_HEADER_MAX];
+	size_t n;
+
+	if (forms)
+		return forms;
+	forms = calloc(1, sizeof(*forms));
+	if (!forms)
+		return NULL;
+	n = ws_write_header(tools, header, opcode_of(p), true, false, p->view.bytes.len);
+	forms->plain = (weir_str){ p->view.bytes.ptr - n, n + p->view.bytes.len };
+	memcpy((char *)(uintptr_t)forms->plain.ptr, header, n);
+	p->forms = forms;
+	p->free_forms = free_forms;
+	return forms;
+}
+
+/* ptr NULL without memory. */
+static weir_str deflate(struct ws_tools *tools, const struct publication *p,
+			const struct ws_deflate_params *params)
+{
+	_cleanup_(buf_done) struct buf out;
+	struct ws_deflater *context = NULL;
+	weir_str none = { NULL, 0 };
+	char *frame;
+	size_t n;
+
+	buf_init(&out, SIZE_MAX);
+	if (ws_deflater_piece(tools, &context, params, p->view.bytes, true, &out) < 0)
+		return none;
+	frame = malloc(WS_WRITE_HEADER_MAX + out.len);
+	if (!frame)
+		return none;
+	n = ws_write_frame(tools, frame, opcode_of(p), true, true, buf_str(&out));
+	return (weir_str){ frame, n };
+}
+
+static weir_str frame_for(const struct ws_session *s, struct publication *p)
+{
+	struct ws_tools *tools = &s->policy->shared->tools;
+	struct ws_forms *forms = need_forms(tools, p);
+	weir_str *deflated;
+
+	if (!forms)
+		return (weir_str){ NULL, 0 };
+	if (!s->has_deflate || p->view.bytes.len < s->policy->limits.deflate_min)
+		return forms->plain;
+	deflated = &forms->deflated[s->deflate.server_bits];
+	if (!deflated->ptr)
+		*deflated = deflate(tools, p, &s->deflate);
+	return *deflated;
+}
+
+/* ---- on its way */
+
+/* False: the session is not open any more. */
+static bool send_one(struct ws_session *s, struct publication *p)
+{
+	weir_str frame;
+
+	/* A compressor that remembers is the session's own, and so are its frames. */
+	if (s->has_deflate && !s->deflate.no_server_context) {
+		if (ws_outbox_put(s, !p->view.is_binary, p->view.bytes) >= 0)
+			return true;
+		ws_session_abort(s);
+		return false;
+	}
+	frame = frame_for(s, p);
+	if (!frame.ptr || outq_append(s->tunnel->out, frame.ptr, frame.len) < 0) {
+		ws_session_abort(s);
+		return false;
+	}
+	tunnel_queued(s->tunnel);
+	if (s->policy->limits.idle_ms > 0)
+		timeouts_touch(&s->policy->idles, &s->idle);
+	return true;
+}
+
+static bool is_too_slow(const struct ws_relay *relay)
+{
+	return subscriber_is_ended(relay->sub) ||
+	       (relay->session->policy->limits.slow == WS_SLOW_CLOSE &&
+		subscriber_lost(relay->sub) > 0);
+}
+
+/* False: nothing more can be done for this session now. */
+static bool pump_one(struct ws_relay *relay)
+{
+	struct ws_session *s = relay->session;
+
+	if (is_too_slow(relay)) {
+		ws_session_close(s, 1013, WEIR_STR("too slow"));
+		return false;
+	}
+	while (tunnel_has_room(s->tunnel)) {
+		struct publication *p = subscriber_next(relay->sub);
+		bool goes_on;
+
+		if (!p)
+			return true;
+		goes_on = send_one(s, p);
+		(void)publication_unref(p);
+		if (!goes_on)
+			return false;
+	}
+	return false;
+}
+
+void ws_relay_pump(struct ws_session *s)
+{
+	if (s->state != WS_OPEN)
+		return;
+	list_for_each (link, &s->relays) {
+		if (!pump_one(list_entry(link, struct ws_relay, link)))
+			return;
+	}
+}
+
+/* It goes on in the connection's own time: at the end of this turn, all that has come by then. */
+void ws_relay_ready(struct ws_relay *relay)
+{
+	struct ws_session *s = relay->session;
+
+	if (!s || !s->tunnel)
+		return;
+	s->tunnel->wants_room = true;
+	tunnel_queued(s->tunnel);
+}
+
+/* ---- life */
+
+void ws_relay_start(struct ws_relay *relay, struct ws_session *s, struct subscriber *sub)
+{
+	*relay = (struct ws_relay){ .session = s, .sub = sub };
+	list_add_tail(&s->relays, &relay->link);
+	ws_relay_ready(relay);
+}
+
+void ws_relay_stop(struct ws_relay *relay)
+{
+	if (!relay->session)
+		return;
+	list_del(&relay->link);
+	relay->session = NULL;
+}
+
+void ws_relay_end(struct ws_session *s)
+{
+	struct list *link;
+
+	while ((link = list_pop(&s->relays)))
+		list_entry(link, struct ws_relay, link)->session = NULL;
+}

@@ -1,0 +1,318 @@
+/*
+ * ws_session.c - the life of a session. Whatever ends it (either side's close
+ * frame, a fault, time, a peer that vanishes) comes to end(), once; and whoever
+ * was called from below tells the owner as the last thing it does, because the
+ * owner may then free the session.
+ */
+#include "serve/ws_session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "serve/ws_inbox.h"
+#include "serve/ws_outbox.h"
+#include "serve/ws_relay.h"
+
+static struct ws_session *of_tunnel(struct tunnel *t)
+{
+	return t->owner;
+}
+
+/* ---- the end */
+
+static void keep_reason(struct ws_session *s, weir_str reason)
+{
+	char *copy = reason.len > 0 ? malloc(reason.len) : NULL;
+
+	if (!copy || s->close_reason.ptr) {
+		free(copy);
+		return;
+	}
+	memcpy(copy, reason.ptr, reason.len);
+	s->close_reason = (weir_str){ copy, reason.len };
+}
+
+/* Nothing comes or goes any more; the tunnel is somebody else's, or will be in a moment. */
+static void end(struct ws_session *s, enum ws_state state, int code)
+{
+	assert(s->tunnel);
+	s->state = (uint8_t)state;
+	if (s->close_code == 0)
+		s->close_code = (uint16_t)code;
+	timeouts_stop(&s->clock);
+	timeouts_stop(&s->idle);
+	timeouts_stop(&s->life);
+	s->frame_left = 0;
+	s->tunnel = NULL;
+	ws_outbox_end(s);
+	ws_relay_end(s);
+	ws_inbox_end(s);
+	s->policy->shared->n_open--;
+}
+
+void ws_session_tell(struct ws_session *s)
+{
+	if (s->state != WS_OPEN && s->wanted != WS_WANTS_NOTHING) {
+		s->wanted = WS_WANTS_NOTHING;
+		s->up->readable(s);
+	}
+	if (s->state != WS_OPEN && s->wants_room && s->frame_left == 0) {
+		s->wants_room = false;
+		s->up->writable(s);
+	}
+	if (s->tunnel || s->is_over)
+		return;
+	s->is_over = true;
+	s->up->over(s);
+}
+
+void ws_session_lost(struct ws_session *s, const char *why)
+{
+	struct tunnel *t = s->tunnel;
+	weir_str client = s->up->client(s);
+
+	if (why)
+		log_write(s->policy->shared->log, LOG_AT_INFO, "%.*s: %s: cut off: %s",
+			  WEIR_ARG(client), s->policy->name, why);
+	end(s, WS_LOST, 1006);
+	tunnel_abort(t);
+}
+
+void ws_session_abort(struct ws_session *s)
+{
+	if (!s->tunnel)
+		return;
+	ws_session_lost(s, NULL);
+}
+
+static void on_gone(struct tunnel *t, const char *why)
+{
+	struct ws_session *s = of_tunnel(t);
+	weir_str client = s->up->client(s);
+
+	if (why)
+		log_write(s->policy->shared->log, LOG_AT_INFO, "%.*s: %s: cut off: %s",
+			  WEIR_ARG(client), s->policy->name, why);
+	end(s, WS_LOST, 1006);
+	ws_session_tell(s);
+}
+
+/* ---- closing */
+
+void ws_session_close(struct ws_session *s, int code, weir_str reason)
+{
+	if (s->state != WS_OPEN)
+		return;
+	s->state = WS_CLOSING;
+	s->close_code = (uint16_t)code;
+	timeouts_stop(&s->idle);
+	timeouts_stop(&s->life);
+	timeouts_touch(&s->policy->closings, &s->clock);
+	ws_outbox_close(s, code, reason);
+	if (s->tunnel)
+		(void)ws_inbox_pump(s); /* the peer's may be here */
+}
+
+/* Both close frames have gone their way. */
+static void finish(struct ws_session *s)
+{
+	struct tunnel *t = s->tunnel;
+
+	end(s, WS_CLOSED, 1005);
+	tunnel_end(t);
+}
+
+/* The peer's frame answers ours, or is answered (RFC 6455, section 5.5.1). */
+void ws_session_peer_closed(struct ws_session *s, int code, weir_str reason)
+{
+	bool was_open = s->state == WS_OPEN;
+
+	s->has_peer_closed = true;
+	if (was_open) {
+		s->state = WS_CLOSING;
+		s->close_code = (uint16_t)code;
+		keep_reason(s, reason);
+		timeouts_touch(&s->policy->closings, &s->clock);
+		ws_outbox_close(s, code, (weir_str){ NULL, 0 });
+	} else if (s->has_closed) {
+		finish(s);
+	}
+}
+
+void ws_session_close_sent(struct ws_session *s)
+{
+	s->has_closed = true;
+	tunnel_queued(s->tunnel);
+	if (s->has_peer_closed)
+		finish(s);
+}
+
+void ws_session_fail(struct ws_session *s, enum fault fault)
+{
+	struct tunnel *t = s->tunnel;
+	weir_str client = s->up->client(s);
+	bool can_say = s->state == WS_OPEN && (s->frame_left == 0 || s->is_deflating);
+
+	s->policy->shared->n_faults[fault]++;
+	log_write(s->policy->shared->log, LOG_AT_INFO, "%.*s: %s: closed with %d %s: %s",
+		  WEIR_ARG(client), s->policy->name, fault_status(fault), fault_name(fault),
+		  fault_words(fault));
+	if (can_say)
+		ws_outbox_close(s, fault_status(fault), weir_strz(fault_words(fault)));
+	if (!s->tunnel)
+		return;
+	end(s, WS_CLOSED, fault_status(fault));
+	if (can_say)
+		tunnel_end(t);
+	else
+		tunnel_abort(t);
+}
+
+static void on_drain(struct tunnel *t)
+{
+	struct ws_session *s = of_tunnel(t);
+
+	ws_session_close(s, 1012, (weir_str){ NULL, 0 });
+	ws_session_tell(s);
+}
+
+/* ---- bytes */
+
+/* Any byte is a sign of life. */
+static void note_life(struct ws_session *s)
+{
+	if (s->state == WS_OPEN && s->policy->limits.ping_interval_ms > 0)
+		timeouts_touch(&s->policy->pings, &s->clock);
+}
+
+static void on_readable(struct tunnel *t)
+{
+	struct ws_session *s = of_tunnel(t);
+
+	note_life(s);
+	if (ws_inbox_pump(s)) {
+		s->wanted = WS_WANTS_NOTHING;
+		s->up->readable(s);
+	}
+	ws_session_tell(s);
+}
+
+static void on_writable(struct tunnel *t)
+{
+	struct ws_session *s = of_tunnel(t);
+
+	ws_outbox_pump(s);
+	if (s->tunnel && s->wants_room && tunnel_has_room(s->tunnel)) {
+		s->wants_room = false;
+		s->up->writable(s);
+	}
+	ws_session_tell(s);
+}
+
+static const struct tunnel_up tunnel_up = {
+	.readable = on_readable,
+	.writable = on_writable,
+	.drain = on_drain,
+	.gone = on_gone,
+};
+
+/* ---- time */
+
+void ws_session_ping_due(struct timeout *timeout)
+{
+	struct ws_session *s = container_of(timeout, struct ws_session, clock);
+
+	/* What nobody has read yet keeps the rest from us: the peer may well be alive. */
+	if (s->tunnel->in && block_room(s->tunnel->in) == 0) {
+		timeouts_touch(&s->policy->pings, &s->clock);
+		return;
+	}
+	/* Without room for a ping it is the tunnel's business whether the peer takes anything. */
+	if (ws_outbox_ping(s) && s->tunnel && s->policy->limits.ping_timeout_ms > 0)
+		timeouts_touch(&s->policy->pongs, &s->clock);
+	else if (s->tunnel)
+		timeouts_touch(&s->policy->pings, &s->clock);
+	ws_session_tell(s);
+}
+
+void ws_session_pong_due(struct timeout *timeout)
+{
+	struct ws_session *s = container_of(timeout, struct ws_session, clock);
+
+	if (s->tunnel->in && block_room(s->tunnel->in) == 0) {
+		timeouts_touch(&s->policy->pings, &s->clock);
+		return;
+	}
+	s->policy->shared->n_faults[FAULT_WS_SILENT]++;
+	ws_session_lost(s, fault_words(FAULT_WS_SILENT));
+	ws_session_tell(s);
+}
+
+/* The peer does not answer our close frame. */
+void ws_session_close_due(struct timeout *timeout)
+{
+	struct ws_session *s = container_of(timeout, struct ws_session, clock);
+	struct tunnel *t = s->tunnel;
+	bool is_cut = s->frame_left > 0 && !s->is_deflating;
+
+	end(s, WS_CLOSED, 1006);
+	if (is_cut)
+		tunnel_abort(t);
+	else
+		tunnel_end(t);
+	ws_session_tell(s);
+}
+
+void ws_session_idle_due(struct timeout *timeout)
+{
+	struct ws_session *s = container_of(timeout, struct ws_session, idle);
+
+	ws_session_close(s, 1001, WEIR_STR("idle"));
+	ws_session_tell(s);
+}
+
+void ws_session_life_due(struct timeout *timeout)
+{
+	struct ws_session *s = container_of(timeout, struct ws_session, life);
+
+	ws_session_close(s, 1001, WEIR_STR("its time is over"));
+	ws_session_tell(s);
+}
+
+/* ---- life */
+
+void ws_session_open(struct ws_session *s, struct ws_policy *policy, const struct ws_session_up *up,
+		     struct tunnel *tunnel, const struct ws_deflate_params *deflate)
+{
+	const struct ws_limits *limits = &policy->limits;
+
+	*s = (struct ws_session){ .tunnel = tunnel, .up = up, .policy = policy };
+	ws_read_init(&s->read, &policy->shared->tools, deflate);
+	if (deflate) {
+		s->has_deflate = true;
+		s->deflate = *deflate;
+	}
+	list_init(&s->relays);
+	timeout_init(&s->clock);
+	timeout_init(&s->idle);
+	timeout_init(&s->life);
+	tunnel->up = &tunnel_up;
+	tunnel->owner = s;
+	policy->shared->n_open++;
+	policy->shared->n_opened++;
+	note_life(s);
+	if (limits->idle_ms > 0)
+		timeouts_touch(&policy->idles, &s->idle);
+	if (limits->lifetime_ms > 0)
+		timeouts_touch(&policy->lives, &s->life);
+}
+
+void ws_session_done(struct ws_session *s)
+{
+	assert(!s->tunnel);
+	ws_inbox_release(s);
+	free((char *)(uintptr_t)s->close_reason.ptr);
+	s->close_reason = (weir_str){ NULL, 0 };
+}

@@ -1,0 +1,124 @@
+#ifndef WEIR_SERVE_WS_SESSION_H
+#define WEIR_SERVE_WS_SESSION_H
+/*
+ * ws_session.h - one WebSocket session (RFC 6455) on a tunnel: messages both
+ * ways, pings, time limits and the closing handshake. It knows no socket and no
+ * coroutine.
+ *
+ *	ws_session.c  its life: opening, pings, closing, time
+ *	ws_inbox.c    messages in: pulled, whole or by pieces
+ *	ws_outbox.c   messages out: frames, what waits for room, what is published
+ *
+ * The struct is open to these three, and for being embedded.
+ *
+ * Messages are pulled, as bodies are: ws_inbox_next() gives one or says -EAGAIN,
+ * and then readable() follows. What is not pulled stays where it is, in the end
+ * with the peer; only pings and the peer's close are looked for ahead, as far as
+ * the first message.
+ *
+ * Between frames a session owns no buffer.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "io/timeouts.h"
+#include "proto/ws_read.h"
+#include "proto/ws_write.h"
+#include "serve/tunnel.h"
+#include "serve/ws_policy.h"
+
+struct ws_outbox;
+struct ws_session;
+struct block;
+
+struct ws_session_up {
+	/* ws_inbox_next() said -EAGAIN before and has something else to say now. */
+	void (*readable)(struct ws_session *s);
+	/* Sending said that there is no room, and there is now. */
+	void (*writable)(struct ws_session *s);
+	/* It is over: nothing more is called, and the owner may free it at once. */
+	void (*over)(struct ws_session *s);
+	/* Whose session it is, for the log: "192.0.2.7:51234". */
+	weir_str (*client)(const struct ws_session *s);
+};
+
+enum ws_state {
+	WS_OPEN,
+	WS_CLOSING, /* one close frame is on its way, the other is waited for */
+	WS_CLOSED,  /* both are, or the session was ended for a fault */
+	WS_LOST,    /* the peer vanished, or was cut off */
+};
+
+/* What the one who pulls has asked for. */
+enum ws_wanted { WS_WANTS_NOTHING, WS_WANTS_PIECE, WS_WANTS_MESSAGE };
+
+struct ws_session {
+	struct tunnel *tunnel;		/* borrowed; NULL when it is over */
+	const struct ws_session_up *up; /* borrowed, set by the owner */
+	struct ws_policy *policy;	/* borrowed: the route's */
+	struct ws_read read;
+	struct ws_event piece; /* has_piece: pulled by nobody yet */
+	struct block *message; /* owned: what is here of a message in several pieces; NULL: none */
+	struct ws_outbox *outbox; /* owned: what waits for room; NULL: nothing */
+	struct list relays;	  /* struct ws_relay */
+	struct timeout clock;	  /* until a ping, a dead peer, or the end of a closing handshake */
+	struct timeout idle;	  /* until it is closed because nobody says anything */
+	struct timeout life;	  /* until it is closed in any case */
+	uint64_t frame_left;   /* bytes of payload that are owed to a frame whose header is out */
+	weir_str close_reason; /* owned */
+	uint16_t close_code;   /* the peer's, or the one it was ended with; 0: not yet */
+	uint8_t state;	       /* enum ws_state */
+	uint8_t wanted;	       /* enum ws_wanted */
+	bool has_piece;	       /* in piece */
+	bool is_assembled;     /* message is all there */
+	bool is_out;	       /* and in use by the one who pulled it */
+	bool is_text;	       /* the message that is being read, or was read last */
+	bool is_in_message;    /* of ours: a fragment that was not the last is out */
+	bool is_deflating;     /* of ours: it is compressed; frame_left is of what is to be, then */
+	bool is_text_out;      /* of ours, while is_deflating */
+	bool is_last_part;     /* of ours, while is_deflating: it ends with what was begun */
+	bool wants_room;       /* writable() is owed */
+	bool has_closed;       /* our close frame is out */
+	bool has_peer_closed;  /* and the peer's has come */
+	bool is_over;	       /* the owner knows */
+	bool has_deflate;
+	struct ws_deflate_params deflate;
+	struct ws_deflater *deflater; /* owned; NULL: none is kept */
+};
+
+/* Takes over the tunnel of an accepted handshake. deflate: NULL when it was not agreed. */
+void ws_session_open(struct ws_session *s, struct ws_policy *policy, const struct ws_session_up *up,
+		     struct tunnel *tunnel, const struct ws_deflate_params *deflate);
+/* When it is over: frees what it still owns. */
+void ws_session_done(struct ws_session *s);
+
+static inline bool ws_session_is_open(const struct ws_session *s)
+{
+	return s->state == WS_OPEN;
+}
+
+/* Starts the closing handshake; harmless if it has begun. code: ws_write_code_ok(). */
+void ws_session_close(struct ws_session *s, int code, weir_str reason);
+/* A frame was begun that cannot be finished: cuts the session off. */
+void ws_session_abort(struct ws_session *s);
+
+/* For the other two files. Ends it for what the peer did: tells the peer, and the log. */
+void ws_session_fail(struct ws_session *s, enum fault fault);
+/* The peer's close frame has come. */
+void ws_session_peer_closed(struct ws_session *s, int code, weir_str reason);
+/* Ours has gone into the queue. */
+void ws_session_close_sent(struct ws_session *s);
+/* The peer is gone; why: NULL, or what it was cut off for. */
+void ws_session_lost(struct ws_session *s, const char *why);
+/* Tells the owner what is new; the last thing that may be done with s. */
+void ws_session_tell(struct ws_session *s);
+
+/* For the policy's lists. */
+void ws_session_ping_due(struct timeout *timeout);
+void ws_session_pong_due(struct timeout *timeout);
+void ws_session_close_due(struct timeout *timeout);
+void ws_session_idle_due(struct timeout *timeout);
+void ws_session_life_due(struct timeout *timeout);
+
+#endif
