@@ -22,6 +22,12 @@
  * The order: WEIR_HTTP_START once, then WEIR_HTTP_BODY until one has more = 0.
  * What comes too early, too late or twice is refused with -EINVAL, and the log
  * names handler and event.
+ *
+ * A WebSocket: WEIR_WS_CONNECT is received first, and answered with
+ * WEIR_WS_ACCEPT; or with WEIR_WS_CLOSE, which the client sees as 403; or with a
+ * HTTP response as above (the denial response). Then WEIR_WS_SEND and
+ * WEIR_WS_RECEIVE, whole messages, until WEIR_WS_DISCONNECT is received or
+ * WEIR_WS_CLOSE was sent.
  */
 #include <weir/base.h>
 WEIR_BEGIN

@@ -45,9 +45,10 @@ WEIR_BEGIN
 typedef struct weir_handler_entry {
 	const char *name;
 	weir_handler *fn;
-	const char *method; /* "GET"; NULL for any; "WS" is not served by this version */
+	const char *method; /* "GET"; NULL for any; "WS": for WebSocket routes (weir/ws.h) */
 	const char *path;   /* "/users/{id}", "/files/{path...}"; NULL: not by `weir run` */
 	uint32_t flags;
+	const struct weir_ws_handlers *ws; /* instead of fn, with "WS": see weir/ws.h; else NULL */
 } weir_handler_entry;
 enum { WEIR_FINISH_ANYWAY = 1 << 0 }; /* do not cancel when the client goes away */
 

@@ -2,7 +2,9 @@
 #define WEIR_H
 /*
  * weir/weir.h - everything a handler module needs. Start with weir/module.h
- * and weir/http.h; weir/coro.h is for doing several things at once.
+ * and weir/http.h; weir/coro.h is for doing several things at
+ * once, weir/ws.h for WebSockets.
  */
 #include <weir/module.h>
+#include <weir/ws.h>
 #endif

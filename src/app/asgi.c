@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "app/asgi_ws.h"
 #include "app/req.h"
 #include "app/req_io.h"
 #include "base/str.h"
@@ -95,6 +96,8 @@ static int on_send(const weir_io *io, weir_req *pub, const weir_event *ev)
 {
 	struct req *req = req_of(pub);
 
+	if (req->offer && ev->type >= WEIR_WS_CONNECT)
+		return asgi_ws_send(req, ev);
 	if (!req->ex)
 		return -EOPNOTSUPP;
 	switch (ev->type) {
@@ -127,6 +130,8 @@ static int on_receive(const weir_io *io, weir_req *pub, weir_event *ret_ev)
 	weir_str piece = { NULL, 0 };
 	int r;
 
+	if (req->offer)
+		return asgi_ws_receive(req, ret_ev);
 	if (!req->ex)
 		return -EOPNOTSUPP;
 	if (req->has_body_ended)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <weir/ws.h>
 
 #include "app/dynlib.h"
 #include "base/str.h"
@@ -85,8 +86,13 @@ static int check_handler(const weir_handler_entry *entry, const char *who, struc
 			entry->name);
 		return -EINVAL;
 	}
-	if (!entry->fn) {
+	if (!entry->fn && !(entry->ws && entry->ws->message)) {
 		buf_say(words, "%s: handler '%s' has no function", who, entry->name);
+		return -EINVAL;
+	}
+	if (entry->ws && (entry->fn || !module_is_websocket(entry))) {
+		buf_say(words, "%s: handler '%s': `ws` stands instead of a function, with \"WS\"",
+			who, entry->name);
 		return -EINVAL;
 	}
 	if (entry->method && !module_is_websocket(entry) &&
@@ -337,13 +343,6 @@ int module_handler(const struct weir_app *app, weir_str name, struct buf *reterr
 
 		if (!weir_str_eq(weir_strz(entry.name), name))
 			continue;
-		if (module_is_websocket(&entry)) {
-			buf_say(reterr_words,
-				"'%s.%s' is a WebSocket handler, which this version of weir does "
-				"not serve",
-				app->name, entry.name);
-			return -EOPNOTSUPP;
-		}
 		*ret_entry = entry;
 		return 0;
 	}

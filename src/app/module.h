@@ -64,7 +64,7 @@ DEFINE_CLEANUP(struct weir_app, module_free)
 
 /* The i-th handler, what an older module did not know set to zero. i < n_handlers. */
 weir_handler_entry module_handler_at(const struct weir_app *app, size_t i);
-/* By name. -ENOENT; -EOPNOTSUPP for a WebSocket handler, which cannot be bound to a route yet. */
+/* By name. -ENOENT. */
 MUST_USE int module_handler(const struct weir_app *app, weir_str name, struct buf *reterr_words,
 			    weir_handler_entry *ret_entry);
 /* By name; next is for the caller to fill in. -ENOENT. */

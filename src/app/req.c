@@ -16,8 +16,10 @@
 
 #include "app/asgi.h"
 #include "app/module.h"
+#include "app/pubsub.h"
 #include "app/response_api.h"
 #include "app/site.h"
+#include "app/ws.h"
 #include "base/log.h"
 #include "io/loop.h"
 #include "proto/http.h"
@@ -84,7 +86,7 @@ static const char *error_name(int error)
 	return name ? name : "an unknown error";
 }
 
-static COLD void log_failure(const struct req *req, int error, int status, const char *what)
+COLD void req_log_failure(const struct req *req, int error, int status, const char *what)
 {
 	weir_str words = req->fail_words;
 
@@ -113,7 +115,7 @@ static COLD void conclude_unanswered(struct req *req, int result)
 	status = status_of(ex, result);
 	if (status >= 500 && !is_status(result)) {
 		req->site->n_failed++;
-		log_failure(req, result, status, "failed");
+		req_log_failure(req, result, status, "failed");
 	} else if (ex->fault != FAULT_NONE) {
 		log_refusal(req->site, ex, req->name, status, ex->fault);
 	}
@@ -121,7 +123,7 @@ static COLD void conclude_unanswered(struct req *req, int result)
 }
 
 /* The handler has failed, or has left something open: that is closed, and told. */
-static COLD void conclude(struct req *req, int result)
+COLD void req_conclude(struct req *req, int result)
 {
 	struct exchange *ex = req->ex;
 	bool is_gone = exchange_is_gone(ex);
@@ -145,19 +147,20 @@ static COLD void conclude(struct req *req, int result)
 		req->site->n_failed++;
 		if (result >= 0)
 			req->fail_words = WEIR_STR("the body is shorter than its content-length");
-		log_failure(req, result < 0 ? result : -EPROTO, ex->status, "broke off its answer");
+		req_log_failure(req, result < 0 ? result : -EPROTO, ex->status,
+				"broke off its answer");
 		break;
 	case EXCHANGE_ENDED:
 		if (result < 0 && result != -ECANCELED)
-			log_failure(req, result, ex->status, "failed after its answer");
+			req_log_failure(req, result, ex->status, "failed after its answer");
 		break;
 	case EXCHANGE_ABORTED:
 		if (result == -ECANCELED || result == -EPIPE || (result >= 0 && is_gone))
 			break;
 		if (result >= 0)
 			req->fail_words = WEIR_STR("it did not look at an error");
-		log_failure(req, result < 0 ? result : -EIO, ex->status,
-			    is_gone ? "failed after its client" : "broke off its answer");
+		req_log_failure(req, result < 0 ? result : -EIO, ex->status,
+				is_gone ? "failed after its client" : "broke off its answer");
 		break;
 	}
 }
@@ -172,8 +175,10 @@ static void on_done(struct task_spec *spec, int result)
 	req->task = NULL;
 	if (req->body.data)
 		buf_done(&req->body);
+	if (req->subs)
+		pubsub_end(&req->subs);
 	if (ex->phase != EXCHANGE_ENDED || result < 0)
-		conclude(req, result);
+		req_conclude(req, result);
 	exchange_finish(ex);
 }
 
@@ -217,7 +222,7 @@ static void make_id(struct site *site, char ret_id[SITE_ID_LEN])
 	memcpy(ret_id, site->last_id, SITE_ID_LEN);
 }
 
-static void fill_scope(weir_scope *scope, const struct exchange *ex)
+void req_fill_scope(weir_scope *scope, const struct exchange *ex)
 {
 	scope->type = WEIR_SCOPE_HTTP;
 	scope->http_version = ex->head.version;
@@ -235,8 +240,7 @@ static void fill_scope(weir_scope *scope, const struct exchange *ex)
 	scope->n_subprotocols = 0;
 }
 
-/* What every kind of request has, but for most of the scope. */
-static void req_init(struct req *req, struct site *site, struct weir_app *app, const char *name)
+void req_init(struct req *req, struct site *site, struct weir_app *app, const char *name)
 {
 	req->pub.scope = &req->scope;
 	req->pub.state = app ? app->state : NULL;
@@ -255,6 +259,8 @@ static void req_init(struct req *req, struct site *site, struct weir_app *app, c
 	req->sending = (struct mutex){ .owner = NULL };
 	req->body = (struct buf){ .data = NULL };
 	req->fail_words = (weir_str){ NULL, 0 };
+	req->offer = NULL;
+	req->subs = NULL;
 	req->is_receiving = false;
 	req->has_body_ended = false;
 	req->has_last_event = false;
@@ -278,15 +284,21 @@ static COLD void answer_allow(struct exchange *ex, int status, weir_str methods)
 }
 
 /* The client's fault: the log is told. */
-static COLD void refuse_for(const struct site *site, struct exchange *ex, const char *name,
-			    enum fault fault)
+COLD void req_refuse_for(struct exchange *ex, const char *name, enum fault fault,
+			 const weir_header *fields, size_t n_fields)
 {
-	log_refusal(site, ex, name, fault_status(fault), fault);
-	refuse(ex, fault_status(fault));
+	log_refusal(ex->up_arg, ex, name, fault_status(fault), fault);
+	answer_page(ex, fault_status(fault), NULL, fields, n_fields);
+	exchange_finish(ex);
 }
 
-/* The handler runs at once; if it ends at once, the exchange is gone when this returns. */
-static int start_task(struct req *req)
+static COLD void refuse_for(struct exchange *ex, const char *name, enum fault fault)
+{
+	req_refuse_for(ex, name, fault, NULL, 0);
+}
+
+/* If the handler ends at once, the exchange is gone when this returns. */
+int req_run(struct req *req)
 {
 	struct site *site = req->site;
 	struct task *task;
@@ -308,7 +320,7 @@ static APART bool decode_params(struct req *req, struct exchange *ex, const stru
 
 	r = router_decode(&req->match, &ex->arena, &fault);
 	if (r < 0)
-		refuse_for(ex->up_arg, ex, route->name, fault);
+		refuse_for(ex, route->name, fault);
 	return r >= 0;
 }
 
@@ -326,26 +338,30 @@ static void run(struct req *req, struct exchange *ex)
 		ex->budget.limit = route->request_memory;
 	/* No handler needs to look. */
 	if (exchange_is_too_large(ex)) {
-		refuse_for(site, ex, route->name, FAULT_BODY_TOO_LARGE);
+		refuse_for(ex, route->name, FAULT_BODY_TOO_LARGE);
 		return;
 	}
 	if (route->pace)
 		exchange_set_pace(ex, route->pace);
 	if (req->match.n_params > 0 && !decode_params(req, ex, route))
 		return;
+	if (route->ws) {
+		ws_start(ex, route, &req->match);
+		return;
+	}
 	req_init(req, site, route->app, route->name);
 	req->ex = ex;
 	req->arena = &ex->arena;
 	req->route = route;
 	req->spec.fn = route->io ? run_layered : run_handler;
 	req->spec.done = on_done;
-	fill_scope(&req->scope, ex);
+	req_fill_scope(&req->scope, ex);
 	if (route->io)
 		req->pub.io = route->io;
 
 	ex->owner = req;
 	*site->last_route = route->number;
-	r = start_task(req);
+	r = req_run(req);
 	if (r < 0) {
 		log_write(site->log, LOG_AT_WARN, "%s: no memory for a task", route->name);
 		refuse(ex, 503);
@@ -421,6 +437,7 @@ static void on_task_done(struct task_spec *spec, int result)
 	struct req *req = container_of(spec, struct req, spec);
 
 	req->task = NULL;
+	pubsub_end(&req->subs);
 	req->ended(req, result);
 }
 

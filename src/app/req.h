@@ -22,6 +22,8 @@
 #include "serve/exchange.h"
 
 struct route;
+struct weir_sub;
+struct ws_offer;
 
 /* A list of fields that a handler puts together. */
 struct req_fields {
@@ -55,16 +57,19 @@ struct req {
 	bool has_body_ended;
 	bool has_last_event; /* the same, as the handler behind middleware sees it */
 
-	struct router_match match;
+	struct ws_offer *offer;	     /* borrowed: of a WebSocket request; see ws.h */
+	struct weir_sub *subs;	     /* owned: subscriptions that end with it; see pubsub.c */
 	weir_header first_fields[4]; /* what fields begins with */
 
-	/* a background task's */
+	/* a background task's, and a session's */
 	struct arena own_arena;
 	struct budget own_budget;
 	void (*ended)(struct req *req, int result);
 	void *ended_arg;
 	int (*task_fn)(weir_req *req, void *arg);
 	void *task_arg;
+
+	struct router_match match; /* last: a session has it only as long as it needs */
 };
 
 static inline struct req *req_of(const weir_req *pub)
@@ -90,6 +95,19 @@ MUST_USE int req_new_task(struct site *site, struct weir_app *app, const char *n
 /* Runs it; it may have ended when this returns. -ENOMEM: ended() is not called. */
 MUST_USE int req_start_task(struct req *req);
 struct req *req_free_task(struct req *req);
+
+/* What every kind of request has, but for most of the scope, and the match. */
+void req_init(struct req *req, struct site *site, struct weir_app *app, const char *name);
+void req_fill_scope(weir_scope *scope, const struct exchange *ex);
+/* Runs spec.fn: at once, until it suspends. -ENOMEM: nothing has run. */
+MUST_USE int req_run(struct req *req);
+/* The handler has returned: what it left open of its answer gets its end. */
+void req_conclude(struct req *req, int result);
+/* what: what it did, with an answer of that status. */
+void req_log_failure(const struct req *req, int error, int status, const char *what);
+/* Answers instead of any handler, for what the client did, and finishes the exchange. */
+void req_refuse_for(struct exchange *ex, const char *name, enum fault fault,
+		    const weir_header *fields, size_t n_fields);
 
 /* Keeps words for the log; returns error. */
 int req_fail(struct req *req, int error, weir_str words);

@@ -2,6 +2,7 @@
 #include "app/site.h"
 
 #include "app/req.h"
+#include "app/ws.h"
 
 const struct exchange_up site_up = {
 	.start = req_start,
@@ -16,6 +17,23 @@ void site_init(struct site *site, struct loop *loop, struct sched *sched, const 
 	*site = (struct site){ .loop = loop, .sched = sched, .log = log, .router = router };
 	list_init(&site->running);
 	site->last_route = &site->no_route;
+}
+
+void site_done(struct site *site)
+{
+	ws_turns_free_unused(site);
+}
+
+void site_session_came(struct site *site)
+{
+	site->n_sessions++;
+}
+
+void site_session_gone(struct site *site)
+{
+	site->n_sessions--;
+	if (site->n_sessions == 0 && site->is_draining && site->quiet)
+		site->quiet(site);
 }
 
 void site_cancel(struct site *site)

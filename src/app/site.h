@@ -13,11 +13,15 @@
 #include "base/list.h"
 #include "serve/exchange.h"
 #include "serve/pace.h"
+#include "serve/ws_policy.h"
 
 struct log;
 struct loop;
 struct sched;
+struct topics;
 struct weir_app;
+struct weir_ws_handlers;
+struct ws_turn;
 
 #define SITE_ID_LEN 16
 
@@ -34,6 +38,15 @@ struct route {
 	struct pace_limits pace_limits;
 	struct pace *pace; /* borrowed: the server's, with these limits; NULL: as everybody */
 	bool is_logged;
+
+	/* of a WebSocket route */
+	bool is_websocket;
+	struct ws_limits ws_limits;
+	struct ws_policy *ws; /* borrowed: with these limits; NULL: it is none */
+	const struct weir_ws_handlers *ws_handlers; /* borrowed; NULL: fn serves a whole session */
+	const weir_str *origins;		    /* borrowed; none: the server's own */
+	size_t n_origins;
+
 	uint32_t number; /* among the routes, for last_route */
 };
 
@@ -49,6 +62,14 @@ struct site {
 
 	struct list running; /* requests whose handler has suspended */
 
+	struct topics *topics; /* borrowed; NULL: nothing can be published */
+	size_t max_publication;
+	unsigned n_sessions;	      /* WebSockets whose handler, or memory, is still there */
+	struct ws_turn *unused_turns; /* owned; see ws_turns.c */
+	unsigned n_unused_turns;
+	/* The last of them has gone while draining. NULL: nobody waits for that. */
+	void (*quiet)(struct site *site);
+
 	/* The number of the route whose handler was started last: somebody may read it after a crash. */
 	uint32_t *last_route; /* borrowed; at first no_route */
 	uint32_t no_route;
@@ -58,6 +79,13 @@ struct site {
 
 void site_init(struct site *site, struct loop *loop, struct sched *sched, const struct log *log,
 	       struct router *router);
+
+/* All requests and sessions have ended. */
+void site_done(struct site *site);
+
+/* A session begins, or is all over. */
+void site_session_came(struct site *site);
+void site_session_gone(struct site *site);
 
 /* The grace is over: every handler that still runs is cancelled, shielded or not. */
 void site_cancel(struct site *site);

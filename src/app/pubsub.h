@@ -1,0 +1,18 @@
+#ifndef WEIR_APP_PUBSUB_H
+#define WEIR_APP_PUBSUB_H
+/* pubsub.h - weir/pubsub.h: subscriptions of requests and of sessions. */
+#include <weir/pubsub.h>
+
+#include "base/macro.h"
+
+struct ws_session;
+
+/* Ends all of a list: its owner has ended. */
+void pubsub_end(struct weir_sub **subs);
+/*
+ * From now on what sub gets goes to the session, and sub is in the session's
+ * list. -EBUSY: it is relayed already, or a task waits for it.
+ */
+MUST_USE int pubsub_relay(struct weir_sub *sub, struct ws_session *session, struct weir_sub **subs);
+
+#endif
