@@ -127,12 +127,71 @@ static int add_to_router(struct binding *b, weir_str path, uint64_t methods, str
 	return r == -ENOMEM ? r : 0;
 }
 
+static struct ws_limits ws_limits(const struct conf_websocket *from)
+{
+	return (struct ws_limits){
+		.max_message = from->max_message,
+		.ping_interval_ms = from->ping_interval_ms,
+		.ping_timeout_ms = from->ping_timeout_ms,
+		.idle_ms = from->idle_timeout_ms,
+		.lifetime_ms = from->max_lifetime_ms,
+		.close_ms = from->close_timeout_ms,
+		.slow = (enum ws_slow)from->slow_client,
+		.queue_bytes = from->send_queue,
+		.queue_ms = from->send_queue_age_ms,
+		.has_deflate = from->has_deflate,
+		.deflate = { .max_server_bits = (uint8_t)from->deflate_window,
+			     .max_client_bits = (uint8_t)from->deflate_client_window,
+			     .keeps_contexts = from->keeps_contexts },
+		.deflate_min = from->deflate_min,
+	};
+}
+
+static int bind_origins(struct route *route, const struct conf_route *from)
+{
+	weir_str *origins;
+
+	if (from->n_allowed_origins == 0)
+		return 0;
+	origins = calloc(from->n_allowed_origins, sizeof(*origins));
+	if (!origins)
+		return -ENOMEM;
+	for (size_t i = 0; i < from->n_allowed_origins; i++)
+		origins[i] = weir_strz(from->allowed_origins[i].text);
+	route->origins = origins;
+	route->n_origins = from->n_allowed_origins;
+	return 0;
+}
+
+/* A handler is for requests or for WebSockets, and so is a route. */
+static bool is_kind_good(const struct conf_route *from, const weir_handler_entry *handler,
+			 struct messages *messages)
+{
+	if (module_is_websocket(handler) && !from->is_websocket)
+		messages_add(messages, &from->handler.pos,
+			     "handler: %s serves WebSockets: this route needs \"websocket: true\"",
+			     from->handler.text);
+	else if (!module_is_websocket(handler) && from->is_websocket)
+		messages_add(messages, &from->handler.pos,
+			     "handler: %s serves no WebSockets: its entry has no method \"WS\"",
+			     from->handler.text);
+	else if (handler->ws && from->n_middleware > 0)
+		messages_add(messages, &from->middleware[0].pos,
+			     "middleware: %s has a function for each message, which no layer "
+			     "stands before",
+			     from->handler.text);
+	else
+		return true;
+	return false;
+}
+
 static int bind_route(struct binding *b, const struct conf_route *from, struct messages *messages)
 {
 	struct route *route = &b->routes[b->n_routes];
 	_cleanup_(buf_done) struct buf words = { 0 };
 	weir_handler_entry handler;
 	weir_str entry;
+	int r;
 
 	*route = (struct route){
 		.name = from->handler.text,
@@ -143,6 +202,7 @@ static int bind_route(struct binding *b, const struct conf_route *from, struct m
 				 .send_ms = from->send_timeout_ms,
 				 .min_rate = from->min_rate },
 		.is_logged = from->has_access_log,
+		.ws_limits = ws_limits(&from->websocket),
 	};
 	route->app = resolve(b, from->handler.text, &entry);
 	if (!route->app)
@@ -151,10 +211,17 @@ static int bind_route(struct binding *b, const struct conf_route *from, struct m
 		add_words(messages, &from->handler.pos, &words);
 		return 0;
 	}
+	if (!is_kind_good(from, &handler, messages))
+		return 0;
 	route->fn = handler.fn;
 	route->flags = handler.flags;
+	route->is_websocket = from->is_websocket;
+	route->ws_handlers = handler.ws;
 	bind_middleware(b, route, from, messages);
 	b->n_routes++;
+	r = bind_origins(route, from);
+	if (r < 0)
+		return r;
 	return add_to_router(b, weir_strz(from->path.text), from->methods, route, &from->path.pos,
 			     messages);
 }
@@ -186,6 +253,8 @@ static uint64_t run_methods(const weir_handler_entry *entry)
 
 	if (!entry->method)
 		return ROUTER_ANY_METHOD;
+	if (module_is_websocket(entry))
+		return ROUTER_METHOD(HTTP_METHOD_GET);
 	method = http_method_parse(weir_strz(entry->method));
 	assert(method != HTTP_METHOD_UNKNOWN); /* module_open() has looked */
 	return ROUTER_METHOD(method);
@@ -212,6 +281,9 @@ static int bind_own_path(struct binding *b, const struct conf *conf, struct weir
 				 .send_ms = conf->limits.send_timeout_ms,
 				 .min_rate = conf->limits.min_rate },
 		.is_logged = true,
+		.is_websocket = module_is_websocket(entry),
+		.ws_limits = ws_limits(&conf->limits.websocket),
+		.ws_handlers = entry->ws,
 	};
 	return add_to_router(b, weir_strz(entry->path), run_methods(entry), route, NULL, messages);
 }
@@ -232,13 +304,6 @@ static int bind_run_module(struct binding *b, const struct conf *conf, const str
 	for (size_t i = 0; i < app->n_handlers; i++) {
 		weir_handler_entry entry = module_handler_at(app, i);
 
-		if (module_is_websocket(&entry)) {
-			log_write(log, LOG_AT_WARN,
-				  "%s: handler '%s' is left out: WebSockets are "
-				  "not served by this version",
-				  conf->run_module, entry.name);
-			continue;
-		}
 		if (!entry.path)
 			continue;
 		r = bind_own_path(b, conf, app, &entry, messages);
@@ -289,6 +354,8 @@ struct binding *binding_free(struct binding *b)
 	for (size_t i = 0; b->names && i < b->n_routes; i++)
 		free(b->names[i]);
 	free(b->names);
+	for (size_t i = 0; b->routes && i < b->n_routes; i++)
+		free((weir_str *)(uintptr_t)b->routes[i].origins);
 	free(b->routes);
 	free(b->layers);
 	for (size_t i = 0; i < b->n_apps; i++)

@@ -61,6 +61,20 @@ struct conf_module {
 	struct conf_pos *origins;
 };
 
+/* Of WebSocket sessions. Times are milliseconds, sizes are bytes; a time of 0 turns its limit off. */
+struct conf_websocket {
+	uint64_t max_message;
+	int64_t ping_interval_ms, ping_timeout_ms;
+	int64_t close_timeout_ms;
+	int64_t idle_timeout_ms, max_lifetime_ms;
+	int slow_client; /* enum ws_slow (serve/ws_policy.h) */
+	uint64_t send_queue;
+	int64_t send_queue_age_ms;
+	bool has_deflate, keeps_contexts;
+	unsigned deflate_window, deflate_client_window; /* log2 of bytes */
+	uint64_t deflate_min;
+};
+
 struct conf_route {
 	struct conf_name path;		    /* "/users/{id}" */
 	uint64_t methods;		    /* bits: 1 << enum http_method; 0: any */
@@ -74,6 +88,10 @@ struct conf_route {
 	int64_t send_timeout_ms;
 	uint64_t min_rate; /* bytes a second */
 	bool has_access_log;
+	bool is_websocket;
+	struct conf_websocket websocket;
+	const struct conf_name *allowed_origins; /* of WebSockets */
+	size_t n_allowed_origins;
 	struct conf_pos *origins;
 };
 
@@ -104,6 +122,10 @@ struct conf_limits {
 	unsigned max_connections; /* of one worker */
 	unsigned max_tasks;	  /* of one group, or of a module's background */
 	unsigned backlog;
+	struct conf_websocket websocket; /* of routes that say nothing else */
+	uint64_t send_queue_budget;	 /* of one worker's WebSockets */
+	uint64_t publish_budget;	 /* of one worker's topics */
+	uint64_t max_publication;
 };
 
 struct conf {

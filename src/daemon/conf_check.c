@@ -7,8 +7,10 @@
 #include "base/str.h"
 #include "daemon/conf.h"
 #include "daemon/conf_address.h"
+#include "daemon/conf_origin.h"
 #include "daemon/conf_value.h"
 #include "daemon/messages.h"
+#include "daemon/option_table.h"
 
 /* " in line 7", or nothing for what is in no file. */
 #define WHERE 32
@@ -101,9 +103,35 @@ static void refuse_duplicate(const struct conf_route *route, const struct conf_r
 			     quote, first->path.text, line);
 }
 
+/* Does it say only what makes sense for its kind of route? */
+static bool is_kind_good(struct conf_route *route, struct messages *messages)
+{
+	enum option_kind other = route->is_websocket ? OPTION_OF_HTTP : OPTION_OF_WEBSOCKETS;
+	bool is_good = true;
+
+	for (const struct option_spec *o = option_table_next(OPTION_ROUTE, NULL); o;
+	     o = option_table_next(OPTION_ROUTE, o)) {
+		const struct conf_pos *pos = conf_origin_get(o, route);
+
+		if (o->kind != other || !pos->file)
+			continue;
+		if (route->is_websocket)
+			messages_add(messages, pos,
+				     "%s: a WebSocket's handshake is a GET: leave it out", o->name);
+		else
+			messages_add(messages, pos,
+				     "%s is for WebSockets: this route needs \"websocket: true\"",
+				     o->name);
+		is_good = false;
+	}
+	if (route->is_websocket)
+		route->methods = ROUTER_METHOD(HTTP_METHOD_GET);
+	return is_good;
+}
+
 /* 1, 0 when it is not good, or -ENOMEM. */
-static int is_route_good(const struct conf *conf, struct router *router,
-			 const struct conf_route *route, struct messages *messages)
+static int is_route_good(const struct conf *conf, struct router *router, struct conf_route *route,
+			 struct messages *messages)
 {
 	bool is_good = is_name_good(conf, &route->handler, "handler", messages);
 	char quote[MESSAGES_QUOTE];
@@ -111,6 +139,7 @@ static int is_route_good(const struct conf *conf, struct router *router,
 	void *conflict = NULL;
 	int r;
 
+	is_good &= is_kind_good(route, messages);
 	for (size_t i = 0; i < route->n_middleware; i++)
 		is_good &= is_name_good(conf, &route->middleware[i], "middleware", messages);
 

@@ -18,12 +18,11 @@ static struct conf_pos **slot(enum option_place place, void *base)
 	return &((struct conf *)base)->origins;
 }
 
-/* How many options of the place stand before this one; of NULL, how many there are. */
-static size_t position(enum option_place place, const struct option_spec *option)
+static size_t count(enum option_place place)
 {
 	size_t n = 0;
 
-	for (const struct option_spec *o = option_table_next(place, NULL); o && o != option;
+	for (const struct option_spec *o = option_table_next(place, NULL); o;
 	     o = option_table_next(place, o))
 		n++;
 	return n;
@@ -31,7 +30,7 @@ static size_t position(enum option_place place, const struct option_spec *option
 
 int conf_origin_make(struct conf *conf, enum option_place place, void *base)
 {
-	size_t n = position(place, NULL);
+	size_t n = count(place);
 	struct conf_pos *origins = arena_alloc(&conf->arena, n * sizeof(*origins));
 
 	if (!origins)
@@ -46,7 +45,7 @@ void conf_origin_set(const struct option_spec *option, void *base, const struct 
 	struct conf_pos *origins = *slot(option->place, base);
 
 	if (origins)
-		origins[position(option->place, option)] = *pos;
+		origins[option_table_index(option)] = *pos;
 }
 
 const struct conf_pos *conf_origin_get(const struct option_spec *option, const void *base)
@@ -55,5 +54,5 @@ const struct conf_pos *conf_origin_get(const struct option_spec *option, const v
 	/* Only read, here. */
 	const struct conf_pos *origins = *slot(option->place, (void *)base);
 
-	return origins ? &origins[position(option->place, option)] : &nowhere;
+	return origins ? &origins[option_table_index(option)] : &nowhere;
 }

@@ -235,6 +235,11 @@ static void put_items(struct printer *p, const struct option_spec *option);
 /* Those that are not there, such as the methods of a route for all, are left out. */
 static bool is_there(const struct option_spec *option, const void *base)
 {
+	const struct conf_route *route = base;
+
+	if (option->kind != OPTION_OF_ALL &&
+	    route->is_websocket != (option->kind == OPTION_OF_WEBSOCKETS))
+		return false;
 	return !option_table_is_list(option) || option->type == OPTION_ITEMS ||
 	       list_len(option, base) > 0;
 }

@@ -403,7 +403,7 @@ static const struct option_spec *refuse_key(struct reader *reader, const struct 
 	return guess.text ? option_table_find(place, weir_strz(guess.text)) : NULL;
 }
 
-/* Sets of options, as bits by option_table_index(). */
+/* Sets of options of one place, as bits by option_table_index(). */
 static uint64_t bit(const struct option_spec *option)
 {
 	return UINT64_C(1) << option_table_index(option);
@@ -482,9 +482,8 @@ int conf_read_defaults(struct conf *conf, enum option_place place, void *base)
 		int r = 0;
 
 		if (top)
-			/* Sizes, durations and rates have 64 bits: see the table's test. */
-			*(uint64_t *)((char *)base + o->offset) = *(uint64_t *)((char *)conf +
-										top->offset);
+			memcpy((char *)base + o->offset, (const char *)conf + top->offset,
+			       option_value_size(o->type));
 		else if (o->fallback && !option_table_is_list(o))
 			r = option_value_set(o, weir_strz(o->fallback), &context, base, words);
 		if (r < 0)

@@ -12,6 +12,7 @@
 #include "base/macro.h"
 #include "daemon/conf.h"
 #include "serve/exchange.h"
+#include "serve/ws_policy.h"
 
 #define KIB ((uint64_t)1024)
 #define MIB (KIB * 1024)
@@ -31,8 +32,17 @@ static const struct option_choice half_closes[] = {
 	{ NULL, 0 },
 };
 
+static const struct option_choice slow_clients[] = {
+	{ "wait", WS_SLOW_WAIT },
+	{ "drop-oldest", WS_SLOW_DROP_OLDEST },
+	{ "close", WS_SLOW_CLOSE },
+	{ NULL, 0 },
+};
+
 /* MODULE.NAME; a module's name may have dots too. */
 #define QUALIFIED "^.+\\.[^.]+$"
+/* What ws_hello_origin_is_valid() takes, or any. */
+#define ORIGIN "^(\\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^/?#@]+)$"
 
 #define TOP(field) .place = OPTION_TOP, .offset = offsetof(struct conf, field)
 #define LIMIT(field) .place = OPTION_TOP, .offset = offsetof(struct conf, limits.field)
@@ -234,6 +244,129 @@ static const struct option_spec options[] = {
 	  .max = 64 * MIB,
 	  .fallback = "128KiB",
 	  .help = "Stack of each coroutine; it costs memory only as far as it is used." },
+	{ .name = "max_message",
+	  LIMIT(websocket.max_message),
+	  .type = OPTION_SIZE,
+	  .min = 1,
+	  .max = TIB,
+	  .fallback = "1MiB",
+	  .help = "The largest message of a WebSocket that is received whole, inflated; a larger\n"
+		  "one ends the session with 1009." },
+	{ .name = "ping_interval",
+	  LIMIT(websocket.ping_interval_ms),
+	  .type = OPTION_DURATION,
+	  .max = 24 * HOUR,
+	  .fallback = "25s",
+	  .help = "A WebSocket from which nothing has come for so long is sent a ping; 0: never." },
+	{ .name = "ping_timeout",
+	  LIMIT(websocket.ping_timeout_ms),
+	  .type = OPTION_DURATION,
+	  .max = 24 * HOUR,
+	  .fallback = "60s",
+	  .help = "How long after a ping nothing may come before the client counts as gone; 0: "
+		  "for\n"
+		  "ever." },
+	{ .name = "close_timeout",
+	  LIMIT(websocket.close_timeout_ms),
+	  .type = OPTION_DURATION,
+	  .min = 1,
+	  .max = HOUR,
+	  .fallback = "5s",
+	  .help = "How long a client may take to answer when a WebSocket is closed." },
+	{ .name = "idle_timeout",
+	  LIMIT(websocket.idle_timeout_ms),
+	  .type = OPTION_DURATION,
+	  .max = 24 * HOUR,
+	  .fallback = "0",
+	  .help = "A WebSocket in which no message went either way for so long is closed with "
+		  "1001;\n"
+		  "0: never." },
+	{ .name = "max_lifetime",
+	  LIMIT(websocket.max_lifetime_ms),
+	  .type = OPTION_DURATION,
+	  .max = 8760 * HOUR,
+	  .fallback = "0",
+	  .help = "A WebSocket is closed with 1001 when it is so old; 0: never." },
+	{ .name = "slow_client",
+	  LIMIT(websocket.slow_client),
+	  .type = OPTION_CHOICE,
+	  .choices = slow_clients,
+	  .fallback = "wait",
+	  .help = "What becomes of messages that a WebSocket's client does not take: wait, who "
+		  "sends\n"
+		  "them waits; drop-oldest, the oldest are dropped; close, the session is closed "
+		  "with\n"
+		  "1013." },
+	{ .name = "send_queue",
+	  LIMIT(websocket.send_queue),
+	  .type = OPTION_SIZE,
+	  .min = KIB,
+	  .max = GIB,
+	  .fallback = "1MiB",
+	  .help = "How much may wait for one slow client of a WebSocket, unless its sender "
+		  "waits." },
+	{ .name = "send_queue_age",
+	  LIMIT(websocket.send_queue_age_ms),
+	  .type = OPTION_DURATION,
+	  .max = HOUR,
+	  .fallback = "30s",
+	  .help = "How long it may; 0: for ever." },
+	{ .name = "deflate",
+	  LIMIT(websocket.has_deflate),
+	  .type = OPTION_BOOL,
+	  .fallback = "false",
+	  .help = "Compresses a WebSocket's messages (permessage-deflate) if the client can." },
+	{ .name = "deflate_window",
+	  LIMIT(websocket.deflate_window),
+	  .type = OPTION_COUNT,
+	  .min = 9,
+	  .max = 15,
+	  .fallback = "15",
+	  .help = "Window of what the server compresses: so many bits, 15 is 32 KiB." },
+	{ .name = "deflate_client_window",
+	  LIMIT(websocket.deflate_client_window),
+	  .type = OPTION_COUNT,
+	  .min = 8,
+	  .max = 15,
+	  .fallback = "15",
+	  .help = "The same of what clients do. Clients that cannot be limited go uncompressed, if "
+		  "it\n"
+		  "is less than 15." },
+	{ .name = "deflate_contexts",
+	  LIMIT(websocket.keeps_contexts),
+	  .type = OPTION_BOOL,
+	  .fallback = "false",
+	  .help = "Keeps windows from one message to the next: smaller messages, but up to 300 KiB "
+		  "of\n"
+		  "memory for each session." },
+	{ .name = "deflate_min",
+	  LIMIT(websocket.deflate_min),
+	  .type = OPTION_SIZE,
+	  .max = MIB,
+	  .fallback = "128B",
+	  .help = "Shorter messages are not compressed." },
+	{ .name = "send_queue_budget",
+	  LIMIT(send_queue_budget),
+	  .type = OPTION_SIZE,
+	  .max = TIB,
+	  .fallback = "64MiB",
+	  .help = "What all send queues of one worker's WebSockets may have together; beyond it "
+		  "the\n"
+		  "fullest pays. 0: no limit." },
+	{ .name = "publish_budget",
+	  LIMIT(publish_budget),
+	  .type = OPTION_SIZE,
+	  .max = TIB,
+	  .fallback = "64MiB",
+	  .help = "What one worker keeps of published messages for subscribers that have fallen\n"
+		  "behind; beyond it they lose the oldest. 0: no limit." },
+	{ .name = "max_publication",
+	  LIMIT(max_publication),
+	  .type = OPTION_SIZE,
+	  .min = 1,
+	  .max = 64 * MIB,
+	  .fallback = "1MiB",
+	  .help = "The largest message that can be published." },
 
 	{ .name = "address",
 	  LISTEN(address),
@@ -266,6 +399,7 @@ static const struct option_spec options[] = {
 	  .help = "Begins with a slash. {name} is one segment, {name...} is all that follows." },
 	{ .name = "methods",
 	  ROUTE(methods),
+	  .kind = OPTION_OF_HTTP,
 	  .type = OPTION_METHODS,
 	  .help = "Such as [GET, POST]; any, if absent. HEAD comes with GET, and OPTIONS is\n"
 		  "answered by the server." },
@@ -326,10 +460,125 @@ static const struct option_spec options[] = {
 	  .type = OPTION_BOOL,
 	  .fallback = "true",
 	  .help = "false keeps this route's requests out of the access log." },
+	{ .name = "websocket",
+	  ROUTE(is_websocket),
+	  .type = OPTION_BOOL,
+	  .fallback = "false",
+	  .help = "true: the route serves WebSockets (RFC 6455), by a handler that is made for "
+		  "them." },
+	{ .name = "origins",
+	  ROUTE(allowed_origins),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .n_offset = offsetof(struct conf_route, n_allowed_origins),
+	  .type = OPTION_NAMES,
+	  .pattern = ORIGIN,
+	  .help = "Pages of which sites may open this WebSocket, such as https://example.org;\n"
+		  "\"*\": of any. Default: those of the server itself." },
+	{ .name = "max_message",
+	  ROUTE(websocket.max_message),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .type = OPTION_SIZE,
+	  .min = 1,
+	  .max = TIB,
+	  .is_inherited = true,
+	  .help = "For this route, instead of what is said for the whole file." },
+	{ .name = "ping_interval",
+	  ROUTE(websocket.ping_interval_ms),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .type = OPTION_DURATION,
+	  .max = 24 * HOUR,
+	  .is_inherited = true,
+	  .help = "For this route, instead of what is said for the whole file." },
+	{ .name = "ping_timeout",
+	  ROUTE(websocket.ping_timeout_ms),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .type = OPTION_DURATION,
+	  .max = 24 * HOUR,
+	  .is_inherited = true,
+	  .help = "For this route, instead of what is said for the whole file." },
+	{ .name = "close_timeout",
+	  ROUTE(websocket.close_timeout_ms),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .type = OPTION_DURATION,
+	  .min = 1,
+	  .max = HOUR,
+	  .is_inherited = true,
+	  .help = "For this route, instead of what is said for the whole file." },
+	{ .name = "idle_timeout",
+	  ROUTE(websocket.idle_timeout_ms),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .type = OPTION_DURATION,
+	  .max = 24 * HOUR,
+	  .is_inherited = true,
+	  .help = "For this route, instead of what is said for the whole file." },
+	{ .name = "max_lifetime",
+	  ROUTE(websocket.max_lifetime_ms),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .type = OPTION_DURATION,
+	  .max = 8760 * HOUR,
+	  .is_inherited = true,
+	  .help = "For this route, instead of what is said for the whole file." },
+	{ .name = "slow_client",
+	  ROUTE(websocket.slow_client),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .type = OPTION_CHOICE,
+	  .choices = slow_clients,
+	  .is_inherited = true,
+	  .help = "For this route, instead of what is said for the whole file." },
+	{ .name = "send_queue",
+	  ROUTE(websocket.send_queue),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .type = OPTION_SIZE,
+	  .min = KIB,
+	  .max = GIB,
+	  .is_inherited = true,
+	  .help = "For this route, instead of what is said for the whole file." },
+	{ .name = "send_queue_age",
+	  ROUTE(websocket.send_queue_age_ms),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .type = OPTION_DURATION,
+	  .max = HOUR,
+	  .is_inherited = true,
+	  .help = "For this route, instead of what is said for the whole file." },
+	{ .name = "deflate",
+	  ROUTE(websocket.has_deflate),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .type = OPTION_BOOL,
+	  .is_inherited = true,
+	  .help = "For this route, instead of what is said for the whole file." },
+	{ .name = "deflate_window",
+	  ROUTE(websocket.deflate_window),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .type = OPTION_COUNT,
+	  .min = 9,
+	  .max = 15,
+	  .is_inherited = true,
+	  .help = "For this route, instead of what is said for the whole file." },
+	{ .name = "deflate_client_window",
+	  ROUTE(websocket.deflate_client_window),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .type = OPTION_COUNT,
+	  .min = 8,
+	  .max = 15,
+	  .is_inherited = true,
+	  .help = "For this route, instead of what is said for the whole file." },
+	{ .name = "deflate_contexts",
+	  ROUTE(websocket.keeps_contexts),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .type = OPTION_BOOL,
+	  .is_inherited = true,
+	  .help = "For this route, instead of what is said for the whole file." },
+	{ .name = "deflate_min",
+	  ROUTE(websocket.deflate_min),
+	  .kind = OPTION_OF_WEBSOCKETS,
+	  .type = OPTION_SIZE,
+	  .max = MIB,
+	  .is_inherited = true,
+	  .help = "For this route, instead of what is said for the whole file." },
 };
 
-static_assert(ARRAY_LEN(options) <= OPTION_MAX, "sets of options have 64 bits");
 static_assert(sizeof(enum half_close) == sizeof(int), "a choice is stored as an int");
+static_assert(sizeof(enum ws_slow) == sizeof(int), "a choice is stored as an int");
 
 const struct option_spec *option_table_next(enum option_place place, const struct option_spec *last)
 {
@@ -354,7 +603,13 @@ const struct option_spec *option_table_find(enum option_place place, weir_str na
 
 size_t option_table_index(const struct option_spec *option)
 {
-	return (size_t)(option - options);
+	const struct option_spec *first = option_table_next(option->place, NULL);
+	size_t n = 0;
+
+	for (const struct option_spec *o = first; o != option; o = option_table_next(o->place, o))
+		n++;
+	assert(n < OPTION_MAX);
+	return n;
 }
 
 bool option_table_is_list(const struct option_spec *option)

@@ -40,6 +40,8 @@ enum option_type {
 	OPTION_ITEMS,	    /* mappings of the place `items` */
 };
 
+enum option_kind { OPTION_OF_ALL, OPTION_OF_HTTP, OPTION_OF_WEBSOCKETS };
+
 struct option_choice {
 	const char *word;
 	int value;
@@ -54,6 +56,7 @@ struct option_spec {
 	const char *fallback; /* the default, as it would be written; NULL: none */
 	bool is_inherited;    /* the default is the top option of that name */
 	bool is_required;
+	enum option_kind kind;		     /* of OPTION_ROUTE: of routes of which kind */
 	const char *env;		     /* one more variable, after WEIR_NAME */
 	enum option_place items;	     /* of OPTION_ITEMS */
 	const struct option_choice *choices; /* ends with word NULL */
@@ -68,7 +71,7 @@ const struct option_spec *option_table_next(enum option_place place,
 					    const struct option_spec *last);
 /* NULL when there is none. */
 const struct option_spec *option_table_find(enum option_place place, weir_str name);
-/* Position in the table, less than OPTION_MAX, for sets of options. */
+/* Position among those of its place, less than OPTION_MAX, for sets of them. */
 #define OPTION_MAX 64
 size_t option_table_index(const struct option_spec *option);
 

@@ -1,6 +1,7 @@
 /* option_value.c - see option_value.h. */
 #include "daemon/option_value.h"
 
+#include <assert.h>
 #include <sched.h>
 #include <stdio.h>
 
@@ -50,6 +51,40 @@ const char *option_value_type_words(enum option_type type)
 		return "a list of mappings";
 	}
 	return "a value";
+}
+
+size_t option_value_size(enum option_type type)
+{
+	switch (type) {
+	case OPTION_COUNT:
+	case OPTION_OCTAL:
+	case OPTION_WORKERS:
+		return sizeof(unsigned);
+	case OPTION_SIZE:
+	case OPTION_RATE:
+		return sizeof(uint64_t);
+	case OPTION_DURATION:
+		return sizeof(int64_t);
+	case OPTION_BOOL:
+		return sizeof(bool);
+	case OPTION_CHOICE:
+		return sizeof(int);
+	case OPTION_ACCESS_LOG:
+		return sizeof(struct conf_access_log);
+	case OPTION_ADDRESS:
+		return sizeof(struct conf_address);
+	case OPTION_NAME:
+	case OPTION_MODULE_FILE:
+		return sizeof(struct conf_name);
+	case OPTION_NAMES:
+	case OPTION_DIRECTORIES:
+	case OPTION_METHODS:
+	case OPTION_SETTINGS:
+	case OPTION_ITEMS:
+		break;
+	}
+	assert(!"a list is not inherited");
+	return 0;
 }
 
 static PRINTF_LIKE(2, 3) int refuse(char *reterr_words, const char *fmt, ...)

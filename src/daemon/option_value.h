@@ -23,6 +23,9 @@ MUST_USE int option_value_set(const struct option_spec *option, weir_str text,
 			      const struct option_context *context, void *base,
 			      char reterr_words[OPTION_WORDS]);
 
+/* Bytes of a field of that type, which is no list. */
+size_t option_value_size(enum option_type type);
+
 /* Absolute: text itself, or dir/text. NULL without memory. */
 const char *option_value_absolute(struct arena *arena, const char *dir, weir_str text);
 

@@ -31,6 +31,7 @@
 #include "daemon/listeners.h"
 #include "daemon/messages.h"
 #include "daemon/ports.h"
+#include "daemon/sessions.h"
 #include "daemon/worker_notes.h"
 #include "io/loop.h"
 #include "io/proc.h"
@@ -65,6 +66,9 @@ struct worker {
 	struct access_log *access_log;
 	struct server server;
 	bool has_server;
+	struct sessions sessions;
+	bool has_sessions;
+	bool is_drained;
 	bool is_over; /* the modules have shut down, perhaps before the loop ran */
 
 	struct ports ports;
@@ -97,9 +101,24 @@ static void leave(struct worker *w)
 		loop_stop(w->loop);
 }
 
+/* No connection is left, and no handler of a session that was. */
+static void leave_if_quiet(struct worker *w)
+{
+	if (w->is_drained && w->site.n_sessions == 0)
+		leave(w);
+}
+
 static void on_drained(struct server *server)
 {
-	leave(container_of(server, struct worker, server));
+	struct worker *w = container_of(server, struct worker, server);
+
+	w->is_drained = true;
+	leave_if_quiet(w);
+}
+
+static void on_quiet(struct site *site)
+{
+	leave_if_quiet(container_of(site, struct worker, site));
 }
 
 static void on_grace_over(struct timer *timer)
@@ -295,6 +314,7 @@ static void make_site(struct worker *w)
 	w->site.task_memory = w->conf->limits.request_memory;
 	if (getrandom(&w->site.id_seed, sizeof(w->site.id_seed), 0) < 0)
 		w->site.id_seed = (uint64_t)getpid() << 32;
+	w->site.quiet = on_quiet;
 	w->site.last_route = worker_notes_last(note);
 	for (size_t i = 0; i < w->binding->n_routes; i++) {
 		struct route *route = &w->binding->routes[i];
@@ -329,6 +349,10 @@ static int make(struct worker *w)
 	r = set_paces(w);
 	if (r < 0)
 		return r;
+	r = sessions_init(&w->sessions, w->conf, w->binding, &w->server, &w->site);
+	w->has_sessions = true;
+	if (r < 0)
+		return r;
 	return lifespan_new(&w->site, w->binding->apps, w->binding->n_apps,
 			    w->conf->limits.max_tasks, &w->lifespan);
 }
@@ -359,6 +383,9 @@ static void unmake(struct worker *w)
 		ports_close(&w->ports);
 		server_close_all(&w->server);
 		loop_turn(w->loop, false); /* the reap step */
+		if (w->has_sessions)
+			sessions_done(&w->sessions);
+		site_done(&w->site);
 		server_done(&w->server);
 	}
 	w->lifespan = lifespan_free(w->lifespan);

@@ -154,8 +154,43 @@ Test(binding, reports_all_that_is_wrong_at_once)
 	expect_words(&w, "test.yaml:4:25: ");
 	expect_words(&w, "usr");
 	expect_words(&w, "audi");
-	expect_words(&w, "'good.chat' is a WebSocket handler");
+	expect_words(&w, "good.chat serves WebSockets: this route needs \"websocket: true\"");
 	cr_assert_null(w.binding);
+	done(&w);
+}
+
+Test(binding, knows_which_handlers_serve_websockets)
+{
+	struct world w;
+
+	bind_text(&w,
+		  GOOD "routes:\n"
+		       "  - {path: /a, websocket: true, handler: good.user}\n"
+		       "  - {path: /b, websocket: true, handler: good.chat, max_message: 1KiB,\n"
+		       "     origins: [\"https://example.org\"]}\n");
+	cr_assert_eq(w.fixture.messages.n_errors, 1u, "%s", w.words.data);
+	expect_words(&w, "good.user serves no WebSockets: its entry has no method \"WS\"");
+	done(&w);
+}
+
+Test(binding, binds_websockets_with_their_limits)
+{
+	const struct route *route;
+	struct world w;
+
+	bind_text(&w,
+		  GOOD "ping_interval: 7s\n"
+		       "routes:\n"
+		       "  - {path: /b, websocket: true, handler: good.chat, max_message: 1KiB,\n"
+		       "     origins: [\"https://example.org\"]}\n");
+	cr_assert_eq(w.r, 0, "%s", w.words.data);
+	route = find(&w, HTTP_METHOD_GET, "/b");
+	cr_assert(route->is_websocket);
+	cr_assert_eq(route->ws_limits.max_message, 1024u);
+	cr_assert_eq(route->ws_limits.ping_interval_ms, 7000);
+	cr_assert_eq(route->n_origins, 1u);
+	cr_assert(weir_str_eq(route->origins[0], WEIR_STR("https://example.org")));
+	cr_assert_null(find(&w, HTTP_METHOD_POST, "/b"));
 	done(&w);
 }
 
@@ -203,8 +238,9 @@ Test(binding, runs_a_module_on_its_own_paths)
 
 	bind_run(&w, TEST_MODULES "/good.so");
 	cr_assert_eq(w.r, 0, "%s", w.words.data);
-	/* The one without a path, and the WebSocket, are left out. */
-	cr_assert_eq(w.binding->n_routes, 1u);
+	/* The one without a path is left out. */
+	cr_assert_eq(w.binding->n_routes, 2u);
+	cr_assert(find(&w, HTTP_METHOD_GET, "/chat")->is_websocket);
 	route = find(&w, HTTP_METHOD_GET, "/users/7");
 	cr_assert_str_eq(route->name, "good.user");
 	cr_assert_eq(route->flags, (uint32_t)WEIR_FINISH_ANYWAY);
