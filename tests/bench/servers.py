@@ -74,9 +74,9 @@ WS_ECHO_DEFLATE = "/ws/echo-deflate"
 WS_CHAT = "/ws/chat/{room}"
 WS_MODULES = ["wsecho", "chat"]
 WS_HANDLERS = {
-    WS_ECHO: "ws_echo.echo",
-    WS_MESSAGE_ECHO: "ws_echo.message_echo",
-    WS_ECHO_DEFLATE: "ws_echo.echo_deflate",
+    WS_ECHO: "wsecho.echo",
+    WS_MESSAGE_ECHO: "wsecho.message_echo",
+    WS_ECHO_DEFLATE: "wsecho.echo",
     WS_CHAT: "chat.chat",
 }
 
