@@ -87,11 +87,15 @@ int ipc_receive(int fd, struct ipc_message *ret_message)
 			      .msg_controllen = sizeof(control) };
 	ssize_t n;
 
+	/*
+	 * Who dies with our words unread resets the connection. That is said once, and before
+	 * its own last words, which are behind it.
+	 */
 	do
 		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
-		return errno == ECONNRESET ? 0 : -errno;
+		return -errno;
 	if (n == 0)
 		return 0;
 

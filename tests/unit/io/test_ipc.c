@@ -141,3 +141,17 @@ Test(ipc, descriptors_of_a_refused_message_are_closed)
 	cr_assert_eq(got.n_fds, 0u);
 	cr_assert_eq(count_fds(), n_before);
 }
+
+Test(ipc, the_last_words_of_who_has_not_listened_are_heard)
+{
+	struct ipc_message unread = make(1, ""), last = make(2, "no memory"), got;
+	int ends[2];
+
+	cr_assert_eq(ipc_pair(ends), 0);
+	cr_assert_eq(ipc_send(ends[0], &unread), 0);
+	cr_assert_eq(ipc_send(ends[1], &last), 0);
+	(void)close(ends[1]);
+	cr_assert_eq(ipc_receive(ends[0], &got), 1);
+	cr_assert_eq(got.type, 2u);
+	cr_assert_eq(ipc_receive(ends[0], &got), 0);
+}
