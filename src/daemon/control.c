@@ -51,6 +51,15 @@ int control_send_return(int fd, unsigned slot)
 	return send_plain(fd, CONTROL_RETURN, slot);
 }
 
+int control_send_hub(int fd, unsigned slot, int pipe_fd)
+{
+	struct ipc_message message = {
+		.type = CONTROL_HUB, .number = slot, .n_fds = 1, .fds = { pipe_fd }
+	};
+
+	return ipc_send(fd, &message);
+}
+
 int control_receive(int fd, struct ipc_message *ret_message)
 {
 	int r;
@@ -58,7 +67,7 @@ int control_receive(int fd, struct ipc_message *ret_message)
 	r = ipc_receive(fd, ret_message);
 	if (r <= 0)
 		return r;
-	if (ret_message->type < CONTROL_READY || ret_message->type > CONTROL_RETURN ||
+	if (ret_message->type < CONTROL_READY || ret_message->type > CONTROL_HUB ||
 	    ret_message->text_len >= sizeof(ret_message->text)) {
 		for (size_t i = 0; i < ret_message->n_fds; i++)
 			close_fdp(&ret_message->fds[i]);

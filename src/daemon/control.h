@@ -1,8 +1,8 @@
 #ifndef WEIR_DAEMON_CONTROL_H
 #define WEIR_DAEMON_CONTROL_H
 /*
- * control.h - what the master and a worker say to each other, over a socket
- * pair made before the fork. End of file means that the other is dead.
+ * control.h - what the master and its children, workers and the hub, say to
+ * each other, over a socket pair made before the fork. End of file means that the other is dead.
  *
  *	worker to master	READY	it serves
  *				LEAVING	it stops by itself, and does not accept any more
@@ -25,6 +25,7 @@ enum control_type {
 	CONTROL_DRAIN,
 	CONTROL_ADOPT,
 	CONTROL_RETURN,
+	CONTROL_HUB,
 };
 
 /* All of them never block; -EAGAIN or -EPIPE when the other side is stuck or gone. */
@@ -35,6 +36,7 @@ MUST_USE int control_send_failed(int fd, const char *why);
 MUST_USE int control_send_drain(int fd);
 MUST_USE int control_send_adopt(int fd, unsigned slot, const int *fds, size_t n_fds);
 int control_send_return(int fd, unsigned slot);
+MUST_USE int control_send_hub(int fd, unsigned slot, int pipe_fd);
 
 /*
  * 1: a message, with text NUL-terminated; its descriptors are the caller's. 0:

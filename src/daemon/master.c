@@ -1,5 +1,5 @@
 /*
- * master.c - one poll() over the signals and the workers' control sockets. The
+ * master.c - one poll() over the signals and the children's control sockets. The
  * hard thing is that a worker's end is told in two ways which race: its last
  * words on the control socket and SIGCHLD. So a child that was reaped has its
  * socket read to the end before anything is concluded.
@@ -21,6 +21,7 @@
 #include "daemon/adoption.h"
 #include "daemon/control.h"
 #include "daemon/exit_code.h"
+#include "daemon/hub_keeper.h"
 #include "daemon/listeners.h"
 #include "daemon/notify.h"
 #include "daemon/signals.h"
@@ -32,6 +33,10 @@
 #define KILL_SLACK_MS 500
 /* When the daemon cannot start, nobody is being served yet. */
 #define FAILED_GRACE_MS 2000
+/* The hub ends at once, when the last worker has; unless it is stuck. */
+#define HUB_GRACE_MS 2000
+/* Until who could not be introduced is tried again: its socket was full, or there was no descriptor. */
+#define INTRODUCE_AGAIN_MS 1000
 
 enum master_phase {
 	MASTER_STARTING, /* not every worker has been ready yet; a death now is final */
@@ -43,7 +48,9 @@ struct master {
 	const struct master_setup *setup;
 	const struct log *log;
 	struct worker_slot *slots; /* owned, n_workers of them */
-	struct pollfd *polled;	   /* owned: the signals, then each slot's control socket */
+	struct pollfd *polled;	   /* owned: the signals, the hub's control socket, each slot's */
+	struct hub_keeper hub;
+	unsigned n_strangers;	   /* workers that could not be introduced to the hub */
 	struct worker_notes notes; /* what a slot's worker wants known when it dies */
 	int signals_fd;
 	enum master_phase phase;
@@ -87,6 +94,7 @@ static void begin_stop(struct master *m, int exit_code, int64_t grace_ms)
 	m->exit_code = exit_code;
 	m->kill_ms = clock_monotonic_ms() + grace_ms;
 	(void)notify_send("STOPPING=1"); /* a courtesy */
+	hub_keeper_give_up(&m->hub);
 	for (unsigned i = 0; i < m->setup->n_workers; i++)
 		drain_slot(&m->slots[i]);
 	/* The workers do the same; then clients are refused at once, not left in a queue to die. */
@@ -96,6 +104,18 @@ static void begin_stop(struct master *m, int exit_code, int64_t grace_ms)
 static void fail_start(struct master *m, int exit_code)
 {
 	begin_stop(m, exit_code, FAILED_GRACE_MS);
+}
+
+/* In every child: what is the master's own. */
+static void forget_master(const struct master *m)
+{
+	/* A terminal sends these to all of its processes; only the master acts on them. */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)close(m->signals_fd);
+	close_fdp(&m->hub.slot.control_fd);
+	for (unsigned i = 0; i < m->setup->n_workers; i++)
+		close_fdp(&m->slots[i].control_fd);
 }
 
 /* In the child. Everything of the master's but this slot's sockets is closed. */
@@ -110,13 +130,8 @@ __attribute__((noreturn)) static void run_worker(struct master *m, unsigned inde
 				    .log = &log,
 				    .arg = setup->worker_arg };
 
-	/* A terminal sends these to all of its processes; only the master acts on them. */
-	(void)signal(SIGINT, SIG_IGN);
-	(void)signal(SIGHUP, SIG_IGN);
 	log_set_who(&log, "worker %u", index);
-	(void)close(m->signals_fd);
-	for (unsigned i = 0; i < setup->n_workers; i++)
-		close_fdp(&m->slots[i].control_fd);
+	forget_master(m);
 	listeners_keep(setup->listeners, index);
 	worker_notes_clear(args.note);
 	exit(setup->worker_main(&args));
@@ -126,11 +141,14 @@ static int fork_worker(struct master *m, struct worker_slot *slot)
 {
 	char name[16];
 	int ends[2], r;
+	bool has_hub;
 	pid_t pid;
 
 	r = ipc_pair(ends);
 	if (r < 0)
 		return r;
+	/* Before it is born: so the hub is there before its modules start. */
+	has_hub = hub_keeper_introduce(&m->hub, slot->index, ends[0]);
 	(void)snprintf(name, sizeof(name), "weir:worker %u", slot->index);
 	pid = proc_fork(name);
 	if (pid == 0) {
@@ -143,6 +161,8 @@ static int fork_worker(struct master *m, struct worker_slot *slot)
 		return (int)pid;
 	}
 	worker_slot_forked(slot, pid, ends[0], clock_monotonic_ms());
+	if (has_hub)
+		slot->hub = m->hub.slot.pid;
 	return 0;
 }
 
@@ -161,6 +181,31 @@ static void start_worker(struct master *m, struct worker_slot *slot)
 	}
 	slot->started_ms = now_ms;
 	worker_slot_died(slot, now_ms);
+}
+
+/* In the child. */
+__attribute__((noreturn)) static void run_hub(struct master *m, int control_fd)
+{
+	const struct master_setup *setup = m->setup;
+	struct log log = *setup->log;
+	struct hub_args args = { .control_fd = control_fd,
+				 .n_slots = setup->n_workers,
+				 .log = &log,
+				 .arg = setup->hub_arg };
+
+	log_set_who(&log, "hub");
+	forget_master(m);
+	listeners_stop(setup->listeners);
+	exit(setup->hub_main(&args));
+}
+
+static void start_hub(struct master *m)
+{
+	int control_fd = -1;
+	pid_t pid = hub_keeper_fork(&m->hub, &control_fd);
+
+	if (pid == 0)
+		run_hub(m, control_fd);
 }
 
 static void say_ready(struct master *m)
@@ -309,12 +354,19 @@ static void on_death(struct master *m, struct worker_slot *slot, int status)
 	adoption_lost(m->slots, m->setup->n_workers, slot, m->setup->listeners);
 }
 
+static void on_hub_death(struct master *m, int status)
+{
+	hub_keeper_died(&m->hub, status, m->phase == MASTER_STOPPING);
+}
+
 static void reap(struct master *m)
 {
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (m->hub.slot.pid == pid)
+			on_hub_death(m, status);
 		for (unsigned i = 0; i < m->setup->n_workers; i++) {
 			if (m->slots[i].pid == pid)
 				on_death(m, &m->slots[i], status);
@@ -364,11 +416,33 @@ static void end_leaving(const struct master *m, struct worker_slot *slot)
 	slot->kill_ms = INT64_MAX;
 }
 
+static bool has_workers(const struct master *m)
+{
+	for (unsigned i = 0; i < m->setup->n_workers; i++) {
+		if (m->slots[i].state != WORKER_EMPTY)
+			return true;
+	}
+	return false;
+}
+
+static void tick_hub(struct master *m, int64_t now_ms)
+{
+	if (hub_keeper_is_due(&m->hub, now_ms))
+		start_hub(m);
+	m->n_strangers = hub_keeper_introduce_all(&m->hub, m->slots, m->setup->n_workers);
+	/* The last to go, so that workers can publish as long as they live. */
+	if (m->phase == MASTER_STOPPING && !has_workers(m))
+		hub_keeper_stop(&m->hub, HUB_GRACE_MS);
+	if (m->hub.slot.state == WORKER_DRAINING && m->hub.slot.kill_ms <= now_ms)
+		hub_keeper_kill(&m->hub);
+}
+
 /* What is due by now. */
 static void tick(struct master *m)
 {
 	int64_t now_ms = clock_monotonic_ms();
 
+	tick_hub(m, now_ms);
 	for (unsigned i = 0; i < m->setup->n_workers; i++) {
 		struct worker_slot *slot = &m->slots[i];
 
@@ -392,6 +466,12 @@ static int wait_ms(const struct master *m)
 	int64_t next_ms = m->phase == MASTER_STOPPING ? m->kill_ms : INT64_MAX;
 	int64_t now_ms = clock_monotonic_ms();
 
+	if (m->n_strangers > 0 && now_ms + INTRODUCE_AGAIN_MS < next_ms)
+		next_ms = now_ms + INTRODUCE_AGAIN_MS;
+	if (m->hub.slot.state == WORKER_BACKING_OFF && m->hub.slot.retry_ms < next_ms)
+		next_ms = m->hub.slot.retry_ms;
+	if (m->hub.slot.state == WORKER_DRAINING && m->hub.slot.kill_ms < next_ms)
+		next_ms = m->hub.slot.kill_ms;
 	for (unsigned i = 0; i < m->setup->n_workers; i++) {
 		const struct worker_slot *slot = &m->slots[i];
 
@@ -413,32 +493,29 @@ static void wait_and_handle(struct master *m)
 	int r;
 
 	m->polled[0] = (struct pollfd){ .fd = m->signals_fd, .events = POLLIN };
+	m->polled[1] = (struct pollfd){ .fd = m->hub.slot.control_fd, .events = POLLIN };
 	for (unsigned i = 0; i < n; i++)
-		m->polled[1 + i] = (struct pollfd){ .fd = m->slots[i].control_fd,
+		m->polled[2 + i] = (struct pollfd){ .fd = m->slots[i].control_fd,
 						    .events = POLLIN };
-	r = poll(m->polled, n + 1, wait_ms(m));
+	r = poll(m->polled, n + 2, wait_ms(m));
 	if (r < 0) {
 		assert(errno == EINTR || errno == EAGAIN || errno == ENOMEM);
 		return;
 	}
 	/* Words before deaths: so a READY is not overtaken by a later signal. */
 	for (unsigned i = 0; i < n; i++) {
-		if (m->polled[1 + i].revents)
+		if (m->polled[2 + i].revents)
 			listen_to(m, &m->slots[i]);
 	}
+	if (m->polled[1].revents)
+		hub_keeper_listen(&m->hub);
 	if (m->polled[0].revents)
 		on_signals(m);
 }
 
 static bool has_ended(const struct master *m)
 {
-	if (m->phase != MASTER_STOPPING)
-		return false;
-	for (unsigned i = 0; i < m->setup->n_workers; i++) {
-		if (m->slots[i].state != WORKER_EMPTY)
-			return false;
-	}
-	return true;
+	return m->phase == MASTER_STOPPING && !has_workers(m) && m->hub.slot.state == WORKER_EMPTY;
 }
 
 int master_run(const struct master_setup *setup)
@@ -456,7 +533,7 @@ int master_run(const struct master_setup *setup)
 		return EXIT_CODE_SYSTEM;
 	}
 	slots = calloc(setup->n_workers, sizeof(*slots));
-	polled = calloc(setup->n_workers + 1, sizeof(*polled));
+	polled = calloc(setup->n_workers + 2, sizeof(*polled));
 	r = worker_notes_init(&notes, setup->n_workers);
 	if (!slots || !polled || r < 0) {
 		log_write(m.log, LOG_AT_ERROR, "cannot start: %s", strerror(ENOMEM));
@@ -469,6 +546,8 @@ int master_run(const struct master_setup *setup)
 
 	for (unsigned i = 0; i < setup->n_workers; i++)
 		worker_slot_init(&slots[i], i);
+	hub_keeper_init(&m.hub, setup->log);
+	start_hub(&m);
 	for (unsigned i = 0; i < setup->n_workers && m.phase == MASTER_STARTING; i++)
 		start_worker(&m, &slots[i]);
 	while (!has_ended(&m)) {

@@ -1,8 +1,9 @@
 #ifndef WEIR_DAEMON_MASTER_H
 #define WEIR_DAEMON_MASTER_H
 /*
- * master.h - the process that keeps the workers alive. It forks them, says why
- * each one died, starts the next, and stops them all in good order. It runs no
+ * master.h - the process that keeps the workers and the hub alive. It forks
+ * them, says why each one died, starts the next, and stops them all in good
+ * order. It runs no
  * threads, loads no module, and never reads a byte that a client sent.
  */
 #include <stdint.h>
@@ -31,6 +32,17 @@ struct worker_args {
  */
 typedef int worker_main_fn(const struct worker_args *args);
 
+/* What the hub begins its life with; as for workers, all is borrowed. */
+struct hub_args {
+	int control_fd;
+	unsigned n_slots;
+	const struct log *log; /* says "hub" */
+	void *arg;	       /* master_setup's */
+};
+
+/* Runs in the child, as a worker does. */
+typedef int hub_main_fn(const struct hub_args *args);
+
 struct master_setup {
 	const struct log *log;	     /* says "master" */
 	struct listeners *listeners; /* open, borrowed; with n_workers slots. A stop closes them */
@@ -38,6 +50,8 @@ struct master_setup {
 	int64_t graceful_ms; /* how long a drain may take */
 	worker_main_fn *worker_main;
 	void *worker_arg;
+	hub_main_fn *hub_main;
+	void *hub_arg;
 };
 
 /* Returns in the master, when all workers have ended: an enum exit_code. */

@@ -15,6 +15,7 @@
 #include "daemon/conf.h"
 #include "daemon/conf_print.h"
 #include "daemon/exit_code.h"
+#include "daemon/hub_process.h"
 #include "daemon/listeners.h"
 #include "daemon/master.h"
 #include "daemon/messages.h"
@@ -42,6 +43,7 @@ static int serve(const struct conf *conf, const struct log *log)
 {
 	_cleanup_(listeners_closep) struct listeners *listeners = NULL;
 	struct worker_setup worker = { .conf = conf };
+	struct hub_setup hub = { .max_publication = HUB_PROCESS_MAX_PUBLICATION };
 	char words[LISTENERS_WORDS_MAX];
 	int r;
 
@@ -55,6 +57,7 @@ static int serve(const struct conf *conf, const struct log *log)
 	r = open_access_log(conf, log, &worker.access_log_fd);
 	if (r != EXIT_CODE_OK)
 		return r;
+	hub.access_log_fd = worker.access_log_fd;
 	return master_run(&(struct master_setup){
 		.log = log,
 		.listeners = listeners,
@@ -62,6 +65,8 @@ static int serve(const struct conf *conf, const struct log *log)
 		.graceful_ms = conf->limits.graceful_timeout_ms,
 		.worker_main = worker_main,
 		.worker_arg = &worker,
+		.hub_main = hub_process_main,
+		.hub_arg = &hub,
 	});
 }
 

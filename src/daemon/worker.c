@@ -32,6 +32,7 @@
 #include "daemon/messages.h"
 #include "daemon/ports.h"
 #include "daemon/sessions.h"
+#include "daemon/worker_hub.h"
 #include "daemon/worker_notes.h"
 #include "io/loop.h"
 #include "io/proc.h"
@@ -71,6 +72,9 @@ struct worker {
 	bool is_drained;
 	bool is_over; /* the modules have shut down, perhaps before the loop ran */
 
+	bool has_begun; /* startup() of the modules */
+
+	struct worker_hub hub;
 	struct ports ports;
 	ev_io control;
 	ev_signal terminate;
@@ -95,10 +99,10 @@ static void leave(struct worker *w)
 	w->phase = WORKER_LEAVING;
 	loop_timer_stop(w->loop, &w->grace);
 	loop_timer_stop(w->loop, &w->last_words);
-	if (w->lifespan)
+	if (w->has_begun)
 		lifespan_shutdown(w->lifespan, on_shut_down, w);
 	else
-		loop_stop(w->loop);
+		on_shut_down(w, 0);
 }
 
 /* No connection is left, and no handler of a session that was. */
@@ -199,6 +203,8 @@ static void on_control(struct ev_loop *ev, ev_io *watcher, int events)
 			adopt(w, &message);
 		else if (message.type == CONTROL_RETURN)
 			ports_return(&w->ports, message.number);
+		else if (message.type == CONTROL_HUB)
+			worker_hub_meet(&w->hub, &message);
 	}
 	if (r == -EAGAIN)
 		return;
@@ -361,6 +367,7 @@ static void watch(struct worker *w)
 {
 	struct ev_loop *ev = loop_ev(w->loop);
 
+	worker_hub_init(&w->hub, w->loop, w->log);
 	timer_init(&w->grace, on_grace_over);
 	timer_init(&w->last_words, on_last_words_over);
 	ev_io_init(&w->control, on_control, w->args->control_fd, EV_READ);
@@ -392,6 +399,17 @@ static void unmake(struct worker *w)
 	w->access_log = access_log_free(w->access_log);
 	w->binding = binding_free(w->binding);
 	w->sched = sched_free(w->sched);
+	worker_hub_done(&w->hub);
+}
+
+static void start_up(struct worker *w)
+{
+	/* The first word of the master is the hub: startup() can publish already. */
+	on_control(loop_ev(w->loop), &w->control, EV_READ);
+	if (w->phase != WORKER_STARTING)
+		return;
+	w->has_begun = true;
+	lifespan_startup(w->lifespan, on_started, w);
 }
 
 int worker_main(const struct worker_args *args)
@@ -412,7 +430,7 @@ int worker_main(const struct worker_args *args)
 	if (r == -ENOMEM)
 		fail(&w, "no memory to start");
 	if (r >= 0)
-		lifespan_startup(w.lifespan, on_started, &w);
+		start_up(&w);
 	if (r >= 0 && !w.is_over)
 		loop_run(w.loop);
 	unmake(&w);

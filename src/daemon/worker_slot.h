@@ -38,6 +38,7 @@ struct worker_slot {
 	int64_t kill_ms;  /* of one LEAVING: when patience ends; INT64_MAX: it was killed */
 	unsigned n_quick; /* deaths in a row that came too soon */
 	int adopter;	  /* index of the slot that accepts for this one; -1: none */
+	pid_t hub;	  /* the hub that its process has been introduced to; 0: none */
 };
 
 void worker_slot_init(struct worker_slot *slot, unsigned index);

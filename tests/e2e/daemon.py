@@ -72,6 +72,14 @@ def stat_of(pid):
     return state, int(parent)
 
 
+def name_of(pid):
+    """What a process calls itself; None when it is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return None
+
+
 def children_of(pid):
     found = []
     for entry in os.listdir("/proc"):
@@ -235,6 +243,14 @@ class Daemon:
 
     def children(self):
         return children_of(self.pid)
+
+    def workers(self):
+        """Those that are ready, at least: a process has no name of its own before it has run."""
+        return [pid for pid in self.children() if (name_of(pid) or "").startswith("weir:worker ")]
+
+    def hub(self):
+        """Its pid; None while there is none."""
+        return next((pid for pid in self.children() if name_of(pid) == "weir:hub"), None)
 
     def wait_children(self, accept, seconds=WAIT_S):
         """Until accept(list of pids) is true; the list."""

@@ -1,4 +1,8 @@
 """tests/modules/e2e_process.c on routes: handlers that wait for a file, block, or end their process."""
+import os
+import threading
+
+import client
 import daemon as daemon_module
 
 CONFIG = """
@@ -56,3 +60,44 @@ def begin(d, target, words):
 def is_running(pid):
     stat = daemon_module.stat_of(pid)
     return stat is not None and stat[0] != "Z"
+
+
+def n_descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+class Load:
+    """Clients that ask for /pid again and again, each on new connections, and note what fails."""
+
+    def __init__(self, d, n=8):
+        self.d, self.stop, self.refused, self.broken, self.n_done = d, False, [], [], 0
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.run) for _ in range(n)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self):
+        while not self.stop:
+            try:
+                c = self.d.connect()
+            except OSError as problem:
+                self.refused.append(problem)
+                continue
+            pid = None
+            try:
+                for _ in range(5):
+                    pid = pid_of(c)
+                    with self.lock:
+                        self.n_done += 1
+            except (client.Broken, OSError) as problem:
+                self.broken.append((pid, problem))
+            c.close()
+
+    def wait_for(self, n_more):
+        goal = self.n_done + n_more
+        daemon_module.wait_until(lambda: self.n_done >= goal or self.refused, self.d.story)
+
+    def finish(self):
+        self.stop = True
+        for thread in self.threads:
+            thread.join(daemon_module.WAIT_S)

@@ -130,7 +130,7 @@ def test_a_crowd_at_its_worst_leaves_a_worker_at_its_best(daemon):
     print(f"WEIR_SEED={seed}")
     d = daemon(routes.config(log_level="notice", access_log="off", header_timeout="1s", body_timeout="700ms",
                              send_timeout="1s", keep_alive="1s"))
-    workers = d.children()
+    workers = d.workers()
     before = n_descriptors(workers[0])
     until = time.monotonic() + SECONDS
 
@@ -152,4 +152,4 @@ def test_a_crowd_at_its_worst_leaves_a_worker_at_its_best(daemon):
         return n_descriptors(workers[0]) <= before and routes.state(d)["waiting"] == 0
 
     daemon_module.wait_until(is_quiet, d.story)
-    assert d.children() == workers
+    assert d.workers() == workers

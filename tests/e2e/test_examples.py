@@ -171,7 +171,7 @@ def test_asgi_says_where_we_come_from_and_which_worker_answered(demo):
     assert (r.status, r["content-type"]) == (200, "text/plain")
     assert r.text == f"hello, {mine}\nyou asked for /asgi\n"
     worker = int(re.fullmatch(r"weir worker (\d+)", r["x-served-by"]).group(1))
-    assert worker in demo.children()
+    assert worker in demo.workers()
 
 
 def test_middleware_sees_only_the_routes_that_list_it(demo):
@@ -182,7 +182,7 @@ def test_middleware_sees_only_the_routes_that_list_it(demo):
 def test_state_lives_in_a_worker(demo):
     with demo.connect() as c:
         one, two = (json.loads(c.call("GET", "/state").body) for _ in range(2))
-    assert one["worker"] == two["worker"] and one["worker"] in demo.children()
+    assert one["worker"] == two["worker"] and one["worker"] in demo.workers()
     assert two["requests"] == one["requests"] + 1
 
 

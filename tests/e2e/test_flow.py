@@ -41,7 +41,7 @@ class Memory:
     """How far the worker's memory has grown, at its peak, since this was made."""
 
     def __init__(self, d):
-        (self.pid,) = d.children()
+        (self.pid,) = d.workers()
         pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5")
         self.before = self._read("VmHWM")
 

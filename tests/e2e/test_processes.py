@@ -3,13 +3,12 @@ import os
 import re
 import signal
 import socket
-import threading
 
 import pytest
 
 import client
-from daemon import SANITIZED, WAIT_S, wait_until
-from process import begin, config, connect_to, is_running, let_go, pid_of
+from daemon import SANITIZED, name_of, wait_until
+from process import Load, begin, config, connect_to, is_running, let_go, pid_of
 
 TWO = config("workers: 2\n")
 ONE = config("workers: 1\n")
@@ -27,27 +26,27 @@ CRASH_REPORTS = "SEGV|stack-overflow"
 
 def test_the_master_has_the_workers_it_was_asked_for(daemon):
     d = daemon(config("workers: 3\n"))
-    assert len(d.children()) == 3
-    assert {pid_of(connect_to(d, lambda pid: True)[0]) for _ in range(100)} == set(d.children())
+    assert len(d.workers()) == 3
+    assert {pid_of(connect_to(d, lambda pid: True)[0]) for _ in range(100)} == set(d.workers())
     d.wait_log(rf"ready: listening on 127\.0\.0\.1:{d.port}, 3 workers, pid {d.pid}$")
 
 
 def test_each_process_has_a_name(daemon):
     d = daemon(TWO)
-    names = sorted(open(f"/proc/{pid}/comm").read().strip() for pid in d.children())
-    assert names == ["weir:worker 0", "weir:worker 1"]
+    wait_until(d.hub, d.story)
+    assert sorted(map(name_of, d.children())) == ["weir:hub", "weir:worker 0", "weir:worker 1"]
 
 
 # Who dies is replaced.
 
 def test_a_worker_killed_is_replaced_at_once_and_its_reason_said(daemon):
     d = daemon(TWO)
-    before = d.children()
+    before = d.workers()
     os.kill(before[0], signal.SIGKILL)
     d.wait_log(rf"error master: worker \d \(pid {before[0]}\) ended: killed by signal 9 \(SIGKILL\), "
                r"perhaps because memory ran out.*; starting another$")
     d.wait_log(r"notice master: worker \d is ready again, pid \d+")
-    after = d.children()
+    after = d.workers()
     assert len(after) == 2 and before[1] in after and before[0] not in after
 
 
@@ -74,7 +73,7 @@ def test_a_handler_that_crashes_takes_only_its_own_worker(daemon, how):
     let_go(d, "go")
     assert survivor.response().text == "go has come\n"
     assert pid_of(survivor) == other
-    assert other in d.children() and len(d.children()) == 2
+    assert other in d.workers() and len(d.workers()) == 2
 
 
 @pytest.mark.skipif(SANITIZED, reason="its own handler speaks first")
@@ -94,46 +93,9 @@ def test_what_waits_in_a_dead_workers_queue_is_answered_by_the_next(daemon):
         c.request("GET", "/pid")
     os.kill(pid, signal.SIGKILL)
     answers = {int(c.response().text) for c in queued}
-    assert answers == set(d.children()) and pid not in answers
+    assert answers == set(d.workers()) and pid not in answers
     with pytest.raises((client.Broken, ConnectionResetError)):
         busy.response()
-
-
-class Load:
-    """Clients that ask for /pid again and again, each on new connections, and note what fails."""
-
-    def __init__(self, d, n=8):
-        self.d, self.stop, self.refused, self.broken, self.n_done = d, False, [], [], 0
-        self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self.run) for _ in range(n)]
-        for thread in self.threads:
-            thread.start()
-
-    def run(self):
-        while not self.stop:
-            try:
-                c = self.d.connect()
-            except OSError as problem:
-                self.refused.append(problem)
-                continue
-            pid = None
-            try:
-                for _ in range(5):
-                    pid = pid_of(c)
-                    with self.lock:
-                        self.n_done += 1
-            except (client.Broken, OSError) as problem:
-                self.broken.append((pid, problem))
-            c.close()
-
-    def wait_for(self, n_more):
-        goal = self.n_done + n_more
-        wait_until(lambda: self.n_done >= goal or self.refused, self.d.story)
-
-    def finish(self):
-        self.stop = True
-        for thread in self.threads:
-            thread.join(WAIT_S)
 
 
 def test_under_load_a_kill_costs_only_the_connections_of_that_worker(daemon):
@@ -142,7 +104,7 @@ def test_under_load_a_kill_costs_only_the_connections_of_that_worker(daemon):
     dead = set()
     for _ in range(3):
         load.wait_for(100)
-        pid = d.children()[0]
+        pid = d.workers()[0]
         mark = d.mark()
         os.kill(pid, signal.SIGKILL)
         dead.add(pid)
@@ -160,7 +122,7 @@ def test_a_worker_told_to_terminate_leaves_and_is_replaced_and_no_request_fails(
     load = Load(d)
     for _ in range(3):
         load.wait_for(50)
-        pid = d.children()[0]
+        pid = d.workers()[0]
         mark = d.mark()
         os.kill(pid, signal.SIGTERM)
         d.wait_log(rf"notice master: worker \d \(pid {pid}\) ended: exit code 0; starting another", after=mark)
@@ -187,7 +149,7 @@ def test_a_worker_told_to_terminate_that_does_not_end_is_killed_and_replaced(dae
 def test_a_crash_loop_backs_off_and_the_others_serve_meanwhile(daemon):
     d = daemon(TWO)
     let_go(d, "doomed")
-    pid = d.children()[0]
+    pid = d.workers()[0]
     mark = d.mark()
     os.kill(pid, signal.SIGKILL)
     d.wait_log(r"killed by signal 9 .*; starting another$", after=mark)
@@ -198,14 +160,14 @@ def test_a_crash_loop_backs_off_and_the_others_serve_meanwhile(daemon):
         assert d.get("/pid").status == 200
     (d.dir / "doomed").unlink()
     d.wait_log("is ready again", after=mark)
-    assert len(d.children()) == 2
+    assert len(d.workers()) == 2
 
 
 def test_when_the_only_worker_is_in_a_crash_loop_clients_wait_for_it(daemon):
     d = daemon(ONE)
     let_go(d, "doomed")
     mark = d.mark()
-    os.kill(d.children()[0], signal.SIGKILL)
+    os.kill(d.workers()[0], signal.SIGKILL)
     d.wait_log(r"in 100 ms: it keeps dying", after=mark)
     with d.connect() as c:
         c.request("GET", "/pid")
@@ -217,7 +179,7 @@ def test_when_the_only_worker_is_in_a_crash_loop_clients_wait_for_it(daemon):
 def test_a_crash_loop_does_not_hinder_the_stop(daemon):
     d = daemon(ONE)
     let_go(d, "doomed")
-    os.kill(d.children()[0], signal.SIGKILL)
+    os.kill(d.workers()[0], signal.SIGKILL)
     d.wait_log(r"in 400 ms: it keeps dying")
     assert d.stop() == 0
 
@@ -238,7 +200,7 @@ def is_free(port):
 
 def test_workers_end_when_the_master_is_killed_and_the_address_is_free(daemon):
     d = daemon(TWO, exit_code=-signal.SIGKILL)
-    workers = d.children()
+    workers = d.workers()
     d.process.kill()
     wait_until(lambda: not any(map(is_running, workers)), d.story)
     d.wait()
@@ -270,7 +232,7 @@ def test_a_handler_that_never_ends_does_not_outlive_the_master(daemon):
 
 def test_the_next_daemon_can_start_on_the_address_of_one_that_was_killed(daemon):
     first = daemon(TWO, exit_code=-signal.SIGKILL)
-    workers = first.children()
+    workers = first.workers()
     first.process.kill()
     wait_until(lambda: not any(map(is_running, workers)), first.story)
     second = daemon(TWO.replace("{address}", f"127.0.0.1:{first.port}"))
@@ -280,7 +242,7 @@ def test_the_next_daemon_can_start_on_the_address_of_one_that_was_killed(daemon)
 
 def test_sighup_is_said_to_do_nothing(daemon):
     d = daemon(ONE)
-    pid = d.children()[0]
+    pid = d.workers()[0]
     d.send_signal(signal.SIGHUP)
     d.wait_log(r"warn master: SIGHUP is ignored: a new configuration needs a restart")
     os.kill(pid, signal.SIGHUP)

@@ -41,7 +41,7 @@ def d(shared_daemon):
 
 
 def worker_of(d):
-    (pid,) = d.children()
+    (pid,) = d.workers()
     return pid
 
 

@@ -224,7 +224,7 @@ def test_a_stale_unix_socket_is_replaced(unix, tmp_path):
 
 def test_the_socket_of_a_daemon_that_was_killed_is_replaced(unix):
     d, path = unix(exit_code=-signal.SIGKILL)
-    workers = d.children()
+    workers = d.workers()
     d.process.kill()
     wait_until(lambda: not any(map(is_running, workers)), d.story)
     assert path.exists()
@@ -281,7 +281,7 @@ def test_both_kinds_of_address_at_once_and_ipv6(daemon, port, tmp_path):
 ])
 def test_how_many_workers(daemon, env, arguments, expected):
     d = daemon(config("workers: 2\n"), *arguments, env=env)
-    assert len(d.children()) == expected
+    assert len(d.workers()) == expected
 
 
 def test_listen_on_the_command_line_replaces_all_others(daemon, port):
@@ -339,7 +339,7 @@ def test_run_takes_a_path_relative_to_where_it_is_called(daemon, port):
     relative = os.path.relpath(HELLO, daemon_module.TOP)
     d = daemon(None, "run", relative, "--listen", "{address}", "--workers", "2")
     assert d.get("/hello").text == "hello, world\n"
-    assert len(d.children()) == 2
+    assert len(d.workers()) == 2
 
 
 def test_run_says_what_is_wrong_with_a_module(run_weir, tmp_path):

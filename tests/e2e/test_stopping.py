@@ -17,7 +17,7 @@ BOTH = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 
 def begin_stop(d, number=signal.SIGTERM):
     """Tells it to; returns when every worker has begun to drain."""
-    n_workers = len(d.children())
+    n_workers = len(d.workers())
     mark = d.mark()
     d.send_signal(number)
     d.wait_log(r"notice master: stopping: requests in flight have \d+ ms to finish", after=mark)

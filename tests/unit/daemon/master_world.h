@@ -1,6 +1,6 @@
 #ifndef WEIR_TESTS_MASTER_WORLD_H
 #define WEIR_TESTS_MASTER_WORLD_H
-/* master_world.h - a real master for test_master.c, and what its workers begin with. */
+/* master_world.h - a real master for test_master.c and test_master_hub.c, and what its workers begin with. */
 #include "daemon/master.h"
 
 #include <criterion/criterion.h>
@@ -24,6 +24,7 @@
 #include "daemon/conf.h"
 #include "daemon/control.h"
 #include "daemon/exit_code.h"
+#include "daemon/hub_process.h"
 #include "daemon/listeners.h"
 #include "daemon/worker_notes.h"
 #include "io/sock.h"
@@ -40,7 +41,7 @@ struct world {
 	pid_t master;
 };
 
-static void open_listeners(struct world *world, unsigned n_workers)
+static inline void open_listeners(struct world *world, unsigned n_workers)
 {
 	struct conf_listen listen = { .address = { .type = CONF_ADDRESS_TCP,
 						   .len = sizeof(struct sockaddr_in),
@@ -54,9 +55,10 @@ static void open_listeners(struct world *world, unsigned n_workers)
 	cr_assert_eq(sock_local(listeners_fd(world->listeners, 0, 0), &world->address), 0);
 }
 
-/* A daemon with so many workers, each of which lives as given. */
-static void begin(struct world *world, unsigned n_workers, int64_t graceful_ms,
-		  worker_main_fn *worker_main)
+/* A daemon with so many workers, each of which lives as given, and so does its hub. */
+static inline void begin_with_hub(struct world *world, unsigned n_workers,
+				  worker_main_fn *worker_main, hub_main_fn *hub_main,
+				  int64_t graceful_ms)
 {
 	int fds[2];
 
@@ -70,11 +72,14 @@ static void begin(struct world *world, unsigned n_workers, int64_t graceful_ms,
 	world->master = fork();
 	cr_assert_geq(world->master, 0);
 	if (world->master == 0) {
+		struct hub_setup hub = { .access_log_fd = -1, .max_publication = 1024 };
 		struct master_setup setup = { .log = &world->log,
 					      .listeners = world->listeners,
 					      .n_workers = n_workers,
 					      .graceful_ms = graceful_ms,
-					      .worker_main = worker_main };
+					      .worker_main = worker_main,
+					      .hub_main = hub_main,
+					      .hub_arg = &hub };
 
 		/* A test that fails leaves nobody behind. */
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -87,8 +92,21 @@ static void begin(struct world *world, unsigned n_workers, int64_t graceful_ms,
 	world->listeners = listeners_close(world->listeners);
 }
 
+/* LeakSanitizer does not know its way about in a child of a child. */
+__attribute__((noreturn)) static inline int real_hub(const struct hub_args *args)
+{
+	_exit(hub_process_main(args));
+}
+
+/* With the real hub. */
+static inline void begin(struct world *world, unsigned n_workers, int64_t graceful_ms,
+			 worker_main_fn *worker_main)
+{
+	begin_with_hub(world, n_workers, worker_main, real_hub, graceful_ms);
+}
+
 /* One more piece of the log; false at its end. */
-static bool read_more(struct world *world)
+static inline bool read_more(struct world *world)
 {
 	struct pollfd polled = { .fd = world->log_fd, .events = POLLIN };
 	ssize_t n;
@@ -101,7 +119,7 @@ static bool read_more(struct world *world)
 }
 
 /* Waits for a line with these words after the last one; returns what follows the words. */
-static const char *expect(struct world *world, const char *words)
+static inline const char *expect(struct world *world, const char *words)
 {
 	for (;;) {
 		const char *at = strstr(world->text + world->read_to, words);
@@ -115,13 +133,13 @@ static const char *expect(struct world *world, const char *words)
 	}
 }
 
-static void expect_end_of_all(struct world *world)
+static inline void expect_end_of_all(struct world *world)
 {
 	while (read_more(world))
 		;
 }
 
-static int count(const struct world *world, const char *words)
+static inline int count(const struct world *world, const char *words)
 {
 	int n = 0;
 
@@ -130,7 +148,7 @@ static int count(const struct world *world, const char *words)
 	return n;
 }
 
-static int exit_code(struct world *world)
+static inline int exit_code(struct world *world)
 {
 	int status = 0;
 
@@ -141,7 +159,7 @@ static int exit_code(struct world *world)
 }
 
 /* The pid in "worker 1: begins, pid 123". */
-static pid_t expect_worker(struct world *world, const char *slot)
+static inline pid_t expect_worker(struct world *world, const char *slot)
 {
 	char words[64];
 
@@ -149,19 +167,19 @@ static pid_t expect_worker(struct world *world, const char *slot)
 	return (pid_t)atoi(expect(world, words));
 }
 
-static void say_begin(const struct worker_args *args)
+static inline void say_begin(const struct worker_args *args)
 {
 	log_write(args->log, LOG_AT_NOTICE, "begins, pid %d", (int)getpid());
 }
 
-static void be_ready(const struct worker_args *args)
+static inline void be_ready(const struct worker_args *args)
 {
 	if (control_send_ready(args->control_fd) < 0)
 		_exit(99);
 }
 
 /* Does what the master says until it says drain. */
-static void obey(const struct worker_args *args)
+static inline void obey(const struct worker_args *args)
 {
 	struct pollfd polled = { .fd = args->control_fd, .events = POLLIN };
 	struct ipc_message message;

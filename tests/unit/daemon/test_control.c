@@ -124,3 +124,18 @@ Test(control, a_text_without_room_for_its_end_is_refused)
 	cr_assert_eq(ipc_send(ends.worker, &message), 0);
 	cr_assert_eq(control_receive(ends.master, &message), -EBADMSG);
 }
+
+Test(control, a_master_introduces_worker_and_hub)
+{
+	struct ends ends = make_ends();
+	struct ipc_message message;
+	int pipe_fds[2];
+
+	cr_assert_eq(pipe(pipe_fds), 0);
+	cr_assert_eq(control_send_hub(ends.master, 3, pipe_fds[1]), 0);
+	cr_assert_eq(control_receive(ends.worker, &message), 1);
+	cr_assert_eq(message.type, CONTROL_HUB);
+	cr_assert_eq(message.number, 3u);
+	cr_assert_eq(message.n_fds, 1u);
+	cr_assert_eq(write(message.fds[0], "x", 1), 1);
+}

@@ -1,0 +1,151 @@
+/* hub_process.c - see hub_process.h. */
+#include "daemon/hub_process.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/control.h"
+#include "daemon/exit_code.h"
+#include "daemon/hub.h"
+#include "io/loop.h"
+
+struct hub_process {
+	const struct hub_args *args;
+	struct loop *loop;
+	struct hub hub;
+	bool has_master; /* it has not died */
+	int exit_code;
+	ev_io control;
+	ev_signal terminate;
+};
+
+static void leave(struct hub_process *p, int exit_code)
+{
+	p->exit_code = exit_code;
+	loop_stop(p->loop);
+}
+
+static void on_idle(struct hub *hub)
+{
+	struct hub_process *p = container_of(hub, struct hub_process, hub);
+
+	if (!p->has_master)
+		leave(p, EXIT_CODE_OK);
+}
+
+static void on_failed(struct hub *hub, int error)
+{
+	struct hub_process *p = container_of(hub, struct hub_process, hub);
+
+	log_write(p->args->log, LOG_AT_ERROR, "cannot go on: %s", strerror(-error));
+	leave(p, EXIT_CODE_SYSTEM);
+}
+
+static const struct hub_ops hub_ops = { on_idle, on_failed };
+
+/* ---- the master */
+
+static void on_introduction(struct hub_process *p, const struct ipc_message *message)
+{
+	for (size_t i = 0; i < message->n_fds; i++)
+		hub_connect(&p->hub, message->number, message->fds[i]);
+}
+
+/* All it has said so far. */
+static void listen_to_master(struct hub_process *p)
+{
+	struct ipc_message message;
+	int r;
+
+	while ((r = control_receive(p->args->control_fd, &message)) > 0) {
+		if (message.type == CONTROL_HUB)
+			on_introduction(p, &message);
+		else if (message.type == CONTROL_DRAIN)
+			leave(p, EXIT_CODE_OK);
+	}
+	if (r == -EAGAIN)
+		return;
+	ev_io_stop(loop_ev(p->loop), &p->control);
+	p->has_master = false;
+	if (p->hub.n_open == 0)
+		leave(p, EXIT_CODE_OK);
+}
+
+static void on_control(struct ev_loop *ev, ev_io *watcher, int events)
+{
+	listen_to_master(container_of(watcher, struct hub_process, control));
+}
+
+/* The kernel sends it when the master has died, and then the workers still need us. */
+static void on_terminate(struct ev_loop *ev, ev_signal *watcher, int events)
+{
+	struct hub_process *p = container_of(watcher, struct hub_process, terminate);
+
+	if (p->has_master)
+		listen_to_master(p);
+	if (p->has_master)
+		leave(p, EXIT_CODE_OK);
+}
+
+/* ---- life */
+
+/* Whoever waits for the end of the access log, or of standard output, waits for others. */
+static void close_outputs(const struct hub_args *args)
+{
+	const struct hub_setup *setup = args->arg;
+	int null;
+
+	close_fdp(&setup->access_log_fd);
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (null >= 0 && args->log->fd != STDOUT_FILENO)
+		(void)dup2(null, STDOUT_FILENO);
+	if (null > STDERR_FILENO)
+		(void)close(null);
+}
+
+static void watch(struct hub_process *p)
+{
+	struct ev_loop *ev = loop_ev(p->loop);
+
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	ev_io_init(&p->control, on_control, p->args->control_fd, EV_READ);
+	ev_io_start(ev, &p->control);
+	ev_signal_init(&p->terminate, on_terminate, SIGTERM);
+	ev_signal_start(ev, &p->terminate);
+}
+
+static void unwatch(struct hub_process *p)
+{
+	ev_io_stop(loop_ev(p->loop), &p->control);
+	ev_signal_stop(loop_ev(p->loop), &p->terminate);
+}
+
+int hub_process_main(const struct hub_args *args)
+{
+	const struct hub_setup *setup = args->arg;
+	struct hub_process p = { .args = args, .has_master = true };
+	int r;
+
+	close_outputs(args);
+	r = loop_new(&p.loop);
+	if (r >= 0)
+		r = hub_init(&p.hub, p.loop, args->log, args->n_slots, setup->max_publication,
+			     &hub_ops);
+	if (r < 0) {
+		log_write(args->log, LOG_AT_ERROR, "cannot start: %s", strerror(-r));
+		p.loop = loop_free(p.loop);
+		return EXIT_CODE_SYSTEM;
+	}
+	watch(&p);
+	loop_run(p.loop);
+	unwatch(&p);
+	hub_done(&p.hub);
+	p.loop = loop_free(p.loop);
+	return p.exit_code;
+}

@@ -1,0 +1,20 @@
+#ifndef WEIR_DAEMON_WORKER_HUB_H
+#define WEIR_DAEMON_WORKER_HUB_H
+/*
+ * worker_hub.h - what a worker does with the hub: where its publications come
+ * from and go to.
+ */
+#include "daemon/hub_link.h"
+
+struct ipc_message;
+
+struct worker_hub {
+	struct hub_link link;
+};
+
+void worker_hub_init(struct worker_hub *hub, struct loop *loop, const struct log *log);
+void worker_hub_done(struct worker_hub *hub);
+/* A CONTROL_HUB of the master's; its descriptors are taken. */
+void worker_hub_meet(struct worker_hub *hub, const struct ipc_message *message);
+
+#endif

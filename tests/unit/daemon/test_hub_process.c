@@ -1,0 +1,199 @@
+/* test_hub_process.c - real hubs, each a child of the test, which plays master and workers. */
+#include "daemon/hub_process.h"
+
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/control.h"
+#include "daemon/exit_code.h"
+#include "daemon/hub_wire.h"
+#include "io/outq.h"
+
+#define PATIENCE_MS 20000
+
+struct world {
+	pid_t pid;
+	int control;	/* the master's end */
+	int access_log; /* the reading end */
+	int workers[2];
+};
+
+static _Noreturn void be_hub(int control_fd, int access_log_fd)
+{
+	struct hub_setup setup = { .access_log_fd = access_log_fd, .max_publication = 1000 };
+	struct log log;
+	struct hub_args args = {
+		.control_fd = control_fd, .n_slots = 2, .log = &log, .arg = &setup
+	};
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	log_init(&log, STDERR_FILENO, LOG_AT_INFO);
+	_exit(hub_process_main(&args));
+}
+
+static void begin(struct world *w)
+{
+	int ends[2], access_log[2];
+
+	cr_assert_eq(ipc_pair(ends), 0);
+	cr_assert_eq(pipe(access_log), 0);
+	w->pid = fork();
+	cr_assert_geq(w->pid, 0);
+	if (w->pid == 0) {
+		(void)close(ends[0]);
+		(void)close(access_log[0]);
+		be_hub(ends[1], access_log[1]);
+	}
+	(void)close(ends[1]);
+	(void)close(access_log[1]);
+	w->control = ends[0];
+	w->access_log = access_log[0];
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+		cr_assert_eq(control_send_hub(w->control, i, ends[0]), 0);
+		(void)close(ends[0]);
+		w->workers[i] = ends[1];
+	}
+}
+
+static void put(int fd, enum hub_type type, const char *bytes)
+{
+	struct hub_message m = { .type = type, .name = { "n", 1 }, .bytes = weir_strz(bytes) };
+	struct block_pool pool;
+	struct outq q;
+
+	block_pool_init(&pool, 0);
+	outq_init(&q, &pool);
+	cr_assert_eq(hub_wire_put(&q, &m), 0);
+	cr_assert_eq(outq_flush(&q, fd), 0);
+	block_pool_done(&pool);
+}
+
+/* How many bytes come next; 0 at the end. */
+static ssize_t wait_for(int fd)
+{
+	struct pollfd polled = { .fd = fd, .events = POLLIN };
+	char some[100];
+
+	cr_assert_eq(poll(&polled, 1, PATIENCE_MS), 1, "nothing comes");
+	return recv(fd, some, sizeof(some), 0);
+}
+
+/* When it returns the hub has heard all there was before. */
+static void expect_carried(struct world *w)
+{
+	struct pollfd polled = { .fd = w->workers[0], .events = POLLIN };
+	size_t len = 0;
+
+	put(w->workers[0], HUB_WANT, "");
+	/* Whose words the hub reads first is for it to choose. */
+	do
+		put(w->workers[1], HUB_PUBLISH, "abc");
+	while (poll(&polled, 1, 10) == 0);
+	put(w->workers[1], HUB_WANT, "");
+	put(w->workers[1], HUB_PUBLISH, "last");
+	while (len % (HUB_WIRE_HEAD + 4) == 0)
+		len += (size_t)wait_for(w->workers[0]);
+	put(w->workers[0], HUB_PUBLISH, "ab");
+	cr_assert_eq(wait_for(w->workers[1]), HUB_WIRE_HEAD + 3);
+}
+
+static int exit_code(struct world *w)
+{
+	int status = 0;
+
+	/* Its end of the socket is closed when it ends. */
+	while (w->control >= 0 && wait_for(w->control) > 0)
+		;
+	cr_assert_eq(waitpid(w->pid, &status, 0), w->pid);
+	cr_assert(WIFEXITED(status), "status %d", status);
+	return WEXITSTATUS(status);
+}
+
+Test(hub_process, carries_until_it_is_told_to_end)
+{
+	struct world w;
+
+	begin(&w);
+	expect_carried(&w);
+	cr_assert_eq(control_send_drain(w.control), 0);
+	cr_assert_eq(exit_code(&w), EXIT_CODE_OK);
+	cr_assert_eq(wait_for(w.workers[0]), 0);
+}
+
+Test(hub_process, does_not_hold_the_access_log_open)
+{
+	struct pollfd polled;
+	struct world w;
+
+	begin(&w);
+	expect_carried(&w);
+	polled = (struct pollfd){ .fd = w.access_log, .events = POLLIN };
+	cr_assert_eq(poll(&polled, 1, PATIENCE_MS), 1);
+	cr_assert_eq(polled.revents, POLLHUP);
+	cr_assert_eq(control_send_drain(w.control), 0);
+	cr_assert_eq(exit_code(&w), EXIT_CODE_OK);
+}
+
+Test(hub_process, ignores_what_a_terminal_sends)
+{
+	struct world w;
+
+	begin(&w);
+	expect_carried(&w);
+	cr_assert_eq(kill(w.pid, SIGINT), 0);
+	cr_assert_eq(kill(w.pid, SIGHUP), 0);
+	put(w.workers[0], HUB_PUBLISH, "ab");
+	cr_assert_eq(wait_for(w.workers[1]), HUB_WIRE_HEAD + 3);
+	cr_assert_eq(control_send_drain(w.control), 0);
+	cr_assert_eq(exit_code(&w), EXIT_CODE_OK);
+}
+
+Test(hub_process, ends_at_sigterm)
+{
+	struct world w;
+
+	begin(&w);
+	expect_carried(&w);
+	cr_assert_eq(kill(w.pid, SIGTERM), 0);
+	cr_assert_eq(exit_code(&w), EXIT_CODE_OK);
+}
+
+Test(hub_process, without_a_master_it_stays_for_the_workers)
+{
+	struct world w;
+
+	begin(&w);
+	expect_carried(&w);
+	(void)close(w.control);
+	w.control = -1;
+	/* As the kernel does. */
+	cr_assert_eq(kill(w.pid, SIGTERM), 0);
+	put(w.workers[0], HUB_PUBLISH, "ab");
+	cr_assert_eq(wait_for(w.workers[1]), HUB_WIRE_HEAD + 3);
+	(void)close(w.workers[0]);
+	put(w.workers[1], HUB_PUBLISH, "ab");
+	(void)close(w.workers[1]);
+	cr_assert_eq(exit_code(&w), EXIT_CODE_OK);
+}
+
+Test(hub_process, without_master_and_workers_it_ends)
+{
+	struct world w;
+
+	begin(&w);
+	expect_carried(&w);
+	(void)close(w.workers[0]);
+	(void)close(w.workers[1]);
+	(void)close(w.control);
+	w.control = -1;
+	cr_assert_eq(exit_code(&w), EXIT_CODE_OK);
+}
