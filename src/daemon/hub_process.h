@@ -10,9 +10,6 @@
 
 #include "daemon/master.h"
 
-/* The default for the largest publication. */
-#define HUB_PROCESS_MAX_PUBLICATION ((size_t)1024 * 1024)
-
 /* What the master hands through: hub_args.arg. */
 struct hub_setup {
 	int access_log_fd;	/* to be closed; -1: none */

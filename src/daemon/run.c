@@ -43,7 +43,7 @@ static int serve(const struct conf *conf, const struct log *log)
 {
 	_cleanup_(listeners_closep) struct listeners *listeners = NULL;
 	struct worker_setup worker = { .conf = conf };
-	struct hub_setup hub = { .max_publication = HUB_PROCESS_MAX_PUBLICATION };
+	struct hub_setup hub = { .max_publication = conf->limits.max_publication };
 	char words[LISTENERS_WORDS_MAX];
 	int r;
 

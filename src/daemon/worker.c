@@ -359,6 +359,7 @@ static int make(struct worker *w)
 	w->has_sessions = true;
 	if (r < 0)
 		return r;
+	worker_hub_serve(&w->hub, &w->sessions.topics);
 	return lifespan_new(&w->site, w->binding->apps, w->binding->n_apps,
 			    w->conf->limits.max_tasks, &w->lifespan);
 }
@@ -367,7 +368,7 @@ static void watch(struct worker *w)
 {
 	struct ev_loop *ev = loop_ev(w->loop);
 
-	worker_hub_init(&w->hub, w->loop, w->log);
+	worker_hub_init(&w->hub, w->loop, w->log, w->conf->limits.max_publication);
 	timer_init(&w->grace, on_grace_over);
 	timer_init(&w->last_words, on_last_words_over);
 	ev_io_init(&w->control, on_control, w->args->control_fd, EV_READ);
@@ -390,6 +391,7 @@ static void unmake(struct worker *w)
 		ports_close(&w->ports);
 		server_close_all(&w->server);
 		loop_turn(w->loop, false); /* the reap step */
+		worker_hub_serve(&w->hub, NULL);
 		if (w->has_sessions)
 			sessions_done(&w->sessions);
 		site_done(&w->site);

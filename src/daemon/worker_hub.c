@@ -1,31 +1,86 @@
-/* worker_hub.c - see worker_hub.h. Nobody in a worker subscribes to anything yet. */
+/*
+ * worker_hub.c - see worker_hub.h. What the topics want and publish goes to
+ * the hub, what comes from there to the topics. Neither calls back in the middle
+ * of a call of the other: topics say so, and the link speaks only from the loop.
+ */
 #include "daemon/worker_hub.h"
 
-#include "daemon/hub_process.h"
 #include "io/ipc.h"
+#include "io/loop.h"
+#include "serve/topics.h"
+
+/* ---- from the hub */
 
 static void on_arrived(void *arg, weir_str scope, weir_str name, bool is_binary, weir_str bytes)
 {
+	struct worker_hub *hub = arg;
+	struct publication_view view = { .scope = scope,
+					 .name = name,
+					 .bytes = bytes,
+					 .is_binary = is_binary,
+					 .published_ms = loop_now_ms(hub->loop) };
+
+	if (hub->topics && topics_deliver(hub->topics, &view) < 0)
+		topics_note_lost(hub->topics, 1);
 }
 
 static void on_lost(void *arg, uint64_t n)
 {
+	struct worker_hub *hub = arg;
+
+	if (hub->topics)
+		topics_note_lost(hub->topics, n);
 }
 
 static void on_connected(void *arg, struct hub_link *link)
 {
+	const struct worker_hub *hub = arg;
+	struct topic *topic = NULL;
+
+	while (hub->topics && (topic = topics_next(hub->topics, topic)))
+		hub_link_want(link, topic->key.scope, topic->key.name, topic->key.is_prefix, true);
 }
 
 static const struct hub_link_ops ops = { on_arrived, on_lost, on_connected };
 
-void worker_hub_init(struct worker_hub *hub, struct loop *loop, const struct log *log)
+/* ---- to the hub */
+
+static void on_wanted(void *arg, const struct topic_key *key, bool is_wanted)
 {
-	hub_link_init(&hub->link, loop, log, HUB_PROCESS_MAX_PUBLICATION, &ops, hub);
+	struct worker_hub *hub = arg;
+
+	hub_link_want(&hub->link, key->scope, key->name, key->is_prefix, is_wanted);
+}
+
+static void on_published(void *arg, const struct publication_view *view)
+{
+	struct worker_hub *hub = arg;
+
+	if (hub_link_publish(&hub->link, view->scope, view->name, view->is_binary, view->bytes) < 0)
+		hub->topics->n_lost++;
+}
+
+/* ---- */
+
+void worker_hub_init(struct worker_hub *hub, struct loop *loop, const struct log *log,
+		     size_t max_publication)
+{
+	*hub = (struct worker_hub){ .loop = loop };
+	hub_link_init(&hub->link, loop, log, max_publication, &ops, hub);
 }
 
 void worker_hub_done(struct worker_hub *hub)
 {
 	hub_link_done(&hub->link);
+}
+
+void worker_hub_serve(struct worker_hub *hub, struct topics *topics)
+{
+	hub->topics = topics;
+	if (topics)
+		topics->hooks = (struct topics_hooks){ .wanted = on_wanted,
+						       .publish_out = on_published,
+						       .arg = hub };
 }
 
 void worker_hub_meet(struct worker_hub *hub, const struct ipc_message *message)

@@ -7,12 +7,19 @@
 #include "daemon/hub_link.h"
 
 struct ipc_message;
+struct topics;
 
 struct worker_hub {
 	struct hub_link link;
+	struct loop *loop;     /* borrowed */
+	struct topics *topics; /* borrowed; NULL: there are none */
 };
 
-void worker_hub_init(struct worker_hub *hub, struct loop *loop, const struct log *log);
+/* max_publication: in bytes. */
+void worker_hub_init(struct worker_hub *hub, struct loop *loop, const struct log *log,
+		     size_t max_publication);
+/* From now on the hub's business is theirs; NULL: nobody's. */
+void worker_hub_serve(struct worker_hub *hub, struct topics *topics);
 void worker_hub_done(struct worker_hub *hub);
 /* A CONTROL_HUB of the master's; its descriptors are taken. */
 void worker_hub_meet(struct worker_hub *hub, const struct ipc_message *message);

@@ -24,7 +24,7 @@ Test(worker_hub, publishes_to_the_hub_it_was_introduced_to)
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_init(&log, STDERR_FILENO, LOG_AT_INFO);
 	cr_assert_eq(loop_new_virtual(&loop), 0);
-	worker_hub_init(&hub, loop, &log);
+	worker_hub_init(&hub, loop, &log, 1024);
 	cr_assert_eq(ipc_pair(control), 0);
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
 	cr_assert_eq(control_send_hub(control[0], 0, ends[0]), 0);
