@@ -27,9 +27,11 @@ struct weir_sub {
 	struct subscriber subscriber;
 	struct weir_sub **list;	  /* that it is in */
 	struct weir_sub *next;	  /* in it */
-	struct wait waiting;	  /* a task in weir_sub_next() */
 	struct publication *last; /* owned: what weir_sub_next() gave; NULL: nothing yet */
-	struct ws_relay relay;	  /* if is_relayed */
+	union {
+		struct wait waiting;   /* a task in weir_sub_next() */
+		struct ws_relay relay; /* if is_relayed */
+	};
 	bool is_relayed, is_receiving, is_over;
 };
 

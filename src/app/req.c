@@ -251,7 +251,7 @@ void req_init(struct req *req, struct site *site, struct weir_app *app, const ch
 	req->spec.arg = req;
 	req->spec.name = name;
 	req->spec.user = req;
-	req->fields = (struct req_fields){ req->first_fields, 0, ARRAY_LEN(req->first_fields) };
+	req->fields = (struct req_fields){ NULL, 0, 0 };
 	req->content_length = -1;
 	req->task = NULL;
 	req->readable = (struct wait){ .task = NULL };

@@ -57,9 +57,8 @@ struct req {
 	bool has_body_ended;
 	bool has_last_event; /* the same, as the handler behind middleware sees it */
 
-	struct ws_offer *offer;	     /* borrowed: of a WebSocket request; see ws.h */
-	struct weir_sub *subs;	     /* owned: subscriptions that end with it; see pubsub.c */
-	weir_header first_fields[4]; /* what fields begins with */
+	struct ws_offer *offer; /* borrowed: of a WebSocket request; see ws.h */
+	struct weir_sub *subs;	/* owned: subscriptions that end with it; see pubsub.c */
 
 	/* a background task's, and a session's */
 	struct arena own_arena;

@@ -83,10 +83,13 @@ static int upgrade(struct req *req, weir_str subprotocol, const weir_header *fie
 		   size_t n_fields, struct tunnel **ret_tunnel)
 {
 	const struct ws_offer *offer = req->offer;
+	weir_header few[OWN_FIELDS + 4], *all = few;
 	char extensions[WS_DEFLATE_ANSWER_MAX];
-	weir_header *all = arena_alloc(req->arena, (n_fields + OWN_FIELDS) * sizeof(*all));
 	size_t n = 0;
 
+	/* Request memory would stay for all of the session's life. */
+	if (n_fields + OWN_FIELDS > ARRAY_LEN(few))
+		all = arena_alloc(req->arena, (n_fields + OWN_FIELDS) * sizeof(*all));
 	if (!all)
 		return -ENOMEM;
 	all[n++] = (weir_header){ WEIR_STR("connection"), WEIR_STR("upgrade") };
@@ -95,12 +98,10 @@ static int upgrade(struct req *req, weir_str subprotocol, const weir_header *fie
 				  { offer->accept, sizeof(offer->accept) } };
 	if (subprotocol.len > 0)
 		all[n++] = (weir_header){ WEIR_STR("sec-websocket-protocol"), subprotocol };
-	if (offer->has_deflate) {
-		size_t len = ws_deflate_answer(&offer->deflate, extensions);
-
+	if (offer->has_deflate)
 		all[n++] = (weir_header){ WEIR_STR("sec-websocket-extensions"),
-					  { extensions, len } };
-	}
+					  { extensions,
+					    ws_deflate_answer(&offer->deflate, extensions) } };
 	for (size_t i = 0; i < n_fields; i++)
 		all[n++] = fields[i];
 	return exchange_upgrade(req->ex, all, n, ret_tunnel);
@@ -193,7 +194,7 @@ static int next(struct weir_ws *ws, bool is_whole, struct ws_event *ret_event)
 	return call.result;
 }
 
-int ws_receive(struct weir_ws *ws, bool is_whole, struct ws_event *ret_event)
+HOT int ws_receive(struct weir_ws *ws, bool is_whole, struct ws_event *ret_event)
 {
 	int r;
 
@@ -339,7 +340,7 @@ static int send_frame(struct send_call *call)
 	}
 }
 
-static int send_waiting(struct weir_ws *ws, bool is_text, weir_str bytes)
+static APART int send_waiting(struct weir_ws *ws, bool is_text, weir_str bytes)
 {
 	struct send_call call = { .ws = ws, .is_text = is_text, .is_last = true, .bytes = bytes };
 	int r;
@@ -362,6 +363,12 @@ int ws_send(struct weir_ws *ws, bool is_text, weir_str bytes)
 		return r;
 	if (is_text && !str_is_utf8(bytes))
 		return -EBADMSG;
+	/* Nothing has to be waited for, so there is nobody to be kept from sending. */
+	if (!ws->sending.owner && ws_outbox_is_quick(&ws->session, bytes.len)) {
+		ssize_t n = ws_outbox_begin(&ws->session, is_text, true, bytes);
+
+		return n < 0 ? (int)n : 0;
+	}
 	if (ws->route->ws->limits.slow == WS_SLOW_WAIT)
 		return send_waiting(ws, is_text, bytes);
 	sched_outside(send_outside, &post);
@@ -377,7 +384,7 @@ static int send_message(struct weir_ws *ws, bool is_text, weir_str bytes)
 	return ws_send(ws, is_text, bytes);
 }
 
-int weir_ws_send(weir_ws *ws, weir_str text)
+HOT int weir_ws_send(weir_ws *ws, weir_str text)
 {
 	return send_message(ws, true, text);
 }

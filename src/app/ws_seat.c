@@ -19,7 +19,7 @@
 #include "serve/ws_inbox.h"
 
 /* Request memory that a handler has before it costs a block. */
-#define FIRST_MEMORY 160
+#define FIRST_MEMORY 64
 
 struct ws_seat {
 	struct weir_ws ws;

@@ -34,7 +34,7 @@ static void on_reap(struct loop_defer *defer)
 	free(container_of(defer, struct h1_tunnel, defer));
 }
 
-static void close_tunnel(struct h1_tunnel *ht)
+static COLD void close_tunnel(struct h1_tunnel *ht)
 {
 	struct server *server = ht->server;
 
@@ -50,7 +50,7 @@ static void close_tunnel(struct h1_tunnel *ht)
 	server_conn_gone(server);
 }
 
-void h1_tunnel_lost(struct h1_tunnel *ht, const char *why)
+COLD void h1_tunnel_lost(struct h1_tunnel *ht, const char *why)
 {
 	bool is_owned = !ht->is_ending;
 
@@ -62,7 +62,7 @@ void h1_tunnel_lost(struct h1_tunnel *ht, const char *why)
 }
 
 /* All that the owner has queued has left. */
-static void end_output(struct h1_tunnel *ht)
+static COLD void end_output(struct h1_tunnel *ht)
 {
 	if (ht->tunnel.is_ended) {
 		close_tunnel(ht);
@@ -77,7 +77,7 @@ static void end_output(struct h1_tunnel *ht)
 /* ---- bytes out */
 
 /* From now on the peer is watched. */
-static void watch(struct h1_tunnel *ht)
+static COLD void watch(struct h1_tunnel *ht)
 {
 	if (timeout_is_active(&ht->clock))
 		return;
@@ -91,7 +91,7 @@ static bool is_waiting_to_send(const struct h1_tunnel *ht)
 	return !outq_is_empty(&ht->stream.out);
 }
 
-static void unwatch(struct h1_tunnel *ht)
+static COLD void unwatch(struct h1_tunnel *ht)
 {
 	if (!stream_is_paused(&ht->stream) || ht->tunnel.is_ended)
 		timeouts_stop(&ht->clock);
@@ -131,7 +131,7 @@ static void flush(struct h1_tunnel *ht)
 		end_output(ht);
 }
 
-static void on_flush(struct loop_defer *defer)
+static HOT void on_flush(struct loop_defer *defer)
 {
 	struct h1_tunnel *ht = container_of(defer, struct h1_tunnel, defer);
 
@@ -170,7 +170,7 @@ static void on_abort(struct tunnel *t)
 
 /* ---- bytes in */
 
-static void pause_reading(struct h1_tunnel *ht)
+static COLD void pause_reading(struct h1_tunnel *ht)
 {
 	stream_pause(&ht->stream);
 	watch(ht);
@@ -199,7 +199,7 @@ static int make_room(struct h1_tunnel *ht)
 }
 
 /* Nobody reads it any more; the peer's end is all that is waited for. */
-static void throw_away(struct h1_tunnel *ht)
+static COLD void throw_away(struct h1_tunnel *ht)
 {
 	struct block *b = block_take(&ht->server->blocks, 0);
 	ssize_t n = b ? stream_recv(&ht->stream, b) : -ENOMEM;
@@ -240,7 +240,7 @@ static void receive(struct h1_tunnel *ht)
 		t->up->readable(t);
 }
 
-static void on_readable(struct stream *s)
+static HOT void on_readable(struct stream *s)
 {
 	struct h1_tunnel *ht = of_stream(s);
 

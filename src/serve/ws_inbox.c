@@ -21,7 +21,7 @@ static weir_str bytes_here(const struct tunnel *t)
 	return (weir_str){ t->in->data + t->in->start, block_len(t->in) };
 }
 
-static void on_control(struct ws_session *s, const struct ws_event *ev)
+static APART void on_control(struct ws_session *s, const struct ws_event *ev)
 {
 	if (ev->type == WS_PING && s->state == WS_OPEN)
 		ws_outbox_pong(s, ev->bytes);
@@ -61,7 +61,7 @@ static bool fetch(struct ws_session *s)
 
 /* ---- putting together */
 
-static void set_message(struct ws_session *s, struct block *message)
+static COLD void set_message(struct ws_session *s, struct block *message)
 {
 	struct tunnel *t = s->tunnel;
 	size_t before = s->message ? sizeof(*message) + s->message->cap : 0;
@@ -74,7 +74,7 @@ static void set_message(struct ws_session *s, struct block *message)
 }
 
 /* So many more bytes fit, moved to a larger block if they must. */
-static int reserve(struct ws_session *s, size_t more)
+static COLD int reserve(struct ws_session *s, size_t more)
 {
 	struct block *old = s->message, *larger;
 	size_t len = old ? block_len(old) : 0, cap = old ? old->cap * 2 : 0;
@@ -102,7 +102,7 @@ static bool is_too_large(const struct ws_session *s)
 }
 
 /* The piece joins the message. False: the session has failed for it. */
-static bool assemble(struct ws_session *s)
+static COLD bool assemble(struct ws_session *s)
 {
 	const struct ws_event *piece = &s->piece;
 
@@ -158,7 +158,8 @@ static void drop(struct ws_session *s)
 {
 	s->has_piece = false;
 	s->is_assembled = false;
-	set_message(s, NULL);
+	if (s->message)
+		set_message(s, NULL);
 }
 
 static int hand_out(struct ws_session *s, bool is_whole, struct ws_event *ret_event)

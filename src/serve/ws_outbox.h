@@ -19,6 +19,12 @@
  */
 MUST_USE ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_last,
 				 weir_str payload);
+/* Would ws_outbox_begin() take all of a message of this length, and use little stack for it? */
+static inline bool ws_outbox_is_quick(struct ws_session *s, size_t len)
+{
+	return s->state == WS_OPEN && len <= WS_WRITE_CONTROL_MAX && !s->has_deflate &&
+	       !s->outbox && s->frame_left == 0 && !s->is_in_message && tunnel_has_room(s->tunnel);
+}
 /* How many more bytes were taken; 0: wait for writable(). A failure has cut off the session. */
 MUST_USE ssize_t ws_outbox_more(struct ws_session *s, weir_str rest);
 /* Is such a rest awaited? Who cannot send it must ws_session_abort(). */

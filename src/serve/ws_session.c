@@ -35,7 +35,7 @@ static void keep_reason(struct ws_session *s, weir_str reason)
 }
 
 /* Nothing comes or goes any more; the tunnel is somebody else's, or will be in a moment. */
-static void end(struct ws_session *s, enum ws_state state, int code)
+static COLD void end(struct ws_session *s, enum ws_state state, int code)
 {
 	assert(s->tunnel);
 	s->state = (uint8_t)state;
@@ -52,7 +52,7 @@ static void end(struct ws_session *s, enum ws_state state, int code)
 	s->policy->shared->n_open--;
 }
 
-void ws_session_tell(struct ws_session *s)
+COLD void ws_session_tell_more(struct ws_session *s)
 {
 	if (s->state != WS_OPEN && s->wanted != WS_WANTS_NOTHING) {
 		s->wanted = WS_WANTS_NOTHING;
@@ -68,7 +68,7 @@ void ws_session_tell(struct ws_session *s)
 	s->up->over(s);
 }
 
-void ws_session_lost(struct ws_session *s, const char *why)
+COLD void ws_session_lost(struct ws_session *s, const char *why)
 {
 	struct tunnel *t = s->tunnel;
 	weir_str client = s->up->client(s);
@@ -116,7 +116,7 @@ void ws_session_close(struct ws_session *s, int code, weir_str reason)
 }
 
 /* Both close frames have gone their way. */
-static void finish(struct ws_session *s)
+static COLD void finish(struct ws_session *s)
 {
 	struct tunnel *t = s->tunnel;
 
@@ -125,7 +125,7 @@ static void finish(struct ws_session *s)
 }
 
 /* The peer's frame answers ours, or is answered (RFC 6455, section 5.5.1). */
-void ws_session_peer_closed(struct ws_session *s, int code, weir_str reason)
+COLD void ws_session_peer_closed(struct ws_session *s, int code, weir_str reason)
 {
 	bool was_open = s->state == WS_OPEN;
 
@@ -149,7 +149,7 @@ void ws_session_close_sent(struct ws_session *s)
 		finish(s);
 }
 
-void ws_session_fail(struct ws_session *s, enum fault fault)
+COLD void ws_session_fail(struct ws_session *s, enum fault fault)
 {
 	struct tunnel *t = s->tunnel;
 	weir_str client = s->up->client(s);
@@ -187,7 +187,7 @@ static void note_life(struct ws_session *s)
 		timeouts_touch(&s->policy->pings, &s->clock);
 }
 
-static void on_readable(struct tunnel *t)
+static HOT void on_readable(struct tunnel *t)
 {
 	struct ws_session *s = of_tunnel(t);
 

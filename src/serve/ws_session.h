@@ -112,7 +112,16 @@ void ws_session_close_sent(struct ws_session *s);
 /* The peer is gone; why: NULL, or what it was cut off for. */
 void ws_session_lost(struct ws_session *s, const char *why);
 /* Tells the owner what is new; the last thing that may be done with s. */
-void ws_session_tell(struct ws_session *s);
+static inline void ws_session_tell(struct ws_session *s);
+
+/* When it is not open any more. */
+void ws_session_tell_more(struct ws_session *s);
+
+static inline void ws_session_tell(struct ws_session *s)
+{
+	if (s->state != WS_OPEN)
+		ws_session_tell_more(s);
+}
 
 /* For the policy's lists. */
 void ws_session_ping_due(struct timeout *timeout);

@@ -213,6 +213,7 @@ def weir_ws_command(build, directory, port):
     conf = directory / f"weir-{port}.yaml"
     modules = "\n".join(f"  - path: {name}.so" for name in WS_MODULES)
     routes = "\n".join(f"  - path: {path}\n    websocket: true\n    handler: {handler}"
+                       + ("\n    deflate: true" if path == WS_ECHO_DEFLATE else "")
                        for path, handler in WS_HANDLERS.items())
     conf.write_text(WEIR_WS_CONF.format(build=build, port=port, modules=modules, routes=routes))
     return [build / "weir", "-c", conf]
