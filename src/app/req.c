@@ -413,7 +413,8 @@ void req_gone(struct exchange *ex)
 {
 	struct req *req = ex->owner;
 
-	assert(req);
+	if (!req)
+		return; /* its handler has not begun */
 	if (req->task && !(req->route->flags & WEIR_FINISH_ANYWAY))
 		task_cancel(req->task, REASON_DISCONNECT);
 	/* Who still waits, because it may finish or is shielded, must hear -EPIPE instead. */

@@ -52,9 +52,34 @@ static weir_str vprintf_in(struct arena *arena, const char *fmt, va_list ap)
 	return (weir_str){ text, (size_t)n };
 }
 
-weir_str request_api_vprintf(weir_req *req, const char *fmt, va_list ap)
+struct printf_call {
+	struct arena *arena;
+	const char *fmt;
+	va_list *ap;
+	weir_str text;
+};
+
+static void printf_outside(void *arg)
 {
-	return vprintf_in(scratch_arena(req_of(req)), fmt, ap);
+	struct printf_call *call = arg;
+
+	call->text = vprintf_in(call->arena, call->fmt, *call->ap);
+}
+
+weir_str request_api_vprintf(weir_req *pub, const char *fmt, va_list ap)
+{
+	struct req *req = req_of(pub);
+	struct printf_call call = { .arena = scratch_arena(req), .fmt = fmt };
+	va_list copy;
+
+	if (!req->offer)
+		return vprintf_in(call.arena, fmt, ap);
+	/* vsnprintf() would make a second page of a session's stack resident. */
+	va_copy(copy, ap);
+	call.ap = &copy;
+	sched_outside(printf_outside, &call);
+	va_end(copy);
+	return call.text;
 }
 
 weir_str weir_printf(weir_req *req, const char *fmt, ...)

@@ -1,12 +1,14 @@
 /*
- * ws_seat.c - a session with one handler for all of its life. Handler, session
- * and what is needed of the request's head lie in one piece of memory of just
- * that size, since there may be tens of thousands: the exchange and its buffers
- * go back as soon as the session is accepted.
+ * ws_seat.c - a session with one handler for all of its life. There may be tens
+ * of thousands of them that wait for a message, so all that such a session
+ * needs lies at the top of its handler's stack, of which a page is resident
+ * anyway: the session, the request, and what the scope points to, in as many
+ * bytes as they have. The exchange and its buffers go back when it is accepted.
  *
- * The seat is free when both have ended, the handler and the session: a
- * handler may outlive its client, and a closing handshake the handler.
+ * A session may outlive its handler, for the closing handshake: then it moves to
+ * a small piece of memory of its own.
  */
+#include <alloca.h>
 #include <stdlib.h>
 
 #include "app/asgi.h"
@@ -15,43 +17,95 @@
 #include "app/site.h"
 #include "app/ws.h"
 #include "base/log.h"
-#include "base/str.h"
 #include "serve/ws_inbox.h"
 
 /* Request memory that a handler has before it costs a block. */
-#define FIRST_MEMORY 64
+#define FIRST_MEMORY 128
+/* With more than that a handler would hardly stay within the stack's first page. */
+#define MAX_ON_STACK 2304
+
+/* Handed from the exchange to the task, in the exchange's memory. */
+struct seating {
+	struct exchange *ex;
+	const struct route *route;
+	const struct router_match *match;
+	struct ws_hello hello;
+	struct ws_offer offer;
+};
+
+/* What must be there when the stack is not any more. */
+struct seat_task {
+	struct task_spec spec;
+	struct task *task;
+	struct site *site;	 /* borrowed */
+	struct seating *seating; /* borrowed; until the handler begins */
+};
 
 struct ws_seat {
 	struct weir_ws ws;
 	struct ws_offer offer;
-	bool has_handler;
 	struct req req; /* last: its match is cut short, and behind it lies what it points to */
 };
 
-static struct ws_seat *of_session(const struct ws_session *s)
+/* ---- a session whose handler has returned */
+
+struct leftover {
+	struct ws_session session;
+	struct site *site; /* borrowed */
+	size_t client_len;
+	char client[];
+};
+
+static struct leftover *leftover_of(const struct ws_session *s)
 {
-	return container_of(ws_of(s), struct ws_seat, ws);
+	return container_of((struct ws_session *)(uintptr_t)s, struct leftover, session);
 }
 
-/* ---- the end */
-
-static bool has_session(const struct ws_seat *seat)
+static void on_nothing(struct ws_session *s)
 {
-	return seat->offer.is_accepted && !seat->ws.session.is_over;
 }
 
-static void free_seat(struct ws_seat *seat)
+static void on_leftover_over(struct ws_session *s)
 {
-	struct site *site = seat->ws.site;
+	struct leftover *left = leftover_of(s);
+	struct site *site = left->site;
 
-	if (seat->has_handler || has_session(seat))
-		return;
-	if (seat->offer.is_accepted)
-		ws_session_done(&seat->ws.session);
-	arena_done(&seat->req.own_arena);
-	free(seat);
+	ws_session_done(s);
+	free(left);
 	site_session_gone(site);
 }
+
+static weir_str leftover_client(const struct ws_session *s)
+{
+	const struct leftover *left = leftover_of(s);
+
+	return (weir_str){ left->client, left->client_len };
+}
+
+static const struct ws_session_up leftover_up = {
+	.readable = on_nothing,
+	.writable = on_nothing,
+	.over = on_leftover_over,
+	.client = leftover_client,
+};
+
+static void leave_over(struct weir_ws *ws)
+{
+	struct leftover *left = malloc(sizeof(*left) + ws->client.len);
+
+	if (!left) {
+		ws_session_abort(&ws->session);
+		ws_session_tell(&ws->session);
+		return;
+	}
+	left->site = ws->site;
+	left->client_len = ws->client.len;
+	memcpy(left->client, ws->client.ptr, ws->client.len);
+	site_session_came(ws->site);
+	ws_session_move(&left->session, &ws->session, &leftover_up);
+}
+
+/* ---- while there is a handler */
 
 static void on_readable(struct ws_session *s)
 {
@@ -60,13 +114,11 @@ static void on_readable(struct ws_session *s)
 
 static void on_over(struct ws_session *s)
 {
-	struct ws_seat *seat = of_session(s);
-	struct req *req = &seat->req;
+	struct weir_ws *ws = ws_of(s);
 
-	pubsub_end(&seat->ws.subs);
-	if (s->state == WS_LOST && req->task && !(req->route->flags & WEIR_FINISH_ANYWAY))
-		task_cancel(req->task, REASON_DISCONNECT);
-	free_seat(seat);
+	pubsub_end(&ws->subs);
+	if (s->state == WS_LOST && ws->req && !(ws->route->flags & WEIR_FINISH_ANYWAY))
+		task_cancel(ws->req->task, REASON_DISCONNECT);
 }
 
 static const struct ws_session_up session_up = {
@@ -76,9 +128,12 @@ static const struct ws_session_up session_up = {
 	.client = ws_client,
 };
 
+/* ---- the end */
+
 /* The handler has left a session: accepted, and perhaps still open. */
 static void leave_session(struct ws_seat *seat, int result)
 {
+	struct ws_session *s = &seat->ws.session;
 	const struct req *req = &seat->req;
 
 	if (result < 0 && result != -ECANCELED && result != -EPIPE) {
@@ -87,39 +142,47 @@ static void leave_session(struct ws_seat *seat, int result)
 	}
 	pubsub_end(&seat->ws.subs);
 	ws_leave(&seat->ws, result);
-	ws_inbox_discard(&seat->ws.session);
+	ws_inbox_discard(s);
+	if (!s->is_over)
+		leave_over(&seat->ws);
+	else
+		ws_session_done(s);
 }
 
-static void on_done(struct task_spec *spec, int result)
+struct leave_call {
+	struct ws_seat *seat;
+	int result;
+};
+
+/* On the loop's stack. */
+static void leave(void *arg)
 {
-	struct req *req = container_of(spec, struct req, spec);
-	struct ws_seat *seat = container_of(req, struct ws_seat, req);
+	const struct leave_call *call = arg;
+	struct ws_seat *seat = call->seat;
+	struct req *req = &seat->req;
 	struct exchange *ex = req->ex;
 
-	if (req->task)
-		list_del(&req->link);
-	req->task = NULL;
+	list_del(&req->link);
 	buf_done(&req->body);
 	pubsub_end(&req->subs);
 	if (ex) {
-		if (ex->phase != EXCHANGE_ENDED || result < 0)
-			req_conclude(req, result);
+		if (ex->phase != EXCHANGE_ENDED || call->result < 0)
+			req_conclude(req, call->result);
 		exchange_finish(ex);
 	}
 	seat->ws.req = NULL;
 	if (seat->offer.is_accepted)
-		leave_session(seat, result); /* has_handler still holds it */
-	seat->has_handler = false;
-	free_seat(seat);
+		leave_session(seat, call->result);
+	arena_done(&req->own_arena);
 }
 
-/* ---- the beginning */
-
-static int run_handler(void *arg)
+static void on_done(struct task_spec *spec, int result)
 {
-	struct req *req = arg;
+	struct seat_task *st = container_of(spec, struct seat_task, spec);
+	struct site *site = st->site;
 
-	return req->route->fn(&req->pub);
+	free(st);
+	site_session_gone(site);
 }
 
 /* ---- the head, in as many bytes as it has */
@@ -162,73 +225,70 @@ static size_t aligned(size_t n)
 	return (n + 15) & ~(size_t)15;
 }
 
-/* As the arrays stand behind each other: the seat with its match, fields, subprotocols, text, memory. */
-static int make_seat(const weir_scope *scope, const struct router_match *match,
-		     struct ws_seat **ret_seat)
+/* Where what lies in a seat's memory. */
+struct layout {
+	size_t head_at, fields_len, protocols_len, text_at, memory_at, size;
+};
+
+static struct layout plan(const weir_scope *scope, const struct router_match *match)
 {
 	size_t params_len = match->n_params * sizeof(match->params[0]);
-	size_t head_at = aligned(offsetof(struct ws_seat, req.match.params) + params_len);
-	size_t fields_len = scope->n_headers * sizeof(weir_header);
-	size_t protocols_len = scope->n_subprotocols * sizeof(weir_str);
-	size_t text_at = head_at + fields_len + protocols_len, memory_at;
 	struct packer packer = { .to = NULL };
 	weir_scope counted = *scope;
-	struct ws_seat *seat;
-	char *base;
+	struct layout l;
 
+	l.head_at = aligned(offsetof(struct ws_seat, req.match.params) + params_len);
+	l.fields_len = scope->n_headers * sizeof(weir_header);
+	l.protocols_len = scope->n_subprotocols * sizeof(weir_str);
+	l.text_at = l.head_at + l.fields_len + l.protocols_len;
+	/* It only counts: nothing is written. */
 	pack_head(&packer, &counted, (weir_header *)(uintptr_t)scope->headers,
 		  (weir_str *)(uintptr_t)scope->subprotocols,
 		  (struct router_param *)(uintptr_t)match->params, match->n_params);
-	memory_at = aligned(text_at + packer.len);
-	base = malloc(memory_at + FIRST_MEMORY);
-	if (!base)
-		return -ENOMEM;
-	memset(base, 0, head_at);
-	seat = (struct ws_seat *)base;
-	seat->req.match.n_params = match->n_params;
-	memcpy(base + offsetof(struct ws_seat, req.match.params), match->params, params_len);
-	seat->req.scope = *scope;
-	if (fields_len > 0)
-		memcpy(base + head_at, scope->headers, fields_len);
-	if (protocols_len > 0)
-		memcpy(base + head_at + fields_len, scope->subprotocols, protocols_len);
-	seat->req.scope.headers = (weir_header *)(base + head_at);
-	seat->req.scope.subprotocols = (weir_str *)(base + head_at + fields_len);
-	packer = (struct packer){ .to = base + text_at };
-	pack_head(&packer, &seat->req.scope, (weir_header *)(base + head_at),
-		  (weir_str *)(base + head_at + fields_len), seat->req.match.params,
-		  match->n_params);
-	arena_init(&seat->req.own_arena, &seat->req.own_budget);
-	seat->req.own_arena.pos = base + memory_at;
-	seat->req.own_arena.end = base + memory_at + FIRST_MEMORY;
-	*ret_seat = seat;
-	return 0;
+	l.memory_at = aligned(l.text_at + packer.len);
+	l.size = l.memory_at + FIRST_MEMORY;
+	return l;
 }
 
-int ws_seat_start(struct exchange *ex, const struct route *route, const struct router_match *match,
-		  const struct ws_hello *hello, const struct ws_offer *offer)
+/* A seat in memory, as planned: its match, fields, subprotocols, text, request memory. */
+static struct ws_seat *make_seat(char *memory, const struct layout *l, const weir_scope *scope,
+				 const struct router_match *match)
 {
+	struct ws_seat *seat = (struct ws_seat *)memory;
+	weir_header *fields = (weir_header *)(memory + l->head_at);
+	weir_str *protocols = (weir_str *)(memory + l->head_at + l->fields_len);
+	struct packer packer = { .to = memory + l->text_at };
+
+	memset(memory, 0, l->head_at);
+	seat->req.match.n_params = match->n_params;
+	for (size_t i = 0; i < match->n_params; i++)
+		seat->req.match.params[i] = match->params[i];
+	seat->req.scope = *scope;
+	if (l->fields_len > 0)
+		memcpy(fields, scope->headers, l->fields_len);
+	if (l->protocols_len > 0)
+		memcpy(protocols, scope->subprotocols, l->protocols_len);
+	seat->req.scope.headers = fields;
+	seat->req.scope.subprotocols = protocols;
+	pack_head(&packer, &seat->req.scope, fields, protocols, seat->req.match.params,
+		  match->n_params);
+	arena_init(&seat->req.own_arena, &seat->req.own_budget);
+	seat->req.own_arena.pos = memory + l->memory_at;
+	seat->req.own_arena.end = memory + l->size;
+	return seat;
+}
+
+static void fill_seat(struct ws_seat *seat, const struct seating *seating)
+{
+	const struct route *route = seating->route;
+	struct exchange *ex = seating->ex;
 	struct site *site = ex->up_arg;
-	struct ws_seat *seat;
-	weir_scope scope;
-	struct req *req;
-	int r;
+	struct req *req = &seat->req;
 
-	req_fill_scope(&scope, ex);
-	scope.type = WEIR_SCOPE_WEBSOCKET;
-	scope.scheme = ws_scheme(ex);
-	scope.method = WEIR_STR("GET");
-	scope.subprotocols = hello->subprotocols;
-	scope.n_subprotocols = hello->n_subprotocols;
-	r = make_seat(&scope, match, &seat);
-	if (r < 0)
-		return r;
-
-	req = &seat->req;
 	ws_init(&seat->ws, site, route);
 	seat->ws.req = req;
 	seat->ws.client = req->scope.client;
-	seat->offer = *offer;
+	seat->offer = seating->offer;
 	seat->offer.ws = &seat->ws;
 	seat->offer.up = &session_up;
 	req_init(req, site, route->app, route->name);
@@ -237,19 +297,91 @@ int ws_seat_start(struct exchange *ex, const struct route *route, const struct r
 	req->offer = &seat->offer;
 	req->ex = ex;
 	req->route = route;
-	req->spec.fn = run_handler;
-	req->spec.done = on_done;
+	req->task = task_current();
 	if (route->io)
 		req->pub.io = route->io;
+	list_add_tail(&site->running, &req->link);
 	ex->owner = req;
+}
+
+/* ---- the beginning */
+
+static void make_scope(weir_scope *scope, const struct seating *seating)
+{
+	req_fill_scope(scope, seating->ex);
+	scope->type = WEIR_SCOPE_WEBSOCKET;
+	scope->scheme = ws_scheme(seating->ex);
+	scope->method = WEIR_STR("GET");
+	scope->subprotocols = seating->hello.subprotocols;
+	scope->n_subprotocols = seating->hello.n_subprotocols;
+}
+
+/* Its client has gone, or there is no memory: no handler runs. */
+static void finish_unseated(void *arg)
+{
+	const struct seating *seating = arg;
+
+	if (exchange_is_gone(seating->ex))
+		exchange_finish(seating->ex);
+	else
+		req_refuse_for(seating->ex, seating->route->name, FAULT_OVERLOADED, NULL, 0);
+}
+
+static int run_seat(void *arg)
+{
+	const struct seat_task *st = arg;
+	struct seating *seating = st->seating;
+	char *memory, *owned = NULL;
+	struct leave_call call;
+	struct layout layout;
+	weir_scope scope;
+
+	make_scope(&scope, seating);
+	layout = plan(&scope, seating->match);
+	if (layout.size <= MAX_ON_STACK)
+		memory = alloca(layout.size + 15);
+	else
+		memory = owned = malloc(layout.size + 15);
+	if (!memory || exchange_is_gone(seating->ex)) {
+		free(owned);
+		sched_outside(finish_unseated, seating);
+		return 0;
+	}
+	memory = (char *)aligned((size_t)memory);
+	call.seat = make_seat(memory, &layout, &scope, seating->match);
+	fill_seat(call.seat, seating);
+	call.result = seating->route->fn(&call.seat->req.pub);
+	sched_outside(leave, &call);
+	free(owned);
+	return 0;
+}
+
+int ws_seat_start(struct exchange *ex, const struct route *route, const struct router_match *match,
+		  const struct ws_hello *hello, const struct ws_offer *offer)
+{
+	struct seating *seating = arena_alloc(&ex->arena, sizeof(*seating));
+	struct seat_task *st = calloc(1, sizeof(*st));
+	struct site *site = ex->up_arg;
+	int r;
+
+	if (!seating || !st) {
+		free(st);
+		return -ENOMEM;
+	}
+	*seating = (struct seating){
+		.ex = ex, .route = route, .match = match, .hello = *hello, .offer = *offer
+	};
+	st->spec = (struct task_spec){
+		.fn = run_seat, .arg = st, .name = route->name, .done = on_done
+	};
+	st->site = site;
+	st->seating = seating;
 	*site->last_route = route->number;
 	site_session_came(site);
-	seat->has_handler = true;
-	r = req_run(req);
+	r = task_start(site->sched, &st->spec, &st->task);
 	if (r < 0) {
-		seat->has_handler = false;
-		ex->owner = NULL;
-		free_seat(seat);
+		free(st);
+		site_session_gone(site);
 	}
 	return r;
 }

@@ -58,6 +58,14 @@ static inline void list_move_tail(struct list *where, struct list *item)
 }
 
 /* All of from, in order, to the end of to; from is empty afterwards. */
+/* item stands where old stood, which is in no list then. Items must not be copied while they are linked. */
+static inline void list_replace(struct list *old, struct list *item)
+{
+	list_init(item);
+	list_add_tail(old, item);
+	list_del(old);
+}
+
 static inline void list_splice_tail(struct list *to, struct list *from)
 {
 	if (list_is_empty(from))

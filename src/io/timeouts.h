@@ -37,6 +37,13 @@ static inline void timeout_init(struct timeout *timeout)
 	list_init(&timeout->link);
 }
 
+/* to stands where from stood, which is in no list then: its owner has moved. */
+static inline void timeout_move(struct timeout *to, struct timeout *from)
+{
+	to->at_ms = from->at_ms;
+	list_replace(&from->link, &to->link);
+}
+
 static inline bool timeout_is_active(const struct timeout *timeout)
 {
 	return !list_is_empty(&timeout->link);

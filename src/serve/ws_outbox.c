@@ -99,6 +99,11 @@ static void tidy(struct ws_session *s)
 	s->outbox = NULL;
 }
 
+void ws_outbox_move(struct ws_session *s)
+{
+	s->outbox->session = s;
+}
+
 void ws_outbox_end(struct ws_session *s)
 {
 	struct ws_outbox *box = s->outbox;

@@ -48,6 +48,8 @@ void ws_outbox_pong(struct ws_session *s, weir_str payload);
 void ws_outbox_close(struct ws_session *s, int code, weir_str reason);
 /* There is room: what waits goes on. */
 void ws_outbox_pump(struct ws_session *s);
+/* Its outbox has come with it from another place. */
+void ws_outbox_move(struct ws_session *s);
 /* Nothing will go any more. */
 void ws_outbox_end(struct ws_session *s);
 

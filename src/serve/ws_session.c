@@ -309,6 +309,21 @@ void ws_session_open(struct ws_session *s, struct ws_policy *policy, const struc
 		timeouts_touch(&policy->lives, &s->life);
 }
 
+void ws_session_move(struct ws_session *to, struct ws_session *from, const struct ws_session_up *up)
+{
+	assert(from->tunnel && !from->is_out && list_is_empty(&from->relays));
+	*to = *from;
+	to->up = up;
+	list_init(&to->relays);
+	timeout_move(&to->clock, &from->clock);
+	timeout_move(&to->idle, &from->idle);
+	timeout_move(&to->life, &from->life);
+	if (to->outbox)
+		ws_outbox_move(to);
+	to->tunnel->owner = to;
+	*from = (struct ws_session){ .state = to->state, .is_over = true };
+}
+
 void ws_session_done(struct ws_session *s)
 {
 	assert(!s->tunnel);

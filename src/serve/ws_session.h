@@ -90,6 +90,12 @@ struct ws_session {
 /* Takes over the tunnel of an accepted handshake. deflate: NULL when it was not agreed. */
 void ws_session_open(struct ws_session *s, struct ws_policy *policy, const struct ws_session_up *up,
 		     struct tunnel *tunnel, const struct ws_deflate_params *deflate);
+/*
+ * It goes on as to, for another owner, up; nobody has pulled a message that is
+ * still in use. from is as after ws_session_done().
+ */
+void ws_session_move(struct ws_session *to, struct ws_session *from,
+		     const struct ws_session_up *up);
 /* When it is over: frees what it still owns. */
 void ws_session_done(struct ws_session *s);
 
