@@ -85,7 +85,7 @@ def test_every_problem_is_said_at_once(check):
     assert "built for weir's module ABI 2" in said
     assert "missing.so: no such file" in said
     assert "module 'good' has no handler 'usre'; did you mean 'user'?" in said
-    assert "'good.chat' is a WebSocket handler" in said
+    assert "good.chat serves WebSockets: this route needs \"websocket: true\"" in said
 
 
 def test_a_good_module_is_fine(check):
@@ -101,7 +101,6 @@ def test_the_daemon_does_not_start_with_a_broken_module(run_weir, tmp_path):
     assert "it has no WEIR_MODULE(...)" in done.stderr
 
 
-def test_run_leaves_out_what_cannot_be_served_and_says_so(daemon):
+def test_run_serves_websockets_too(daemon):
     d = daemon(None, "run", "{build}/tests/modules/good.so", "--listen", "{address}", "--workers", "1")
-    assert "chat" in d.err.text
-    assert d.get("/chat").status == 404
+    assert d.get("/chat").status == 426
