@@ -3,8 +3,9 @@
 /*
  * weir/weir.h - everything a handler module needs. Start with weir/module.h
  * and weir/http.h; weir/coro.h is for doing several things at
- * once, weir/ws.h for WebSockets.
+ * once, weir/ws.h for WebSockets, weir/sse.h for server-sent events.
  */
 #include <weir/module.h>
+#include <weir/sse.h>
 #include <weir/ws.h>
 #endif

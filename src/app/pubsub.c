@@ -171,25 +171,55 @@ static int take(struct weir_sub *sub, weir_str *ret_message)
 	return 1;
 }
 
-int weir_sub_next(weir_sub *sub, weir_str *ret_message)
+int pubsub_hold(struct weir_sub *sub)
+{
+	if (sub->is_relayed || sub->is_receiving)
+		return -EBUSY;
+	sub->is_receiving = true;
+	return 0;
+}
+
+void pubsub_release(struct weir_sub *sub)
+{
+	sub->is_receiving = false;
+	if (sub->is_over)
+		free_sub(sub);
+}
+
+void pubsub_nudge(struct weir_sub *sub)
+{
+	wait_wake(&sub->waiting);
+}
+
+int pubsub_next(struct weir_sub *sub, const bool *is_called, weir_str *ret_message)
 {
 	int r;
 
 	r = task_check();
 	if (r < 0)
 		return r;
-	if (sub->is_relayed || sub->is_receiving)
-		return -EBUSY;
 	sub->last = publication_unref(sub->last);
-	sub->is_receiving = true;
-	while ((r = take(sub, ret_message)) == 0) {
+	while ((r = take(sub, ret_message)) == 0 && !*is_called) {
 		r = wait_park(&sub->waiting);
 		if (r < 0)
-			break;
+			return r;
 	}
-	sub->is_receiving = false;
-	if (sub->is_over)
-		free_sub(sub);
+	return r;
+}
+
+int weir_sub_next(weir_sub *sub, weir_str *ret_message)
+{
+	const bool is_called = false;
+	int r;
+
+	r = task_check();
+	if (r < 0)
+		return r;
+	r = pubsub_hold(sub);
+	if (r < 0)
+		return r;
+	r = pubsub_next(sub, &is_called, ret_message);
+	pubsub_release(sub);
 	return r;
 }
 

@@ -15,4 +15,12 @@ void pubsub_end(struct weir_sub **subs);
  */
 MUST_USE int pubsub_relay(struct weir_sub *sub, struct ws_session *session, struct weir_sub **subs);
 
+/* For one task at a time: nobody else receives, and sub stays even if it is unsubscribed. -EBUSY. */
+MUST_USE int pubsub_hold(struct weir_sub *sub);
+/* sub may be gone when this returns. */
+void pubsub_release(struct weir_sub *sub);
+/* As weir_sub_next(), for who holds it; 0: nothing yet, but *is_called, which goes with pubsub_nudge(). */
+MUST_USE int pubsub_next(struct weir_sub *sub, const bool *is_called, weir_str *ret_message);
+void pubsub_nudge(struct weir_sub *sub);
+
 #endif

@@ -19,6 +19,7 @@
 #include "app/pubsub.h"
 #include "app/response_api.h"
 #include "app/site.h"
+#include "app/sse.h"
 #include "app/ws.h"
 #include "base/log.h"
 #include "io/loop.h"
@@ -177,6 +178,8 @@ static void on_done(struct task_spec *spec, int result)
 		buf_done(&req->body);
 	if (req->subs)
 		pubsub_end(&req->subs);
+	if (req->sse)
+		result = sse_end(req, result);
 	if (ex->phase != EXCHANGE_ENDED || result < 0)
 		req_conclude(req, result);
 	exchange_finish(ex);
@@ -261,6 +264,7 @@ void req_init(struct req *req, struct site *site, struct weir_app *app, const ch
 	req->fail_words = (weir_str){ NULL, 0 };
 	req->offer = NULL;
 	req->subs = NULL;
+	req->sse = NULL;
 	req->is_receiving = false;
 	req->has_body_ended = false;
 	req->has_last_event = false;
@@ -422,6 +426,7 @@ void req_gone(struct exchange *ex)
 		wait_wake(&req->readable);
 	if (req->writable.task)
 		wait_wake(&req->writable);
+	sse_gone(req);
 }
 
 /* ---- without a client */

@@ -25,13 +25,18 @@ static bool is_direct(const struct req *req)
 
 /* ---- fields */
 
-static weir_header *find_field(struct req_fields *fields, weir_str name)
+static weir_header *find_field(const struct req_fields *fields, weir_str name)
 {
 	for (size_t i = 0; i < fields->n; i++) {
 		if (str_eq_nocase(fields->items[i].name, name))
 			return &fields->items[i];
 	}
 	return NULL;
+}
+
+bool response_api_has_field(const struct req *req, weir_str name)
+{
+	return find_field(&req->fields, name);
 }
 
 /* All of that name from the given place on. */

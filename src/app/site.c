@@ -2,6 +2,7 @@
 #include "app/site.h"
 
 #include "app/req.h"
+#include "app/sse.h"
 #include "app/ws.h"
 
 const struct exchange_up site_up = {
@@ -16,6 +17,7 @@ void site_init(struct site *site, struct loop *loop, struct sched *sched, const 
 {
 	*site = (struct site){ .loop = loop, .sched = sched, .log = log, .router = router };
 	list_init(&site->running);
+	list_init(&site->streams);
 	site->last_route = &site->no_route;
 }
 
@@ -34,6 +36,12 @@ void site_session_gone(struct site *site)
 	site->n_sessions--;
 	if (site->n_sessions == 0 && site->is_draining && site->quiet)
 		site->quiet(site);
+}
+
+void site_drain(struct site *site)
+{
+	site->is_draining = true;
+	sse_drain(&site->streams);
 }
 
 void site_cancel(struct site *site)

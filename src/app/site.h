@@ -61,6 +61,7 @@ struct site {
 	char last_id[SITE_ID_LEN]; /* of a request; all zeros before the first */
 
 	struct list running; /* requests whose handler has suspended */
+	struct list streams; /* of server-sent events; see sse.c */
 
 	struct topics *topics; /* borrowed; NULL: nothing can be published */
 	size_t max_publication;
@@ -87,6 +88,8 @@ void site_done(struct site *site);
 void site_session_came(struct site *site);
 void site_session_gone(struct site *site);
 
+/* It begins to end: who waits for nothing in particular is told. */
+void site_drain(struct site *site);
 /* The grace is over: every handler that still runs is cancelled, shielded or not. */
 void site_cancel(struct site *site);
 

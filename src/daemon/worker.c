@@ -152,7 +152,7 @@ static void drain(struct worker *w)
 	/* Not even a queue is left: from now on clients are refused, and the address is free. */
 	ports_finish(&w->ports);
 	listeners_stop(w->args->listeners);
-	w->site.is_draining = true;
+	site_drain(&w->site);
 	lifespan_drain(w->lifespan);
 	loop_timer_start(w->loop, &w->grace,
 			 loop_now_ms(w->loop) + w->conf->limits.graceful_timeout_ms);
