@@ -1,67 +1,9 @@
-/* test_sse.c - streams of events: what the client reads, and when. */
+/* test_sse.c - streams of events: what the client reads, and when; relays are in test_sse_relay. */
 #include "app/sse.h"
 
-#include <criterion/criterion.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "app/asgi.h"
 #include "app/req.h"
-#include "app_world.h"
 #include "oom.h"
-#include "serve/topics.h"
-
-static struct topics topics;
-static int seen[16];
-static weir_sub *seen_sub;
-
-static struct app_world *new_world(void)
-{
-	static const struct siphash_key secret;
-	struct app_world *a = app_world_new();
-
-	memset(seen, 0, sizeof(seen));
-	topics_init(&topics, &secret, 0);
-	a->site.topics = &topics;
-	return a;
-}
-
-static void free_world(struct app_world *a)
-{
-	h1_world_close(a->w);
-	cr_assert(list_is_empty(&a->site.streams));
-	topics_done(&topics);
-	app_world_free(a);
-}
-
-static void publish(const char *name, const char *text, bool is_binary)
-{
-	struct publication_view view = { .scope = WEIR_STR(""),
-					 .name = weir_strz(name),
-					 .bytes = weir_strz(text),
-					 .is_binary = is_binary };
-
-	cr_assert_eq(topics_publish(&topics, &view), 0);
-}
-
-/* The events in a chunked body: its chunks, put together. */
-static const char *stream_of(const char *answer)
-{
-	static char text[200000];
-	const char *at = strstr(answer, "\r\n\r\n");
-	char *to = text;
-
-	for (at = at ? at + 4 : ""; *at;) {
-		char *bytes;
-		size_t len = strtoul(at, &bytes, 16);
-
-		memcpy(to, bytes + 2, len);
-		to += len;
-		at = bytes + 2 + len + 2;
-	}
-	*to = '\0';
-	return text;
-}
+#include "sse_world.h"
 
 /* What a client reads from a handler that ends. */
 static const char *ask(weir_handler *fn)
@@ -307,13 +249,6 @@ static int start_and_sleep(weir_req *req)
 	return r;
 }
 
-/* What a client has read after so long. */
-static const char *after(struct app_world *a, struct client *c, int64_t ms)
-{
-	h1_world_pass(a->w, ms);
-	return stream_of(client_text(c));
-}
-
 static void heartbeat_is(int32_t ms, const char *after_35_s)
 {
 	struct app_world *a = new_world();
@@ -368,281 +303,119 @@ Test(sse, has_no_heartbeat_after_its_end)
 	free_world(a);
 }
 
-/* A client that reads nothing has no room for the whole heartbeat at some point. */
-static int fill_all_but_a_bit(weir_req *req)
+/* A connection that has room for so many bytes; below 0: for all. */
+static const struct exchange_down *whole_down;
+static struct exchange_down narrow_down;
+static ssize_t narrow_room;
+
+static ssize_t narrow_piece(struct exchange *ex, weir_str bytes)
 {
-	static char line[16384];
+	ssize_t n;
+
+	if (narrow_room >= 0 && bytes.len > (size_t)narrow_room)
+		bytes.len = (size_t)narrow_room;
+	n = whole_down->piece(ex, bytes);
+	if (narrow_room >= 0 && n > 0)
+		narrow_room -= n;
+	return n;
+}
+
+static int start_on_narrow(weir_req *pub)
+{
+	struct exchange *ex = req_of(pub)->ex;
+	weir_sse *sse;
+	int r;
+
+	whole_down = ex->down;
+	narrow_down = *ex->down;
+	narrow_down.piece = narrow_piece;
+	narrow_room = -1;
+	ex->down = &narrow_down;
+	r = weir_sse_start(pub, &sse, .heartbeat_ms = 1000);
+	if (r >= 0)
+		r = weir_sleep(10500);
+	return r < 0 ? r : weir_sse_send(sse, .data = WEIR_STR("x"));
+}
+
+static struct client *start_narrow(struct app_world *a)
+{
+	struct client *c = client_new(a->w);
+
+	app_world_route(a, "/x", start_on_narrow);
+	(void)app_world_get(a, c, "/x");
+	return c;
+}
+
+Test(sse, half_a_heartbeat_is_completed_by_the_next)
+{
+	struct app_world *a = new_world();
+	struct client *c = start_narrow(a);
+
+	narrow_room = 1;
+	cr_assert_str_eq(after(a, c, 1000), ":\n:");
+	cr_assert_str_eq(after(a, c, 1000), ":\n:", "there is no room at all");
+	narrow_room = -1;
+	cr_assert_str_eq(after(a, c, 1000), ":\n:\n");
+	cr_assert_str_eq(after(a, c, 1000), ":\n:\n:\n");
+	free_world(a);
+}
+
+Test(sse, half_a_heartbeat_is_completed_by_an_event)
+{
+	struct app_world *a = new_world();
+	struct client *c = start_narrow(a);
+
+	cr_assert_str_eq(after(a, c, 9500), ":\n:\n:\n:\n:\n:\n:\n:\n:\n:\n");
+	narrow_room = 1;
+	cr_assert_str_eq(after(a, c, 500), ":\n:\n:\n:\n:\n:\n:\n:\n:\n:\n:");
+	narrow_room = -1;
+	cr_assert_str_eq(after(a, c, 500), ":\n:\n:\n:\n:\n:\n:\n:\n:\n:\n:\ndata: x\n\n");
+	free_world(a);
+}
+
+/* Until the client, who reads nothing, has no room for more. */
+static int fill(weir_req *req)
+{
+	static char line[15000];
 	weir_sse *sse;
 	int r;
 
 	memset(line, 'x', sizeof(line));
 	r = weir_sse_start(req, &sse, .heartbeat_ms = 1000);
-	for (int i = 0; r >= 0 && i < 100; i++) {
-		r = weir_within(20, weir_sse_send(sse, .data = { line, (size_t)seen[1] }));
-		seen[2]++;
+	for (int i = 0; r >= 0 && i < 10; i++) {
+		r = weir_sse_send(sse, .data = { line, sizeof(line) });
+		seen[0] = i;
 	}
-	if (r == -ETIMEDOUT)
-		r = weir_sleep(5000);
-	return r < 0 ? r : weir_sse_send(sse, .data = WEIR_STR("end"));
+	return r;
 }
 
-/* Every line of a stream is one that this file sends. */
+/* All lines of a stream are whole ones of fill(), but the last. */
 static void is_sound(const char *stream)
 {
-	while (*stream) {
+	while (strchr(stream, '\n')) {
 		size_t len = strcspn(stream, "\n");
 
-		cr_assert_eq(stream[len], '\n');
-		cr_assert(len == 0 || stream[0] == ':' || strncmp(stream, "data: ", 6) == 0, "%.*s",
-			  (int)len, stream);
-		cr_assert(stream[0] != ':' || len == 1, "%.*s", (int)len, stream);
+		cr_assert(len == 0 || (len == 1 && stream[0] == ':') || len == 15006, "%zu: %.30s",
+			  len, stream);
 		stream += len + 1;
 	}
 }
 
-/* Whose handler sleeps while the queue is nearly full: filled by as many heartbeats as go in. */
-static int sleep_long(weir_req *req)
-{
-	weir_sse *sse;
-	int r;
-
-	r = weir_sse_start(req, &sse, .heartbeat_ms = 10);
-	if (r >= 0)
-		r = weir_sleep(20000);
-	seen[3] = 1;
-	return r < 0 ? r : weir_sse_send(sse, .data = WEIR_STR("end"));
-}
-
-Test(sse, a_heartbeat_without_room_leaves_the_lines_whole)
+Test(sse, sends_no_heartbeat_into_an_event_that_waits_for_room)
 {
 	struct app_world *a = new_world();
 	struct client *c = client_new(a->w);
+	int before;
 
-	app_world_route(a, "/x", sleep_long);
+	app_world_route(a, "/x", fill);
 	(void)client_push(c, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n", 28);
-	for (int i = 0; i < 190; i++)
-		h1_world_pass(a->w, 100);
-	cr_assert_eq(seen[3], 0);
-	for (int i = 0; i < 20 && !seen[3]; i++)
-		h1_world_pass(a->w, 100);
-	cr_assert_eq(seen[3], 1);
+	h1_world_pass(a->w, 3500);
+	before = seen[0];
+	cr_assert_gt(before, 0);
+	h1_world_pass(a->w, 3500);
+	cr_assert_eq(seen[0], before);
 	is_sound(stream_of(client_text(c)));
-	free_world(a);
-}
-
-Test(sse, sends_no_heartbeat_into_what_another_is_sending)
-{
-	struct app_world *a = new_world();
-	struct client *c = client_new(a->w);
-
-	seen[1] = 15000;
-	app_world_route(a, "/x", fill_all_but_a_bit);
-	(void)client_push(c, "GET /x HTTP/1.1\r\nHost: x\r\n\r\n", 28);
-	h1_world_pass(a->w, 3000);
-	cr_assert_gt(seen[2], 0);
-	free_world(a);
-}
-
-/* ---- relays */
-
-static int relay(weir_req *req)
-{
-	weir_sse *sse;
-	int r;
-
-	r = weir_subscribe(req, &seen_sub, .topic = WEIR_STR("news"), .shared = 1);
-	if (r >= 0)
-		r = weir_sse_start(req, &sse, .heartbeat_ms = 10000);
-	if (r >= 0)
-		seen[0] = weir_sse_relay(sse, seen_sub, "news");
-	seen[1]++;
-	return r < 0 ? r : seen[0];
-}
-
-static struct client *start_relay(struct app_world *a, weir_handler *fn)
-{
-	struct client *c = client_new(a->w);
-
-	app_world_route(a, "/x", fn);
-	(void)app_world_get(a, c, "/x");
-	return c;
-}
-
-Test(sse, relays_each_publication_as_an_event)
-{
-	struct app_world *a = new_world();
-	struct client *c = start_relay(a, relay);
-
-	publish("news", "one", false);
-	publish("news", "left\nout", true);
-	publish("other", "not ours", false);
-	publish("news", "two\nlines", false);
-	h1_world_settle(a->w);
-	cr_assert_str_eq(stream_of(client_text(c)), ":\nevent: news\ndata: one\n\n"
-						    "event: news\ndata: two\ndata: lines\n\n");
-	client_close(c);
-	h1_world_settle(a->w);
-	cr_assert_eq(seen[0], -ECANCELED);
-	free_world(a);
-}
-
-Test(sse, relays_have_a_heartbeat)
-{
-	struct app_world *a = new_world();
-	struct client *c = start_relay(a, relay);
-
-	cr_assert_str_eq(after(a, c, 25000), ":\n:\n:\n");
-	free_world(a);
-}
-
-static int receive(const weir_io *io, weir_req *req, weir_event *ret_ev)
-{
-	return io->next->receive(io->next, req, ret_ev);
-}
-
-/* A layer that counts what goes by. */
-static int count(const weir_io *io, weir_req *req, const weir_event *ev)
-{
-	seen[5] += ev->type == WEIR_HTTP_BODY;
-	seen[6] += (int)ev->body.len;
-	return io->next->send(io->next, req, ev);
-}
-
-Test(sse, middleware_sees_the_heartbeats_of_relays)
-{
-	struct app_world *a = new_world();
-	struct client *c = client_new(a->w);
-	const weir_io layer = { receive, count, &asgi_io };
-
-	app_world_route(a, "/x", relay)->io = &layer;
-	(void)app_world_get(a, c, "/x");
-	cr_assert_str_eq(after(a, c, 25000), ":\n:\n:\n");
-	cr_assert_eq(seen[5], 3);
-	cr_assert_eq(seen[6], 6);
-	publish("news", "one", false);
-	h1_world_settle(a->w);
-	cr_assert_eq(seen[5], 4);
-	free_world(a);
-}
-
-Test(sse, relays_end_properly_when_the_worker_stops)
-{
-	struct app_world *a = new_world();
-	struct client *c = start_relay(a, relay);
-
-	site_drain(&a->site);
-	h1_world_settle(a->w);
-	cr_assert_eq(seen[1], 1);
-	cr_assert_eq(seen[0], 0);
-	cr_assert(strstr(client_text(c), "2\r\n:\n\r\n0\r\n\r\n"));
-	/* One that begins now ends at once. */
-	c = client_new(a->w);
-	cr_assert(strstr(app_world_get(a, c, "/x"), "2\r\n:\n\r\n0\r\n\r\n"));
-	free_world(a);
-}
-
-Test(sse, relays_end_although_the_handler_is_not_cancelled)
-{
-	struct app_world *a = new_world();
-	struct client *c = client_new(a->w);
-
-	app_world_route(a, "/x", relay)->flags = WEIR_FINISH_ANYWAY;
-	(void)app_world_get(a, c, "/x");
-	client_close(c);
-	h1_world_settle(a->w);
-	cr_assert_eq(seen[0], -EPIPE);
-	free_world(a);
-}
-
-static int relay_for_head(weir_req *req)
-{
-	int r = relay(req);
-
-	seen[2] = r;
-	return r;
-}
-
-Test(sse, relays_nothing_for_head)
-{
-	struct app_world *a = new_world();
-	struct client *c = client_new(a->w);
-
-	app_world_route(a, "/x", relay_for_head);
-	client_send(c, "HEAD /x HTTP/1.1\r\nHost: x\r\n\r\n");
-	cr_assert_eq(seen[2], -EPIPE);
-	cr_assert_not(client_is_closed(c));
-	free_world(a);
-}
-
-struct two {
-	weir_req *req;
-	weir_sse *sse;
-	weir_sub *sub;
-};
-
-static int relay_a(void *arg)
-{
-	const struct two *two = arg;
-
-	return weir_sse_relay(two->sse, two->sub, "a");
-}
-
-static int relay_b(void *arg)
-{
-	const struct two *two = arg;
-	weir_sub *sub;
-	int r;
-
-	seen[3] = weir_sse_relay(two->sse, two->sub, "b");
-	r = weir_subscribe(two->req, &sub, .topic = WEIR_STR("b"), .shared = 1);
-	return r < 0 ? r : weir_sse_relay(two->sse, sub, "b");
-}
-
-static int relay_two(weir_req *req)
-{
-	struct two two = { .req = req };
-	int r;
-
-	r = weir_subscribe(req, &two.sub, .topic = WEIR_STR("news"), .shared = 1);
-	if (r >= 0)
-		r = weir_sse_start(req, &two.sse);
-	if (r < 0)
-		return r;
-	seen_sub = two.sub;
-
-	WEIR_GROUP(g, WEIR_ALL);
-	weir_spawn(g, relay_a, &two);
-	weir_spawn(g, relay_b, &two);
-	seen[4] = weir_join(g);
-	return seen[4];
-}
-
-Test(sse, relays_two_topics_by_two_tasks)
-{
-	struct app_world *a = new_world();
-	struct client *c = start_relay(a, relay_two);
-
-	cr_assert_eq(seen[3], -EBUSY);
-	publish("b", "2", false);
-	publish("news", "1", false);
-	h1_world_settle(a->w);
-	cr_assert_str_eq(stream_of(client_text(c)),
-			 ":\nevent: b\ndata: 2\n\nevent: a\ndata: 1\n\n");
-	site_drain(&a->site);
-	h1_world_settle(a->w);
-	cr_assert_eq(seen[4], 0);
-	free_world(a);
-}
-
-Test(sse, a_relay_ends_with_its_subscription)
-{
-	struct app_world *a = new_world();
-	struct client *c = start_relay(a, relay);
-
-	weir_unsubscribe(seen_sub);
-	h1_world_settle(a->w);
-	cr_assert_eq(seen[0], -EPIPE);
-	cr_assert(client_is_closed(c), "cut: the client must see that it is not complete");
+	cr_assert_eq(seen[0], 9);
 	free_world(a);
 }
 
