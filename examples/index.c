@@ -1,5 +1,6 @@
 /*
- * index.c - the demo's front page: every route, each with a line to try it.
+ * index.c - the demo's front page: every route, each with a line to try it, in a
+ * shell or, for WebSockets, in a browser.
  *
  *	curl http://127.0.0.1:8000/
  *
@@ -12,7 +13,7 @@
 
 struct entry {
 	const char *what;
-	const char *curl; /* "curl", then this, then the address */
+	const char *curl; /* "curl", then this, then the address; NULL: a WebSocket */
 	const char *path;
 };
 
@@ -23,6 +24,8 @@ static const struct entry entries[] = {
 	{ "the JSON you send, wrapped", "-H 'content-type: application/json' -d '[1, 2]'",
 	  "/echo/json" },
 	{ "an event every second, until you leave", "-N", "/ticks" },
+	{ "what others tell you, as it comes: leave this running", "-N", "/events/news" },
+	{ "tells them", "-d 'it rains'", "/events/news" },
 	{ "ten tasks at once, all awaited", "", "/fanout?n=10" },
 	{ "three tasks, the fastest wins", "", "/fanout/race" },
 	{ "five tasks, each reported when it ends", "-N", "/fanout/ordered" },
@@ -30,7 +33,31 @@ static const struct entry entries[] = {
 	{ "an answer after half a second", "", "/sleep/500" },
 	{ "a greeting through scope, receive and send, with middleware", "-i", "/asgi" },
 	{ "a counter in the module's memory", "", "/state" },
+	{ "a page to chat with: open it in two windows of a browser", "", "/chat" },
+	{ "what you send comes back", NULL, "/ws/echo" },
+	{ "the same, up to 1 MiB", NULL, "/ws/echo-small" },
+	{ "the same, compressed", NULL, "/ws/echo-deflate" },
+	{ "the same by pieces, of any size", NULL, "/ws/echo-pieces" },
+	{ "the same by a function for each message", NULL, "/ws/message-echo" },
+	{ "everybody in a room hears everybody", NULL, "/ws/chat/lobby?name=ann" },
+	{ "the time every second, and an answer meanwhile", NULL, "/ws/clock" },
 };
+
+static int show_curl(weir_req *req, const struct entry *e, weir_str host)
+{
+	return weir_writef(req, "# %s\ncurl %s%s'http://%.*s%s'\n\n", e->what, e->curl,
+			   e->curl[0] ? " " : "", WEIR_ARG(host), e->path);
+}
+
+/* Browsers let a page speak to the server that it came from. */
+static int show_websocket(weir_req *req, const struct entry *e, weir_str host)
+{
+	return weir_writef(req,
+			   "# %s (paste it into the console of a browser that shows http://%.*s/)\n"
+			   "ws = new WebSocket('ws://%.*s%s'); ws.onopen = () => ws.send('hello'); "
+			   "ws.onmessage = (event) => console.log(event.data);\n\n",
+			   e->what, WEIR_ARG(host), WEIR_ARG(host), e->path);
+}
 
 static int list(weir_req *req)
 {
@@ -46,8 +73,7 @@ static int list(weir_req *req)
 	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
 		const struct entry *e = &entries[i];
 
-		r = weir_writef(req, "# %s\ncurl %s%s'http://%.*s%s'\n\n", e->what, e->curl,
-				e->curl[0] ? " " : "", WEIR_ARG(host), e->path);
+		r = e->curl ? show_curl(req, e, host) : show_websocket(req, e, host);
 		if (r < 0)
 			return r;
 	}

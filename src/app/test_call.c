@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "io/loop.h"
 #include "proto/fields.h"
+#include "serve/topics.h"
 
 #define PATIENCE_MS ((int64_t)24 * 3600 * 1000)
 #define MAX_BODY ((size_t)1024 * 1024)
@@ -53,6 +54,7 @@ struct test_call {
 	struct router *router;
 	struct route route;
 	struct site site;
+	struct topics topics;
 	struct weir_app *app;
 	struct lifespan *lifespan;
 
@@ -428,6 +430,7 @@ static int make_router(struct test_call *call)
 
 static int make_world(struct test_call *call)
 {
+	static const struct siphash_key secret; /* nobody guesses at names here */
 	const struct sched_opts opts = { .max_tasks = MAX_TASKS, .log = &call->log };
 	int r;
 
@@ -452,6 +455,8 @@ static int make_world(struct test_call *call)
 		return r;
 	site_init(&call->site, call->loop, call->sched, &call->log, call->router);
 	call->site.task_memory = REQUEST_MEMORY;
+	topics_init(&call->topics, &secret, 0);
+	call->site.topics = &call->topics;
 	return 0;
 }
 
@@ -465,6 +470,8 @@ static struct test_call *call_free(struct test_call *call)
 	free(call->fields_at);
 	buf_done(&call->head);
 	exchange_pool_done(&call->exchanges);
+	if (call->site.topics)
+		topics_done(&call->topics);
 	call->router = router_free(call->router);
 	call->sched = sched_free(call->sched);
 	call->loop = loop_free(call->loop);

@@ -34,22 +34,41 @@ def test_hello_greets(demo):
     assert r["content-length"] == "13"
 
 
-def curl_lines(demo):
+def index_lines(demo, begin):
     r = demo.get("/", host=f"127.0.0.1:{demo.port}")
     assert (r.status, r["content-type"]) == (200, "text/plain")
-    return [line for line in r.text.splitlines() if line.startswith("curl ")]
+    return [line for line in r.text.splitlines() if line.startswith(begin)]
+
+
+def curl_lines(demo):
+    return index_lines(demo, "curl ")
+
+
+def path_of(line):
+    return re.search(r"'(?:http|ws)://[^/]*(/[^?']*)", line).group(1)
 
 
 def test_index_has_a_line_for_every_route(demo):
-    listed = {re.sub(r".*//[^/]*(/[^?']*).*", r"\1", line) for line in curl_lines(demo)}
+    listed = {path_of(line) for line in curl_lines(demo) + index_lines(demo, "ws = ")}
     routes = set(re.findall(r"^  - path: (/\S*)$", DEMO, re.MULTILINE))
-    assert listed == {re.sub(r"\{ms\}", "500", path) for path in routes}
+    values = {"ms": "500", "topic": "news", "room": "lobby"}
+    assert listed == {re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path) for path in routes}
+
+
+def test_index_lines_for_a_browser_name_websockets(demo):
+    lines = index_lines(demo, "ws = ")
+    assert len(lines) == DEMO.count("websocket: true")
+    for line in lines:
+        target = re.search(r"'ws://127\.0\.0\.1:%d(/[^']*)'" % demo.port, line).group(1)
+        r = demo.get(target, {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+                              "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
+        assert (r.status, r["sec-websocket-accept"]) == (101, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), line
 
 
 def test_index_lines_work_when_pasted_into_a_shell(demo):
     for line in curl_lines(demo):
         words = shlex.split(line)
-        is_endless = words[-1].endswith("/ticks")
+        is_endless = words[-1].endswith("/ticks") or "/events/" in words[-1] and "-N" in words
         extra = ["-sS", "--fail", "--max-time", "1" if is_endless else "20"]
         done = subprocess.run([words[0], *extra, *words[1:]], cwd=TOP, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30, check=False)
@@ -110,6 +129,63 @@ def test_ticks_arrive_one_by_one(demo):
         assert 0.5 < time.monotonic() - began < 5
     assert re.fullmatch(rb"id: 0\ndata: \d+\n\n", first)
     assert re.fullmatch(rb"id: 1\ndata: \d+\n\n", second)
+
+
+def read_events(c, n):
+    """The next n events of a stream, without its comments: [(field, value)...] each."""
+    found = []
+    while len(found) < n:
+        piece = c.chunk()
+        assert piece, "the stream has ended"
+        fields = [tuple(line.split(": ", 1)) for line in piece.decode().splitlines() if line and line != ":"]
+        if fields:
+            found.append(fields)
+    return found
+
+
+def listen(demo, topic):
+    c = demo.connect()
+    c.request("GET", f"/events/{topic}")
+    head = c.head()
+    assert (head.status, head["content-type"]) == (200, "text/event-stream")
+    assert (head["cache-control"], head["x-accel-buffering"]) == ("no-cache", "no")
+    assert c.chunk() == b":\n"
+    assert read_events(c, 1) == [[("retry", "2000")]]
+    return c
+
+
+def post(demo, topic, words):
+    r = demo.call("POST", f"/events/{topic}", body=words)
+    assert (r.status, r.body) == (202, b"told\n")
+
+
+def test_events_reach_listeners_of_every_worker(demo):
+    crowd = [listen(demo, "news") for _ in range(12)]
+    elsewhere = listen(demo, "weather")
+    for i in range(4):
+        post(demo, "news", f"{i}: two\nlines".encode())
+    expected = [[("data", f"{i}: two"), ("data", "lines")] for i in range(4)]
+    for c in crowd:
+        # Each post is a publisher of its own, and may be on another worker.
+        assert sorted(read_events(c, 4)) == expected
+    post(demo, "weather", b"rain")
+    assert read_events(elsewhere, 1) == [[("data", "rain")]]
+    for c in [*crowd, elsewhere]:
+        c.close()
+
+
+def test_events_end_properly_when_the_daemon_stops(demo):
+    with listen(demo, "news") as c:
+        demo.send_signal(signal.SIGTERM)
+        assert c.chunk() == b""
+        assert c.rest() == b"\r\n"
+    assert demo.wait() == 0
+
+
+def test_events_refuse_what_is_no_text(demo):
+    assert demo.call("POST", "/events/news", body=b"\xff").status == 400
+    assert demo.call("POST", "/events/news", body=b"x" * 4097).status == 413
+    assert demo.call("PUT", "/events/news", body=b"x")["allow"] == "GET, HEAD, POST, OPTIONS"
 
 
 def test_fanout_runs_its_tasks_together(demo):

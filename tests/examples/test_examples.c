@@ -10,8 +10,8 @@
 #include <string.h>
 
 /* Their weir_module_1; see meson.build. */
-extern const weir_module example_asgi, example_echo, example_fanout, example_hello, example_index,
-	example_sleep, example_state, example_ticks, example_upload;
+extern const weir_module example_asgi, example_chat, example_echo, example_events, example_fanout,
+	example_hello, example_index, example_sleep, example_state, example_ticks, example_upload;
 
 static const weir_handler_entry *entry_of(const weir_module *module, const char *name)
 {
@@ -74,6 +74,7 @@ Test(index, lists_routes_with_a_line_to_try_each)
 	header_is(r, "content-type", "text/plain");
 	cr_assert(contains(r->body, "curl 'http://demo.example/hello'\n"));
 	cr_assert(contains(r->body, "curl -T LICENSE 'http://demo.example/upload'\n"));
+	cr_assert(contains(r->body, "ws = new WebSocket('ws://demo.example/ws/echo'); "));
 }
 
 Test(echo, gives_a_body_back_with_its_type)
@@ -150,6 +151,55 @@ Test(ticks, come_every_second_until_the_reader_leaves)
 		n += memcmp(r->body.ptr + i, "id: ", 4) == 0;
 	cr_assert_eq(n, 10);
 	cr_assert(contains(r->body, "id: 9\ndata: "));
+}
+
+Test(events, begin_with_the_pause_before_a_client_comes_back)
+{
+	const weir_reply *r = CALL(example_events, "listen", .path = "/events/news",
+				   .disconnect_after_ms = 14000);
+
+	cr_assert_eq(r->status, 200);
+	header_is(r, "content-type", "text/event-stream");
+	header_is(r, "cache-control", "no-cache");
+	body_is(r, ":\nretry: 2000\n\n");
+}
+
+Test(events, have_a_heartbeat_while_nobody_says_anything)
+{
+	body_is(CALL(example_events, "listen", .path = "/events/news",
+		     .disconnect_after_ms = 31000),
+		":\nretry: 2000\n\n:\n:\n");
+}
+
+Test(events, are_posted)
+{
+	const weir_reply *r = CALL(example_events, "post", .path = "/events/news",
+				   .body = WEIR_STR("it rains"));
+
+	cr_assert_eq(r->status, 202);
+	body_is(r, "told\n");
+}
+
+Test(events, must_be_short_text)
+{
+	static char body[4097];
+
+	cr_assert_eq(CALL(example_events, "post", .path = "/events/news", .body = WEIR_STR("\xff"))
+			     ->status,
+		     400);
+	cr_assert_eq(
+		CALL(example_events, "post", .path = "/events/news", .body = { body, sizeof(body) })
+			->status,
+		413);
+}
+
+Test(chat, has_a_page)
+{
+	const weir_reply *r = CALL(example_chat, "page", .path = NULL);
+
+	cr_assert_eq(r->status, 200);
+	header_is(r, "content-type", "text/html; charset=utf-8");
+	cr_assert(contains(r->body, "new WebSocket("));
 }
 
 Test(fanout, takes_as_long_as_one_task)
@@ -306,6 +356,7 @@ Test(examples, survive_when_any_allocation_fails)
 	survives_every_allocation(&example_hello, "hello", NULL);
 	survives_every_allocation(&example_index, "list", NULL);
 	survives_every_allocation(&example_echo, "echo", NULL);
+	survives_every_allocation(&example_chat, "page", NULL);
 	survives_every_allocation(&example_fanout, "gather", "/fanout?n=100");
 	survives_every_allocation(&example_fanout, "race", NULL);
 	survives_every_allocation(&example_fanout, "ordered", NULL);
