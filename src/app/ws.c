@@ -58,7 +58,7 @@ weir_str ws_scheme(const struct exchange *ex)
 
 /* ---- accepting */
 
-#define OWN_FIELDS 5
+#define OWN_FIELDS 4
 
 static bool is_offered(const weir_scope *scope, weir_str subprotocol)
 {
@@ -92,7 +92,6 @@ static int upgrade(struct req *req, weir_str subprotocol, const weir_header *fie
 		all = arena_alloc(req->arena, (n_fields + OWN_FIELDS) * sizeof(*all));
 	if (!all)
 		return -ENOMEM;
-	all[n++] = (weir_header){ WEIR_STR("connection"), WEIR_STR("upgrade") };
 	all[n++] = (weir_header){ WEIR_STR("upgrade"), WEIR_STR("websocket") };
 	all[n++] = (weir_header){ WEIR_STR("sec-websocket-accept"),
 				  { offer->accept, sizeof(offer->accept) } };

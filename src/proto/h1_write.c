@@ -99,22 +99,15 @@ static char *put_framing(char *out, const struct h1_response *resp)
 	return out;
 }
 
-static COLD char *put_upgrade(char *out, weir_str upgrade)
-{
-	out = PUT(out, "connection: upgrade\r\nupgrade: ");
-	out = str_put(out, upgrade);
-	return PUT(out, "\r\n");
-}
-
+/* Upgrade is of this connection only, and must be said to be (RFC 9110, section 7.8). */
 static char *put_connection(char *out, const struct h1_response *resp)
 {
-	if (resp->upgrade.len > 0)
-		return put_upgrade(out, resp->upgrade);
 	if (!resp->keep_alive)
-		return PUT(out, "connection: close\r\n");
+		return resp->has_upgrade ? PUT(out, "connection: close, upgrade\r\n")
+					 : PUT(out, "connection: close\r\n");
 	if (resp->version < 11)
 		return PUT(out, "connection: keep-alive\r\n");
-	return out;
+	return resp->has_upgrade ? PUT(out, "connection: upgrade\r\n") : out;
 }
 
 static inline char *put_type(char *out, weir_str type)
@@ -127,15 +120,15 @@ static inline char *put_type(char *out, weir_str type)
 /* The longest of each: status line, framing, connection; names, ends, the empty line. */
 #define REST_MAX                                                                        \
 	(64 + sizeof(struct h1_own) + sizeof("content-length: \r\n") + STR_DIGITS_MAX + \
-	 sizeof("connection: keep-alive\r\n") + sizeof("upgrade: \r\n") +               \
-	 sizeof("content-type: \r\n") + 2)
+	 sizeof("connection: close, upgrade\r\n") + sizeof("content-type: \r\n") + 2)
 
 size_t h1_write_measure(struct h1_response *resp)
 {
-	size_t len = REST_MAX + resp->upgrade.len + resp->type.len;
+	size_t len = REST_MAX + resp->type.len;
 
 	resp->has_date = false;
 	resp->has_server = false;
+	resp->has_upgrade = false;
 	for (size_t i = 0; i < resp->n_fields; i++) {
 		weir_str name = resp->fields[i].name;
 
@@ -144,6 +137,8 @@ size_t h1_write_measure(struct h1_response *resp)
 			resp->has_date = true;
 		if (name.len == 6 && str_eq_nocase(name, WEIR_STR("server")))
 			resp->has_server = true;
+		if (name.len == 7 && str_eq_nocase(name, WEIR_STR("upgrade")))
+			resp->has_upgrade = true;
 	}
 	return len;
 }

@@ -29,11 +29,11 @@ struct h1_response {
 	bool is_chunked;	   /* "transfer-encoding: chunked" */
 	int64_t content_length;	   /* -1: say nothing */
 	const struct h1_own *own;  /* borrowed: Date and Server, unless fields have them; or NULL */
-	weir_str upgrade;	   /* of a 101: what to; empty otherwise */
 	weir_str type;		   /* a Content-Type that is not among the fields; or ptr NULL */
 	const weir_header *fields; /* borrowed */
 	size_t n_fields;
-	bool has_date, has_server; /* among the fields, h1_write_measure() says */
+	/* Among the fields, h1_write_measure() says. With Upgrade goes a Connection that names it. */
+	bool has_date, has_server, has_upgrade;
 };
 
 /* date: as clock_http_date() writes it. */

@@ -176,17 +176,36 @@ Test(h1_write, writes_interim_heads_bare)
 	cr_expect(weir_str_eq(h1_write_continue(), WEIR_STR("HTTP/1.1 100 Continue\r\n\r\n")));
 }
 
-Test(h1_write, writes_an_upgrade)
+static const weir_header to_websocket = { { "Upgrade", 7 }, { "websocket", 9 } };
+
+Test(h1_write, says_that_an_upgrade_is_of_this_connection)
 {
 	struct h1_response resp = {
 		.status = 101,
 		.version = 11,
+		.keep_alive = true,
 		.content_length = -1,
-		.upgrade = WEIR_STR("websocket"),
+		.fields = &to_websocket,
+		.n_fields = 1,
 	};
 
 	expect_head(&resp, "HTTP/1.1 101 Switching Protocols\r\n"
-			   "connection: upgrade\r\nupgrade: websocket\r\n\r\n");
+			   "connection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+}
+
+Test(h1_write, says_so_before_the_connection_closes_too)
+{
+	struct h1_response resp = {
+		.status = 426,
+		.version = 11,
+		.content_length = 0,
+		.fields = &to_websocket,
+		.n_fields = 1,
+	};
+
+	expect_head(&resp, "HTTP/1.1 426 Upgrade Required\r\n"
+			   "connection: close, upgrade\r\ncontent-length: 0\r\n"
+			   "Upgrade: websocket\r\n\r\n");
 }
 
 Test(h1_write, formats_statuses_nobody_registered)
