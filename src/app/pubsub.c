@@ -136,12 +136,16 @@ void weir_unsubscribe(weir_sub *sub)
 
 int pubsub_relay(struct weir_sub *sub, struct ws_session *session, struct weir_sub **subs)
 {
+	int r;
+
 	if (sub->is_relayed || sub->is_receiving)
 		return -EBUSY;
+	r = ws_relay_start(&sub->relay, session, &sub->subscriber);
+	if (r < 0)
+		return r;
 	unlink_from(sub);
 	link_to(sub, subs);
 	sub->is_relayed = true;
-	ws_relay_start(&sub->relay, session, &sub->subscriber);
 	return 0;
 }
 

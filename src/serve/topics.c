@@ -388,6 +388,28 @@ void topics_unsubscribe(struct subscriber *s)
 		remove_topic(topic->topics, topic);
 }
 
+int topics_end_if_slow(struct subscriber *s)
+{
+	struct topic_log *log = s->log;
+	struct topics_limit limit = { .ends_if_slow = true };
+	struct topic *topic;
+	int r = 0;
+
+	if (!log || log->ends_if_slow || s->cursor != log->end || s->lost > 0)
+		return 0;
+	topic = log->topic;
+	limit.queue = log->queue;
+	if (!find_log(topic, &limit))
+		r = add_log(topic, &limit);
+	if (r < 0)
+		return r;
+	topic_log_leave(log, s);
+	topic_log_join(find_log(topic, &limit), s);
+	if (log->n_subscribers == 0)
+		remove_log(topic, log);
+	return 0;
+}
+
 /* --- all of it --- */
 
 void topics_init(struct topics *topics, const struct siphash_key *secret, size_t budget)

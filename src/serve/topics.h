@@ -83,6 +83,11 @@ struct topics_limit {
  */
 MUST_USE int topics_subscribe(struct topics *topics, struct subscriber *s,
 			      const struct topic_key *key, const struct topics_limit *limit);
+/*
+ * From now on s is ended when it is too slow, as with ends_if_slow. Only for
+ * one that has taken all there is: else nothing changes. -ENOMEM.
+ */
+MUST_USE int topics_end_if_slow(struct subscriber *s);
 /* What it has not taken is not for it any more. Harmless if it is not subscribed. */
 void topics_unsubscribe(struct subscriber *s);
 

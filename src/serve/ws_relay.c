@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "proto/ws_deflater.h"
 #include "serve/publication.h"
+#include "serve/topics.h"
 #include "serve/ws_outbox.h"
 
 /* ---- what is made of a publication */
@@ -150,24 +151,41 @@ void ws_relay_pump(struct ws_session *s)
 	}
 }
 
-/* It goes on in the connection's own time: at the end of this turn, all that has come by then. */
+/*
+ * It goes on in the connection's own time: at the end of this turn, all that has come by then.
+ * But for a client that takes nothing there is no such time.
+ */
 void ws_relay_ready(struct ws_relay *relay)
 {
 	struct ws_session *s = relay->session;
 
 	if (!s || !s->tunnel)
 		return;
+	if (is_too_slow(relay)) {
+		ws_session_close(s, 1013, WEIR_STR("too slow"));
+		ws_session_tell(s);
+		return;
+	}
 	s->tunnel->wants_room = true;
 	tunnel_queued(s->tunnel);
 }
 
 /* ---- life */
 
-void ws_relay_start(struct ws_relay *relay, struct ws_session *s, struct subscriber *sub)
+int ws_relay_start(struct ws_relay *relay, struct ws_session *s, struct subscriber *sub)
 {
+	int r;
+
+	if (s->policy->limits.slow == WS_SLOW_CLOSE) {
+		r = topics_end_if_slow(sub);
+		if (r < 0)
+			return r;
+	}
 	*relay = (struct ws_relay){ .session = s, .sub = sub };
 	list_add_tail(&s->relays, &relay->link);
-	ws_relay_ready(relay);
+	s->tunnel->wants_room = true;
+	tunnel_queued(s->tunnel);
+	return 0;
 }
 
 void ws_relay_stop(struct ws_relay *relay)

@@ -18,11 +18,14 @@ struct ws_relay {
 
 /*
  * From now on what sub gets goes to the session. Both must stay until
- * ws_relay_stop(), or the session's end.
+ * ws_relay_stop(), or the session's end. -ENOMEM: nothing was done.
  */
-void ws_relay_start(struct ws_relay *relay, struct ws_session *s, struct subscriber *sub);
+MUST_USE int ws_relay_start(struct ws_relay *relay, struct ws_session *s, struct subscriber *sub);
 void ws_relay_stop(struct ws_relay *relay);
-/* There is something for it: the subscriber's ready() was called. */
+/*
+ * There is something for it: the subscriber's ready() was called. May end the
+ * session, and so free all of it.
+ */
 void ws_relay_ready(struct ws_relay *relay);
 
 /* For ws_outbox.c: what there is room for. */

@@ -446,3 +446,49 @@ Test(topics, the_first_subscription_without_memory_is_none)
 	cr_assert_not(oom_has_failed());
 	topics_done(&w.topics);
 }
+
+Test(topics, who_asks_for_it_later_is_ended_too)
+{
+	struct reader a, b;
+	struct world w;
+
+	world_init(&w, 0);
+	reader_new(&a, &w, "a", 2);
+	reader_new(&b, &w, "a", 2);
+	cr_assert_eq(topics_end_if_slow(&a.sub), 0);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(publish(&w, "a", "x"), 0);
+	cr_assert(subscriber_is_ended(&a.sub));
+	cr_assert_eq(a.n_ready, 2);
+	cr_assert_not(subscriber_is_ended(&b.sub));
+	cr_assert_str_eq(reader_take_all(&b), "x x ");
+	topics_done(&w.topics);
+}
+
+Test(topics, who_has_something_to_take_keeps_it_instead)
+{
+	struct reader a;
+	struct world w;
+
+	world_init(&w, 0);
+	reader_new(&a, &w, "a", 2);
+	cr_assert_eq(publish(&w, "a", "x"), 0);
+	cr_assert_eq(topics_end_if_slow(&a.sub), 0);
+	cr_assert_str_eq(reader_take_all(&a), "x ");
+	topics_done(&w.topics);
+}
+
+Test(topics, who_cannot_be_ended_for_want_of_memory_stays_as_it_was)
+{
+	struct reader a;
+	struct world w;
+
+	world_init(&w, 0);
+	reader_new(&a, &w, "a", 2);
+	oom_fail_at(1);
+	cr_assert_eq(topics_end_if_slow(&a.sub), -ENOMEM);
+	cr_assert(oom_has_failed());
+	cr_assert_eq(publish(&w, "a", "x"), 0);
+	cr_assert_str_eq(reader_take_all(&a), "x ");
+	topics_done(&w.topics);
+}
