@@ -169,8 +169,6 @@ static ssize_t feed(struct ws_session *s, weir_str bytes)
 	if (s->frame_left > 0) {
 		s->wants_room = true;
 		t->wants_room = true;
-	} else if (s->outbox) {
-		t->wants_room = true; /* what has waited for the frame's end */
 	}
 	note_sent(s);
 	return (ssize_t)n;
@@ -260,18 +258,27 @@ static bool should_deflate(const struct ws_session *s, bool is_last, size_t len)
 
 /* ---- messages */
 
-ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_last, weir_str payload)
+/* May one begin that nobody waits to send? */
+static bool is_between_messages(const struct ws_session *s)
 {
-	bool is_first = !s->is_in_message && !s->is_deflating;
+	return s->frame_left == 0 && !s->is_in_message && !s->is_deflating;
+}
+
+/* What had to wait for the end of a frame, or of a message, goes on. */
+static ssize_t let_others_go(struct ws_session *s, ssize_t n)
+{
+	bool is_end = s->frame_left == 0 && (s->outbox || is_between_messages(s));
+
+	if (n >= 0 && is_end && (s->outbox || !list_is_empty(&s->relays)))
+		s->tunnel->wants_room = true;
+	return n;
+}
+
+static ssize_t begin(struct ws_session *s, bool is_text, bool is_last, weir_str payload)
+{
+	bool is_first = is_between_messages(s);
 	ssize_t n;
 
-	if (s->state != WS_OPEN)
-		return -EPIPE;
-	assert(s->frame_left == 0);
-	if (!tunnel_has_room(s->tunnel)) {
-		s->wants_room = true;
-		return -EAGAIN;
-	}
 	if (is_first)
 		s->is_deflating = should_deflate(s, is_last, payload.len);
 	if (s->is_deflating) {
@@ -285,6 +292,23 @@ ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_last, weir_s
 	return n;
 }
 
+ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_last, weir_str payload)
+{
+	bool is_first = is_between_messages(s);
+	ssize_t n;
+
+	if (s->state != WS_OPEN)
+		return -EPIPE;
+	assert(s->frame_left == 0);
+	if (!tunnel_has_room(s->tunnel)) {
+		s->wants_room = true;
+		return -EAGAIN;
+	}
+	n = begin(s, is_text, is_last, payload);
+	/* Whom a whole message has passed by has not waited for it. */
+	return is_first && is_between_messages(s) ? n : let_others_go(s, n);
+}
+
 ssize_t ws_outbox_more(struct ws_session *s, weir_str rest)
 {
 	if (!s->tunnel)
@@ -293,7 +317,7 @@ ssize_t ws_outbox_more(struct ws_session *s, weir_str rest)
 		s->wants_room = true;
 		return 0;
 	}
-	return s->is_deflating ? deflate_on(s, rest) : feed(s, rest);
+	return let_others_go(s, s->is_deflating ? deflate_on(s, rest) : feed(s, rest));
 }
 
 /* A whole message, whatever room there is. */
@@ -391,12 +415,6 @@ static void pump_control(struct ws_session *s)
 		else
 			ws_session_close_sent(s);
 	}
-}
-
-/* May one begin that nobody waits to send? */
-static bool is_between_messages(const struct ws_session *s)
-{
-	return s->frame_left == 0 && !s->is_in_message && !s->is_deflating;
 }
 
 /* ---- messages that wait */
