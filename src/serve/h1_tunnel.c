@@ -311,14 +311,14 @@ static void on_linger(struct timeout *timeout)
 	close_tunnel(container_of(timeout, struct h1_tunnel, clock));
 }
 
-void h1_tunnels_init(struct h1_tunnels *tunnels, struct loop *loop)
+void h1_tunnel_init_lists(struct h1_tunnels *tunnels, struct loop *loop)
 {
 	list_init(&tunnels->open);
 	timeouts_init(&tunnels->watches, loop, WATCH_MS, on_watch);
 	timeouts_init(&tunnels->lingers, loop, LINGER_MS, on_linger);
 }
 
-void h1_tunnels_drain(struct h1_tunnels *tunnels)
+void h1_tunnel_drain_all(struct h1_tunnels *tunnels)
 {
 	list_for_each_safe (link, &tunnels->open) {
 		struct h1_tunnel *ht = list_entry(link, struct h1_tunnel, link);
@@ -328,7 +328,7 @@ void h1_tunnels_drain(struct h1_tunnels *tunnels)
 	}
 }
 
-void h1_tunnels_done(struct h1_tunnels *tunnels)
+void h1_tunnel_done_lists(struct h1_tunnels *tunnels)
 {
 	assert(list_is_empty(&tunnels->open));
 	timeouts_done(&tunnels->watches);

@@ -38,10 +38,10 @@ struct h1_tunnel {
 	bool is_closed;
 };
 
-void h1_tunnels_init(struct h1_tunnels *tunnels, struct loop *loop);
-void h1_tunnels_done(struct h1_tunnels *tunnels);
+void h1_tunnel_init_lists(struct h1_tunnels *tunnels, struct loop *loop);
+void h1_tunnel_done_lists(struct h1_tunnels *tunnels);
 /* The worker stops: each owner hears drain(). */
-void h1_tunnels_drain(struct h1_tunnels *tunnels);
+void h1_tunnel_drain_all(struct h1_tunnels *tunnels);
 
 /* All that is needed, before anything has happened. -ENOMEM. */
 MUST_USE int h1_tunnel_new(struct h1_conn *c, struct h1_tunnel **ret_tunnel);

@@ -41,7 +41,7 @@ int server_init(struct server *server, struct loop *loop, const struct log *log,
 		.loop = loop, .log = log, .limits = *limits, .fields_at = fields_at
 	};
 	list_init(&server->conns);
-	h1_tunnels_init(&server->tunnels, loop);
+	h1_tunnel_init_lists(&server->tunnels, loop);
 	loop_defer_init(&server->check, on_check);
 	block_pool_init(&server->blocks, MAX_UNUSED_BLOCKS);
 	relief_init(&server->relief, server, limits->memory_budget);
@@ -62,7 +62,7 @@ void server_done(struct server *server)
 	timeouts_done(&server->keep_alives);
 	timeouts_done(&server->lingers);
 	timeouts_done(&server->probes);
-	h1_tunnels_done(&server->tunnels);
+	h1_tunnel_done_lists(&server->tunnels);
 	h1_conn_free_unused(server);
 	pace_done(&server->pace);
 	while (server->other_paces) {
@@ -175,7 +175,7 @@ void server_drain(struct server *server)
 	check_drained(server);
 	list_for_each_safe (link, &server->conns)
 		h1_conn_drain(list_entry(link, struct h1_conn, link));
-	h1_tunnels_drain(&server->tunnels);
+	h1_tunnel_drain_all(&server->tunnels);
 }
 
 void server_close_all(struct server *server)
