@@ -80,12 +80,14 @@ def test_a_module_that_cannot_be_used_is_named_with_its_reason(check, name, word
 
 def test_every_problem_is_said_at_once(check):
     code, said = check(config(["good.so", "next_abi.so", "missing.so"],
-                              ["good.usre", "good.chat", "good.user"]))
+                              ["good.usre", "good.chat", "good.user"])
+                       + "  - {path: /ws, websocket: true, handler: good.users}\n")
     assert code == 78
     assert "built for weir's module ABI 2" in said
     assert "missing.so: no such file" in said
     assert "module 'good' has no handler 'usre'; did you mean 'user'?" in said
     assert "good.chat serves WebSockets: this route needs \"websocket: true\"" in said
+    assert "good.users serves no WebSockets: its entry has no method \"WS\"" in said
 
 
 def test_a_good_module_is_fine(check):
@@ -101,6 +103,7 @@ def test_the_daemon_does_not_start_with_a_broken_module(run_weir, tmp_path):
     assert "it has no WEIR_MODULE(...)" in done.stderr
 
 
-def test_run_serves_websockets_too(daemon):
+def test_run_mounts_websockets_too(daemon):
     d = daemon(None, "run", "{build}/tests/modules/good.so", "--listen", "{address}", "--workers", "1")
     assert d.get("/chat").status == 426
+    assert d.call("POST", "/chat").status == 405
