@@ -11,6 +11,7 @@
 #include "daemon/conf_value.h"
 #include "daemon/messages.h"
 #include "daemon/option_table.h"
+#include "serve/ws_policy.h"
 
 /* " in line 7", or nothing for what is in no file. */
 #define WHERE 32
@@ -129,6 +130,24 @@ static bool is_kind_good(struct conf_route *route, struct messages *messages)
 	return is_good;
 }
 
+/* A queue that may be longer than all of them together would never be full by itself. */
+static void check_send_queue(const struct conf *conf, const struct conf_route *route,
+			     struct messages *messages)
+{
+	char queue[CONF_VALUE_TEXT], budget[CONF_VALUE_TEXT];
+
+	if (!route->is_websocket || route->websocket.slow_client == WS_SLOW_WAIT)
+		return;
+	if (conf->limits.send_queue_budget == 0 ||
+	    route->websocket.send_queue <= conf->limits.send_queue_budget)
+		return;
+	messages_add(messages, &route->path.pos,
+		     "this route's send_queue is %s, but all of a worker may only have %s "
+		     "(send_queue_budget)",
+		     conf_value_size_text(route->websocket.send_queue, queue),
+		     conf_value_size_text(conf->limits.send_queue_budget, budget));
+}
+
 /* 1, 0 when it is not good, or -ENOMEM. */
 static int is_route_good(const struct conf *conf, struct router *router, struct conf_route *route,
 			 struct messages *messages)
@@ -140,6 +159,7 @@ static int is_route_good(const struct conf *conf, struct router *router, struct 
 	int r;
 
 	is_good &= is_kind_good(route, messages);
+	check_send_queue(conf, route, messages);
 	for (size_t i = 0; i < route->n_middleware; i++)
 		is_good &= is_name_good(conf, &route->middleware[i], "middleware", messages);
 
@@ -210,7 +230,7 @@ static void check_limits(const struct conf *conf, struct messages *messages)
 {
 	struct conf_pos pos = { conf->file, 0, 0 };
 	char target[CONF_VALUE_TEXT], head[CONF_VALUE_TEXT];
-	char budget[CONF_VALUE_TEXT], high_water[CONF_VALUE_TEXT];
+	char budget[CONF_VALUE_TEXT], high_water[CONF_VALUE_TEXT], publication[CONF_VALUE_TEXT];
 
 	if (conf->limits.max_target > conf->limits.max_head)
 		messages_add(messages, &pos,
@@ -224,6 +244,13 @@ static void check_limits(const struct conf *conf, struct messages *messages)
 			"%s)",
 			conf_value_size_text(conf->limits.memory_budget, budget),
 			conf_value_size_text(conf->limits.high_water, high_water));
+	if (conf->limits.publish_budget > 0 &&
+	    conf->limits.publish_budget < conf->limits.max_publication)
+		messages_add(messages, &pos,
+			     "publish_budget is %s, less than one message may have "
+			     "(max_publication: %s)",
+			     conf_value_size_text(conf->limits.publish_budget, budget),
+			     conf_value_size_text(conf->limits.max_publication, publication));
 }
 
 int conf_check(struct conf *conf, struct messages *messages)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/macro.h"
 #include "daemon/conf.h"
+#include "daemon/hub_pipe.h"
 #include "serve/exchange.h"
 #include "serve/ws_policy.h"
 
@@ -364,7 +365,7 @@ static const struct option_spec options[] = {
 	  LIMIT(max_publication),
 	  .type = OPTION_SIZE,
 	  .min = 1,
-	  .max = 64 * MIB,
+	  .max = HUB_PIPE_QUEUE_MAX / 2, /* a larger one would never reach another worker */
 	  .fallback = "1MiB",
 	  .help = "The largest message that can be published." },
 

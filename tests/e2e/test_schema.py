@@ -33,6 +33,7 @@ BEYOND = {
     "55-nul-byte": "YAML",
     "56-block-not-indented": "YAML",
     "57-high-water-beyond-the-budget": "two places",
+    "65-queues-beyond-their-budgets": "two places",
 }
 
 
