@@ -208,9 +208,9 @@ static void put_words(struct printer *p, const struct option_spec *option, const
 		for (size_t i = 0; i < list_len(option, base); i++) {
 			put(p, "%s", i ? ", " : "");
 			put_quoted(p,
-				   option->type == OPTION_NAMES
-					   ? ((const struct conf_name *)list)[i].text
-					   : ((const char *const *)list)[i],
+				   option->type == OPTION_DIRECTORIES
+					   ? ((const char *const *)list)[i]
+					   : ((const struct conf_name *)list)[i].text,
 				   true);
 		}
 	}
@@ -258,6 +258,7 @@ static void put_option(struct printer *p, const struct option_spec *option, cons
 		put_settings(p, base);
 		return;
 	case OPTION_NAMES:
+	case OPTION_ORIGINS:
 	case OPTION_DIRECTORIES:
 	case OPTION_METHODS:
 		put(p, " ");

@@ -13,6 +13,7 @@
 #include "daemon/conf_tree.h"
 #include "daemon/conf_value.h"
 #include "daemon/messages.h"
+#include "daemon/option_origin.h"
 #include "daemon/option_value.h"
 
 #define MAX_VALUE 65536 /* bytes of one value after ${NAME} */
@@ -149,6 +150,16 @@ static int worse(int all, int one)
 	return one < 0 ? one : all;
 }
 
+static int check_origin(struct reader *reader, const struct conf_node *item, weir_str text)
+{
+	char words[OPTION_WORDS];
+	int r = option_origin_check(text, words);
+
+	if (r < 0)
+		messages_add(reader->messages, &item->pos, "origins: %s", words);
+	return r;
+}
+
 static int read_names(struct reader *reader, const struct option_spec *option,
 		      const struct conf_node *node, void *base)
 {
@@ -160,8 +171,11 @@ static int read_names(struct reader *reader, const struct option_spec *option,
 		return -ENOMEM;
 	for (const struct conf_node *item = first_item(node); item; item = item->next) {
 		weir_str text;
-		int r = scalar_text(reader, item, option->name, "a list of names", &text);
+		int r = scalar_text(reader, item, option->name,
+				    option_value_type_words(option->type), &text);
 
+		if (r == 0 && option->type == OPTION_ORIGINS)
+			r = check_origin(reader, item, text);
 		if (r == -ENOMEM)
 			return r;
 		all = worse(all, r);
@@ -171,7 +185,12 @@ static int read_names(struct reader *reader, const struct option_spec *option,
 			break;
 	}
 	set_list(option, base, names, n);
-	return all;
+	if (option->type != OPTION_ORIGINS || all < 0 || n > 0)
+		return all;
+	/* It would mean the opposite of what it seems to say. */
+	messages_add(reader->messages, &node->pos,
+		     "origins: the list is empty; leave it out to mean the server's own");
+	return -EINVAL;
 }
 
 static int read_directories(struct reader *reader, const struct option_spec *option,
@@ -348,6 +367,7 @@ static int read_option(struct reader *reader, const struct option_spec *option,
 		return r;
 	switch (option->type) {
 	case OPTION_NAMES:
+	case OPTION_ORIGINS:
 		return read_names(reader, option, node, base);
 	case OPTION_DIRECTORIES:
 		return read_directories(reader, option, node, base);
@@ -409,7 +429,10 @@ static uint64_t bit(const struct option_spec *option)
 	return UINT64_C(1) << option_table_index(option);
 }
 
-/* -EINVAL when the mapping is of no use: a key it cannot do without is not there, or is wrong. */
+/*
+ * -EINVAL when the mapping is of no use: a key it cannot do without is not there,
+ * or is wrong; or nobody knows which kind it is, and so what it may have.
+ */
 static int check_required(struct reader *reader, const struct conf_node *node,
 			  enum option_place place, uint64_t given, uint64_t good)
 {
@@ -417,7 +440,11 @@ static int check_required(struct reader *reader, const struct conf_node *node,
 
 	for (const struct option_spec *o = option_table_next(place, NULL); o;
 	     o = option_table_next(place, o)) {
-		if (!o->is_required || (good & bit(o)))
+		if (good & bit(o))
+			continue;
+		if (o->decides_kind && (given & bit(o)))
+			all = -EINVAL;
+		if (!o->is_required)
 			continue;
 		if (!(given & bit(o)))
 			messages_add(reader->messages, &node->pos, "%s needs \"%s\"",

@@ -81,6 +81,9 @@ static int print_facts(struct buf *out, const char *prefix, const struct option_
 		r = print_type(out, option);
 	if (r >= 0 && option->is_required)
 		r = buf_printf(out, "; required");
+	if (r >= 0 && option->kind != OPTION_OF_ALL)
+		r = buf_printf(out, "; %s websocket: true",
+			       option->kind == OPTION_OF_WEBSOCKETS ? "only with" : "not with");
 	if (r >= 0 && option->fallback)
 		r = buf_printf(out, "; default %s", option->fallback);
 	if (r >= 0 && option_table_env(option, env))

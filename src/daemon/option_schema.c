@@ -225,8 +225,8 @@ static void list_forms(struct json *json, const struct option_spec *option)
 	value_forms(json, option);
 	json_open(json, NULL, '{');
 	json_text(json, "type", "array");
-	/* Any method is said by leaving the key out. */
-	if (option->type == OPTION_METHODS)
+	/* Any method is said by leaving the key out; so is the server's own origin. */
+	if (option->type == OPTION_METHODS || option->type == OPTION_ORIGINS)
 		json_number(json, "minItems", 1);
 	json_open(json, "items", '{');
 	any_of(json, option);
@@ -264,6 +264,7 @@ static void print_value(struct json *json, const struct option_spec *option)
 		settings_form(json);
 		break;
 	case OPTION_NAMES:
+	case OPTION_ORIGINS:
 	case OPTION_DIRECTORIES:
 	case OPTION_METHODS:
 		list_forms(json, option);
@@ -318,6 +319,63 @@ static void print_help(struct json *json, const struct option_spec *option)
 	free(text);
 }
 
+/* A schema of what has that option, and true; or_variable: or what may turn out to be. */
+static void switched_on(struct json *json, const char *name, bool or_variable)
+{
+	json_open(json, "if", '{');
+	json_open(json, "required", '[');
+	json_text(json, NULL, name);
+	json_close(json, ']');
+	json_open(json, "properties", '{');
+	json_open(json, name, '{');
+	json_open(json, "anyOf", '[');
+	json_open(json, NULL, '{');
+	json_bool(json, "const", true);
+	json_close(json, '}');
+	const_form(json, "true");
+	if (or_variable)
+		variable_form(json);
+	json_close(json, ']');
+	json_close(json, '}');
+	json_close(json, '}');
+	json_close(json, '}');
+}
+
+/* A schema that takes no option of that kind. */
+static void none_of(struct json *json, const char *key, enum option_place place,
+		    enum option_kind kind)
+{
+	json_open(json, key, '{');
+	json_open(json, "properties", '{');
+	for (const struct option_spec *o = option_table_next(place, NULL); o;
+	     o = option_table_next(place, o)) {
+		if (o->kind == kind)
+			json_bool(json, o->name, false);
+	}
+	json_close(json, '}');
+	json_close(json, '}');
+}
+
+/* What a route of one kind may not have. A variable may make it one of either: then all is well. */
+static void kinds(struct json *json, enum option_place place)
+{
+	for (const struct option_spec *o = option_table_next(place, NULL); o;
+	     o = option_table_next(place, o)) {
+		if (!o->decides_kind)
+			continue;
+		json_open(json, "allOf", '[');
+		json_open(json, NULL, '{');
+		switched_on(json, o->name, true);
+		none_of(json, "else", place, OPTION_OF_WEBSOCKETS);
+		json_close(json, '}');
+		json_open(json, NULL, '{');
+		switched_on(json, o->name, false);
+		none_of(json, "then", place, OPTION_OF_HTTP);
+		json_close(json, '}');
+		json_close(json, ']');
+	}
+}
+
 static void object(struct json *json, enum option_place place)
 {
 	json_bool(json, "additionalProperties", false);
@@ -338,6 +396,7 @@ static void object(struct json *json, enum option_place place)
 		json_close(json, '}');
 	}
 	json_close(json, '}');
+	kinds(json, place);
 }
 
 static void definitions(struct json *json)

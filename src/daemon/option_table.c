@@ -42,8 +42,9 @@ static const struct option_choice slow_clients[] = {
 
 /* MODULE.NAME; a module's name may have dots too. */
 #define QUALIFIED "^.+\\.[^.]+$"
-/* What ws_hello_origin_is_valid() takes, or any. */
-#define ORIGIN "^(\\*|null|[A-Za-z][A-Za-z0-9+.-]*://[^/?#@]+)$"
+/* What option_origin_check() takes; the host may be absent, as in file://. */
+#define ORIGIN_HOST "(\\[[^\\]/?#@*\\s]+\\]|[A-Za-z0-9._~!$&'()+,;=%-]+)"
+#define ORIGIN "^(\\*|null|[A-Za-z][A-Za-z0-9+.-]*://(" ORIGIN_HOST "(:[0-9]{0,5})?)?)$"
 
 #define TOP(field) .place = OPTION_TOP, .offset = offsetof(struct conf, field)
 #define LIMIT(field) .place = OPTION_TOP, .offset = offsetof(struct conf, limits.field)
@@ -463,6 +464,7 @@ static const struct option_spec options[] = {
 	  .help = "false keeps this route's requests out of the access log." },
 	{ .name = "websocket",
 	  ROUTE(is_websocket),
+	  .decides_kind = true,
 	  .type = OPTION_BOOL,
 	  .fallback = "false",
 	  .help = "true: the route serves WebSockets (RFC 6455), by a handler that is made for "
@@ -471,10 +473,11 @@ static const struct option_spec options[] = {
 	  ROUTE(allowed_origins),
 	  .kind = OPTION_OF_WEBSOCKETS,
 	  .n_offset = offsetof(struct conf_route, n_allowed_origins),
-	  .type = OPTION_NAMES,
+	  .type = OPTION_ORIGINS,
 	  .pattern = ORIGIN,
-	  .help = "Pages of which sites may open this WebSocket, such as https://example.org;\n"
-		  "\"*\": of any. Default: those of the server itself." },
+	  .help = "Pages of which sites may open this WebSocket: scheme://host or\n"
+		  "scheme://host:port of each, \"null\", or \"*\" for all. Default: those of the\n"
+		  "server itself." },
 	{ .name = "max_message",
 	  ROUTE(websocket.max_message),
 	  .kind = OPTION_OF_WEBSOCKETS,

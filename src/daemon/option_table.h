@@ -34,6 +34,7 @@ enum option_type {
 	OPTION_MODULE_FILE, /* struct conf_name: absolute, or without a slash */
 	/* several; the number goes to n_offset */
 	OPTION_NAMES,	    /* const struct conf_name * */
+	OPTION_ORIGINS,	    /* the same: see option_origin.h */
 	OPTION_DIRECTORIES, /* const char *const *, absolute */
 	OPTION_METHODS,	    /* uint64_t of bits, no number */
 	OPTION_SETTINGS,    /* const struct conf_setting *: any keys */
@@ -57,12 +58,12 @@ struct option_spec {
 	bool is_inherited;    /* the default is the top option of that name */
 	bool is_required;
 	enum option_kind kind;		     /* of OPTION_ROUTE: of routes of which kind */
+	bool decides_kind;		     /* a bool: true makes the route one of WebSockets */
 	const char *env;		     /* one more variable, after WEIR_NAME */
 	enum option_place items;	     /* of OPTION_ITEMS */
 	const struct option_choice *choices; /* ends with word NULL */
-	const char
-		*pattern; /* of OPTION_NAME and OPTION_NAMES: all that are good match it (ECMA) */
-	const char *help; /* whole sentences */
+	const char *pattern; /* of names and origins: all that are good match it (ECMA) */
+	const char *help;    /* whole sentences */
 	const char *example; /* of several: lines for the packaged file */
 };
 

@@ -41,6 +41,8 @@ const char *option_value_type_words(enum option_type type)
 		return "a file";
 	case OPTION_NAMES:
 		return "a list of names";
+	case OPTION_ORIGINS:
+		return "a list of origins";
 	case OPTION_DIRECTORIES:
 		return "a list of directories";
 	case OPTION_METHODS:
@@ -77,6 +79,7 @@ size_t option_value_size(enum option_type type)
 	case OPTION_MODULE_FILE:
 		return sizeof(struct conf_name);
 	case OPTION_NAMES:
+	case OPTION_ORIGINS:
 	case OPTION_DIRECTORIES:
 	case OPTION_METHODS:
 	case OPTION_SETTINGS:

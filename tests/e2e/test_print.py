@@ -66,6 +66,38 @@ def test_prints_nothing_of_what_is_wrong(run_weir, tmp_path):
     assert "no-such-handler" in done.stderr
 
 
+WEBSOCKETS = f"""
+deflate: true
+module_path: ["{BUILD}/tests/modules"]
+modules: [{{path: good.so}}]
+routes:
+  - path: /chat
+    websocket: true
+    origins: [https://example.org]
+    deflate_window: 9
+    handler: good.chat
+  - {{path: /users, handler: good.users}}
+"""
+
+
+def test_a_websocket_route_is_the_same_when_it_is_read_again(run_weir, tmp_path):
+    (tmp_path / "weir.yaml").write_text(WEBSOCKETS)
+    first = run_weir("-T", "-c", "weir.yaml", env={"WEIR_MAX_LIFETIME": "24h"})
+    assert (first.code, first.stderr) == (0, "")
+    lines = first.stdout.splitlines()
+    for line in ("    websocket: true  # weir.yaml:7",
+                 '    origins: ["https://example.org"]  # weir.yaml:8',
+                 "    max_lifetime: 24h  # environment WEIR_MAX_LIFETIME",
+                 "    deflate: true  # weir.yaml:2",
+                 "    deflate_window: 9  # weir.yaml:9",
+                 "    deflate_client_window: 15  # default"):
+        assert lines.count(line) == 1, line
+    (tmp_path / "again.yaml").write_text(first.stdout)
+    again = run_weir("-T", "-c", "again.yaml")
+    assert again.code == 0, again.stderr
+    assert without_origins(again.stdout) == without_origins(first.stdout)
+
+
 def test_a_full_disk_is_not_success(run_weir, tmp_path):
     (tmp_path / "weir.yaml").write_text(CONFIG)
     script = tmp_path / "to-full"

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from daemon import TOP
+from daemon import BUILD, TOP
 
 CONFS = pathlib.Path(TOP) / "tests/unit/daemon"
 GOOD = [pathlib.Path(TOP) / "conf/demo.yaml", pathlib.Path(TOP) / "conf/weir.yaml",
@@ -33,6 +33,7 @@ BEYOND = {
     "55-nul-byte": "YAML",
     "56-block-not-indented": "YAML",
     "57-high-water-beyond-the-budget": "two places",
+    "64-websocket-and-get": "two places",
     "65-queues-beyond-their-budgets": "two places",
 }
 
@@ -130,6 +131,22 @@ def test_refuses_a_broken_file(validator, path):
     "routes: [{path: /a, handler: a.a, access_log: off}]",
     "routes: [{path: /a, handler: a.a, half_close: wait}]",
     "routes: [{path: /a, handler: a.a, middleware: [x]}]",
+    "max_message: 0", "max_message: 2TiB", "close_timeout: 0", "slow_client: drop", "deflate: on",
+    "deflate_window: 8", "deflate_window: 16", "deflate_client_window: 7", "send_queue: 1023B",
+    "max_publication: 0", "max_publication: 1GiB", "origins: ['*']", "websocket: true",
+    "routes: [{path: /a, handler: a.a, websocket: 1}]",
+    "routes: [{path: /a, handler: a.a, websocket: true, methods: [GET]}]",
+    "routes: [{path: /a, handler: a.a, websocket: 'true', methods: GET}]",
+    "routes: [{path: /a, handler: a.a, max_message: 1KiB}]",
+    "routes: [{path: /a, handler: a.a, websocket: false, deflate: true}]",
+    "routes: [{path: /a, handler: a.a, websocket: 'false', origins: '*'}]",
+    "routes: [{path: /a, handler: a.a, websocket: true, origins: []}]",
+    "routes: [{path: /a, handler: a.a, websocket: true, origins: [example.org]}]",
+    "routes: [{path: /a, handler: a.a, websocket: true, origins: ['https://example.org/']}]",
+    "routes: [{path: /a, handler: a.a, websocket: true, origins: ['https://*.example.org']}]",
+    "routes: [{path: /a, handler: a.a, websocket: true, origins: ['https://a@example.org']}]",
+    "routes: [{path: /a, handler: a.a, websocket: true, origins: null}]",
+    "routes: [{path: /a, handler: a.a, websocket: true, publish_budget: 1MiB}]",
     "log_level: $${NOT_A_VARIABLE}", "log_level: ${1}", "log_level: ${A:+b}", "nonsense: 1", "[]", "text",
 ])
 def test_refuses_what_the_reader_refuses(run_weir, validator, tmp_path, text):
@@ -164,3 +181,18 @@ def test_says_defaults_limits_and_what_it_is_about(schema):
     assert route["required"] == ["path", "handler"]
     assert {"enum": ["cancel", "finish"]} in route["properties"]["half_close"]["anyOf"]
     assert route["properties"]["access_log"]["default"] is True
+    assert route["properties"]["websocket"]["default"] is False
+    assert {"enum": ["wait", "drop-oldest", "close"]} in schema["properties"]["slow_client"]["anyOf"]
+    assert "default" not in route["properties"]["slow_client"]
+
+
+@pytest.mark.parametrize("value, code", [("true", 0), ("false", 78)])
+def test_a_variable_may_make_a_websocket_of_a_route(run_weir, validator, tmp_path, value, code):
+    """Nobody knows, so nobody objects: neither to what a WebSocket has nor to what it has not."""
+    text = ("modules: [{path: good.so}]\nmodule_path: [%s]\nroutes: [{path: /a, handler: good.chat, "
+            "websocket: '${IS_WS}', origins: ['*']}]\n" % (BUILD / "tests/modules"))
+    (tmp_path / "x.yaml").write_text(text)
+    done = run_weir("-t", "-c", tmp_path / "x.yaml", env={"IS_WS": value})
+    assert done.code == code, done.stderr
+    assert not errors(validator, text)
+    assert not errors(validator, text.replace("origins: ['*']", "methods: [GET]"))

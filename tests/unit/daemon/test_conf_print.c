@@ -143,6 +143,45 @@ Test(conf_print, quotes_whatever_there_may_be)
 	fixture_done(&f);
 }
 
+/* Nothing that its own kind of route would refuse when it is read again. */
+Test(conf_print, websocket_options_stand_on_websocket_routes_only)
+{
+	static const char *const lines[] = {
+		"\nmax_message: 2MiB  # test.yaml:1\n",
+		"\nslow_client: wait  # default\n",
+		"\n    websocket: true  # test.yaml:4\n"
+		"    origins: [\"https://example.org\", \"*\"]  # test.yaml:5\n"
+		"    max_message: 2MiB  # test.yaml:1\n"
+		"    ping_interval: 25s  # default\n",
+		"\n    slow_client: drop-oldest  # test.yaml:6\n",
+		"\n    deflate: false  # default\n",
+		"\n    websocket: false  # default\n",
+	};
+	_cleanup_(freep) char *text = NULL;
+	const char *plain;
+	struct fixture f;
+
+	fixture_init(&f);
+	fixture_load(&f, "max_message: 2MiB\n"
+			 "modules: [{path: a.so}]\n"
+			 "routes:\n  - {path: /ws, handler: a.ws, websocket: true,\n"
+			 "    origins: [https://example.org, \"*\"],\n"
+			 "    slow_client: drop-oldest}\n"
+			 "  - {path: /plain, handler: a.a}\n");
+	cr_assert_eq(f.r, 0, "%s", f.said);
+	text = print(f.conf, true);
+	expect_lines(text, lines, ARRAY_LEN(lines));
+	cr_expect_null(strstr(text, "    methods:"));
+	plain = strstr(text, "\"/plain\"");
+	cr_assert_not_null(plain);
+	cr_expect_null(strstr(plain, "\n    max_message:"), "%s", plain);
+	cr_expect_null(strstr(plain, "\n    origins:"));
+	expect_same_again(f.conf);
+	conf_free(f.conf);
+	f.conf = NULL;
+	fixture_done(&f);
+}
+
 static void expect_good_again(struct fixture *f)
 {
 	cr_assert_eq(f->r, 0, "%s", f->said);

@@ -11,6 +11,7 @@
 #include "conf_fixture.h"
 #include "proto/http.h"
 #include "serve/exchange.h"
+#include "serve/ws_policy.h"
 
 /* --- broken files --- */
 
@@ -230,6 +231,153 @@ Test(conf_read, a_route_inherits_wherever_the_limit_stands)
 	cr_expect_eq(f.conf->routes[0].body_timeout_ms, 30000);
 	cr_expect_eq(f.conf->routes[0].send_timeout_ms, 30000);
 	cr_expect_eq(f.conf->routes[0].min_rate, 240);
+	fixture_done(&f);
+}
+
+static const char *const websocket_options =
+	"max_message: 2MiB\nping_interval: 3s\nping_timeout: 4s\nclose_timeout: 5ms\n"
+	"idle_timeout: 6m\nmax_lifetime: 7h\nslow_client: drop-oldest\nsend_queue: 8KiB\n"
+	"send_queue_age: 9s\ndeflate: true\ndeflate_window: 10\ndeflate_client_window: 11\n"
+	"deflate_contexts: true\ndeflate_min: 12\n";
+
+static void expect_websocket_options(const struct conf_websocket *ws)
+{
+	cr_expect_eq(ws->max_message, 2 << 20);
+	cr_expect_eq(ws->ping_interval_ms, 3000);
+	cr_expect_eq(ws->ping_timeout_ms, 4000);
+	cr_expect_eq(ws->close_timeout_ms, 5);
+	cr_expect_eq(ws->idle_timeout_ms, 360000);
+	cr_expect_eq(ws->max_lifetime_ms, INT64_C(7) * 3600 * 1000);
+	cr_expect_eq(ws->slow_client, WS_SLOW_DROP_OLDEST);
+	cr_expect_eq(ws->send_queue, 8192);
+	cr_expect_eq(ws->send_queue_age_ms, 9000);
+	cr_expect(ws->has_deflate);
+	cr_expect_eq(ws->deflate_window, 10);
+	cr_expect_eq(ws->deflate_client_window, 11);
+	cr_expect(ws->keeps_contexts);
+	cr_expect_eq(ws->deflate_min, 12);
+}
+
+static void expect_websocket_defaults(const struct conf_websocket *ws)
+{
+	cr_expect_eq(ws->max_message, 1 << 20);
+	cr_expect_eq(ws->ping_interval_ms, 25000);
+	cr_expect_eq(ws->ping_timeout_ms, 60000);
+	cr_expect_eq(ws->close_timeout_ms, 5000);
+	cr_expect_eq(ws->idle_timeout_ms, 0);
+	cr_expect_eq(ws->max_lifetime_ms, 0);
+	cr_expect_eq(ws->slow_client, WS_SLOW_WAIT);
+	cr_expect_eq(ws->send_queue, 1 << 20);
+	cr_expect_eq(ws->send_queue_age_ms, 30000);
+	cr_expect_not(ws->has_deflate);
+	cr_expect_eq(ws->deflate_window, 15);
+	cr_expect_eq(ws->deflate_client_window, 15);
+	cr_expect_not(ws->keeps_contexts);
+	cr_expect_eq(ws->deflate_min, 128);
+}
+
+Test(conf_read, websocket_options_at_the_top_are_those_of_every_route)
+{
+	char text[1024];
+	struct fixture f;
+
+	(void)snprintf(text, sizeof(text),
+		       "%ssend_queue_budget: 1MiB\npublish_budget: 2MiB\nmax_publication: 3KiB\n"
+		       "modules: [{path: a.so}]\n"
+		       "routes: [{path: /, websocket: true, handler: a.ws}]\n",
+		       websocket_options);
+	fixture_init(&f);
+	fixture_load(&f, text);
+	cr_assert_eq(f.r, 0, "%s", f.said);
+	expect_websocket_options(&f.conf->limits.websocket);
+	expect_websocket_options(&f.conf->routes[0].websocket);
+	cr_expect_eq(f.conf->limits.send_queue_budget, 1 << 20);
+	cr_expect_eq(f.conf->limits.publish_budget, 2 << 20);
+	cr_expect_eq(f.conf->limits.max_publication, 3072);
+	fixture_done(&f);
+}
+
+Test(conf_read, websocket_options_of_a_route_are_its_own)
+{
+	char text[1024] = "modules: [{path: a.so}]\n"
+			  "routes:\n"
+			  "  - path: /\n    websocket: true\n    handler: a.ws\n";
+	size_t n = strlen(text);
+	struct fixture f;
+
+	for (const char *p = websocket_options; *p; p = strchr(p, '\n') + 1)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "    %.*s\n",
+				      (int)strcspn(p, "\n"), p);
+	fixture_init(&f);
+	fixture_load(&f, text);
+	cr_assert_eq(f.r, 0, "%s", f.said);
+	expect_websocket_options(&f.conf->routes[0].websocket);
+	expect_websocket_defaults(&f.conf->limits.websocket);
+	cr_expect_eq(f.conf->limits.send_queue_budget, 64 << 20);
+	cr_expect_eq(f.conf->limits.publish_budget, 64 << 20);
+	cr_expect_eq(f.conf->limits.max_publication, 1 << 20);
+	fixture_done(&f);
+}
+
+Test(conf_read, a_route_inherits_from_the_environment_what_is_no_number)
+{
+	struct fixture f;
+
+	cr_assert_eq(setenv("WEIR_DEFLATE", "true", 1), 0);
+	cr_assert_eq(setenv("WEIR_SLOW_CLIENT", "close", 1), 0);
+	fixture_init(&f);
+	fixture_load(&f, "modules: [{path: a.so}]\n"
+			 "routes:\n"
+			 "  - {path: /a, websocket: true, handler: a.ws}\n"
+			 "  - {path: /b, websocket: true, handler: a.ws, deflate: false}\n");
+	cr_assert_eq(f.r, 0, "%s", f.said);
+	cr_expect(f.conf->routes[0].websocket.has_deflate);
+	cr_expect_eq(f.conf->routes[0].websocket.slow_client, WS_SLOW_CLOSE);
+	cr_expect_not(f.conf->routes[1].websocket.has_deflate);
+	fixture_done(&f);
+}
+
+Test(conf_read, a_websocket_has_origins_and_is_a_get)
+{
+	const struct conf_route *route;
+	struct fixture f;
+
+	fixture_init(&f);
+	fixture_load(&f, "modules: [{path: a.so}]\n"
+			 "routes:\n"
+			 "  - path: /a\n"
+			 "    origins: [https://example.org, \"*\"]\n"
+			 "    websocket: true\n"
+			 "    handler: a.ws\n"
+			 "  - {path: /b, websocket: true, origins: 'null', handler: a.ws}\n"
+			 "  - {path: /c, websocket: true, handler: a.ws}\n"
+			 "  - {path: /d, handler: a.a}\n");
+	cr_assert_eq(f.r, 0, "%s", f.said);
+	route = f.conf->routes;
+	cr_expect(route->is_websocket);
+	cr_expect_eq(route->methods, UINT64_C(1) << HTTP_METHOD_GET);
+	cr_assert_eq(route->n_allowed_origins, 2);
+	cr_expect_str_eq(route->allowed_origins[0].text, "https://example.org");
+	cr_expect_str_eq(route->allowed_origins[1].text, "*");
+	cr_assert_eq(route[1].n_allowed_origins, 1);
+	cr_expect_str_eq(route[1].allowed_origins[0].text, "null");
+	cr_expect_eq(route[2].n_allowed_origins, 0);
+	cr_expect_not(route[3].is_websocket);
+	cr_expect_eq(route[3].methods, 0);
+	fixture_done(&f);
+}
+
+Test(conf_read, of_a_route_whose_kind_is_not_known_nothing_else_is_said)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	fixture_load(&f, "modules: [{path: a.so}]\n"
+			 "routes: [{path: /a, websocket: ja, methods: [GET], origins: '*', "
+			 "handler: b.b}]\n");
+	cr_assert_eq(f.r, -EINVAL);
+	cr_assert_eq(f.messages.n_errors, 1, "%s", f.said);
+	cr_assert_eq(f.conf->n_routes, 0);
 	fixture_done(&f);
 }
 
