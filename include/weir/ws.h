@@ -22,7 +22,7 @@
  *		return r;
  *	}
  *
- *	WEIR_MODULE(.name = "demo", .handlers = WEIR_HANDLERS({ "echo", echo, "WS", "/echo", 0 }));
+ * In the module's description its method is "WS": { "echo", echo, "WS", "/echo", 0 }.
  *
  * A session starts as a request whose handshake was judged already: answer it
  * with weir_respond() to refuse, or weir_ws_accept() to go on. One task may
@@ -113,8 +113,12 @@ WEIR_API WEIR_MUST_USE int weir_ws_relay(weir_ws *ws, weir_sub *sub, uint32_t fl
  *		return weir_ws_send_binary(ws, message);
  *	}
  *
- *	WEIR_WS_HANDLERS(parrot, .message = repeat);	<- and in WEIR_HANDLERS:
- *		{ .name = "parrot", .method = "WS", .path = "/parrot", .ws = &parrot }
+ *	WEIR_WS_HANDLERS(parrot, .message = repeat);
+ *	WEIR_MODULE(.name = "zoo",
+ *		    .handlers = WEIR_HANDLERS({ .name = "parrot",
+ *						.method = "WS",
+ *						.path = "/parrot",
+ *						.ws = &parrot }));
  *
  * Messages of a session come one after the other, in order: the next one when
  * message() has returned, and until then nothing is read. An error that it

@@ -131,8 +131,8 @@ static int tell_next(weir_req *req, weir_ws *ws, weir_sub *sub)
 
 	r = weir_sub_next(sub, &text);
 	if (r == -EPIPE)
-		return weir_ws_send(ws, weir_printf(req, "ended %llu",
-						    (unsigned long long)weir_sub_lost(sub)));
+		return weir_ws_send(
+			ws, weir_printf(req, "ended %llu", (unsigned long long)weir_sub_lost(sub)));
 	if (r < 0)
 		return r;
 	topic = weir_sub_topic(sub);
