@@ -273,7 +273,7 @@ int weir_ws_close_code(const weir_ws *ws)
 
 weir_str weir_ws_close_reason(const weir_ws *ws)
 {
-	return ws->session.close_reason;
+	return ws_session_close_reason(&ws->session);
 }
 
 /* ---- sending */

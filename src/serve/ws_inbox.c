@@ -40,7 +40,7 @@ static bool fetch(struct ws_session *s)
 		int r;
 
 		if (len == 0 && !ws_read_has_more(&s->read)) {
-			if (t->is_ended)
+			if (t->is_ended && !s->has_peer_closed)
 				ws_session_lost(s, NULL);
 			return false;
 		}
@@ -55,6 +55,7 @@ static bool fetch(struct ws_session *s)
 			on_control(s, &s->piece);
 		else if (r == 1 && s->state == WS_OPEN)
 			return s->has_piece = true;
+		ws_read_release(&s->read);
 	}
 	return false;
 }
@@ -113,6 +114,7 @@ static COLD bool assemble(struct ws_session *s)
 	if (piece->bytes.len > 0)
 		memcpy(s->message->data + s->message->end, piece->bytes.ptr, piece->bytes.len);
 	s->message->end += piece->bytes.len;
+	ws_read_release(&s->read);
 	s->has_piece = false;
 	s->is_assembled = piece->is_last;
 	return true;
@@ -136,50 +138,67 @@ static bool pump_message(struct ws_session *s)
 	return s->state != WS_OPEN;
 }
 
+/* What was read, but asked for by nobody, and never will be. */
+static void drop(struct ws_session *s)
+{
+	if (s->has_piece)
+		ws_read_release(&s->read);
+	s->has_piece = false;
+	s->is_assembled = false;
+	set_message(s, NULL);
+}
+
+/* While something is pulled nothing behind it is read; but where there is nothing, an end is one. */
+static void look_for_end(struct ws_session *s)
+{
+	const struct tunnel *t = s->tunnel;
+
+	if (t->is_ended && !t->in && !ws_read_has_more(&s->read) && !s->has_peer_closed)
+		ws_session_lost(s, NULL);
+}
+
 bool ws_inbox_pump(struct ws_session *s)
 {
-	if (s->is_out || s->is_assembled)
+	if (s->is_out) {
+		look_for_end(s);
 		return false;
+	}
+	if (s->state != WS_OPEN)
+		drop(s);
+	if (s->is_assembled)
+		return s->wanted != WS_WANTS_NOTHING;
 	switch ((enum ws_wanted)s->wanted) {
 	case WS_WANTS_NOTHING:
 		if (!s->has_piece)
 			(void)fetch(s);
 		return false;
 	case WS_WANTS_PIECE:
-		return s->has_piece || fetch(s) || s->state != WS_OPEN;
+		return s->message || s->has_piece || fetch(s) || s->state != WS_OPEN;
 	case WS_WANTS_MESSAGE:
 		return pump_message(s);
 	}
 	return false;
 }
 
-/* What was read, but asked for by nobody, and never will be. */
-static void drop(struct ws_session *s)
-{
-	s->has_piece = false;
-	s->is_assembled = false;
-	if (s->message)
-		set_message(s, NULL);
-}
-
 static int hand_out(struct ws_session *s, bool is_whole, struct ws_event *ret_event)
 {
-	bool is_ready = s->is_assembled ||
-			(s->has_piece && (!is_whole || (s->piece.is_last && !s->message)));
-
-	if (!is_ready) {
-		drop(s);
+	if (s->state != WS_OPEN) {
+		if (s->tunnel)
+			drop(s);
 		return s->state == WS_LOST ? -EPIPE : 0;
 	}
 	*ret_event = s->piece;
-	if (s->is_assembled)
+	/* All of a message; or its beginning, for who does not want to wait for the rest any more. */
+	if (s->message) {
 		ret_event->bytes = (weir_str){ s->message->data, block_len(s->message) };
+		ret_event->is_first = true;
+		ret_event->is_last = s->is_assembled;
+	}
 	if (is_whole)
 		ret_event->is_first = true;
 	s->is_text = ret_event->is_text;
 	s->is_out = true;
-	if (s->policy->limits.idle_ms > 0 && s->state == WS_OPEN)
-		timeouts_touch(&s->policy->idles, &s->idle);
+	ws_session_note_message(s);
 	return 1;
 }
 
@@ -202,9 +221,7 @@ void ws_inbox_end(struct ws_session *s)
 {
 	if (s->is_out)
 		return;
-	if (!s->is_assembled)
-		drop(s);
-	s->has_piece = false;
+	drop(s);
 	ws_read_done(&s->read);
 }
 
@@ -214,7 +231,7 @@ int ws_inbox_next(struct ws_session *s, bool is_whole, struct ws_event *ret_even
 
 	ws_inbox_release(s);
 	s->wanted = is_whole ? WS_WANTS_MESSAGE : WS_WANTS_PIECE;
-	if (s->is_assembled || ws_inbox_pump(s) || s->state != WS_OPEN) {
+	if (!s->tunnel || ws_inbox_pump(s) || s->state != WS_OPEN) {
 		s->wanted = WS_WANTS_NOTHING;
 		r = hand_out(s, is_whole, ret_event);
 	}

@@ -23,7 +23,7 @@ static inline bool ws_inbox_is_quick(const struct ws_session *s)
 /* What was pulled last is not needed any more; nothing, if that is known already. */
 void ws_inbox_release(struct ws_session *s);
 
-/* Nobody pulls any more: what comes is thrown away, until the peer's close frame. */
+/* Of a session that is not open any more. Nobody pulls: what comes is thrown away, until the peer's close frame. */
 void ws_inbox_discard(struct ws_session *s);
 
 /* For ws_session.c: takes what has come, as far as somebody wants it. True: there is something to say. */

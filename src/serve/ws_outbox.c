@@ -1,9 +1,8 @@
 /*
- * ws_outbox.c - messages into frames, and what waits for room. Three things may
- * wait, and go in this order when there is room: the rest of a frame whose
- * header is out, control frames, messages. The first is with its sender, who is
- * told to go on; the others are in the outbox, which exists only while
- * something is in it.
+ * ws_outbox.c - messages into frames, and what waits for room. What waits goes in
+ * this order when there is some: the rest of a frame whose header is out, a pong,
+ * messages, our close frame. The first is with its sender, who is told to go on;
+ * the others are in the outbox, which exists only while something is in it.
  */
 #include "serve/ws_outbox.h"
 
@@ -34,7 +33,7 @@ struct ws_outbox {
 	struct list slow;     /* in shared->slow, if there are messages */
 	struct list messages; /* struct ws_waiting, the oldest first */
 	size_t bytes;	      /* of them */
-	struct timeout age;   /* of the oldest */
+	struct timer age;     /* of the oldest, or of one before it that did not wait so long */
 	bool has_pong, has_close;
 	unsigned char pong_len, close_len;
 	char pong[WS_WRITE_CONTROL_MAX];
@@ -48,6 +47,8 @@ static struct ws_tools *tools_of(const struct ws_session *s)
 
 /* ---- the outbox's life */
 
+static void on_age(struct timer *timer);
+
 static struct ws_outbox *need_outbox(struct ws_session *s)
 {
 	struct ws_outbox *box = s->outbox;
@@ -60,7 +61,7 @@ static struct ws_outbox *need_outbox(struct ws_session *s)
 	box->session = s;
 	list_init(&box->slow);
 	list_init(&box->messages);
-	timeout_init(&box->age);
+	timer_init(&box->age, on_age);
 	s->outbox = box;
 	return box;
 }
@@ -81,8 +82,8 @@ static void forget_oldest(struct ws_outbox *box)
 	note_bytes(box, 0, sizeof(*oldest) + oldest->len);
 	list_del(&oldest->link);
 	free(oldest);
-	timeouts_stop(&box->age);
 	if (list_is_empty(&box->messages)) {
+		loop_timer_stop(box->session->policy->shared->loop, &box->age);
 		list_del(&box->slow);
 		list_init(&box->slow);
 	}
@@ -122,8 +123,9 @@ void ws_outbox_end(struct ws_session *s)
 
 static void note_sent(struct ws_session *s)
 {
-	if (s->policy->limits.idle_ms > 0)
-		timeouts_touch(&s->policy->idles, &s->idle);
+	/* This frame's end is what they may have waited for. */
+	if (s->outbox || !list_is_empty(&s->relays))
+		s->tunnel->wants_room = true;
 	tunnel_queued(s->tunnel);
 }
 
@@ -200,6 +202,11 @@ static enum ws_opcode next_opcode(const struct ws_session *s, bool is_text)
 	if (s->is_in_message)
 		return WS_OP_CONTINUATION;
 	return is_text ? WS_OP_TEXT : WS_OP_BINARY;
+}
+
+static bool has_messages(const struct ws_session *s)
+{
+	return s->outbox && !list_is_empty(&s->outbox->messages);
 }
 
 /* A slice of a message, as a frame of its own. */
@@ -300,10 +307,12 @@ ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_last, weir_s
 	if (s->state != WS_OPEN)
 		return -EPIPE;
 	assert(s->frame_left == 0);
-	if (!tunnel_has_room(s->tunnel)) {
+	if ((is_first && has_messages(s)) || !tunnel_has_room(s->tunnel)) {
 		s->wants_room = true;
+		s->tunnel->wants_room = true;
 		return -EAGAIN;
 	}
+	ws_session_note_message(s);
 	n = begin(s, is_text, is_last, payload);
 	/* Whom a whole message has passed by has not waited for it. */
 	return is_first && is_between_messages(s) ? n : let_others_go(s, n);
@@ -311,8 +320,10 @@ ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_last, weir_s
 
 ssize_t ws_outbox_more(struct ws_session *s, weir_str rest)
 {
-	if (!s->tunnel)
+	/* What was to be compressed is not, behind a close frame; but a frame has to be as long as it said. */
+	if (s->frame_left == 0)
 		return -EPIPE;
+	ws_session_note_message(s);
 	if (!tunnel_has_room(s->tunnel)) {
 		s->wants_room = true;
 		return 0;
@@ -323,32 +334,28 @@ ssize_t ws_outbox_more(struct ws_session *s, weir_str rest)
 /* A whole message, whatever room there is. */
 int ws_outbox_put(struct ws_session *s, bool is_text, weir_str payload)
 {
-	ssize_t n;
+	size_t n;
+	int r;
 
+	ws_session_note_message(s);
 	if (!should_deflate(s, true, payload.len))
 		return put_frame(s, is_text ? WS_OP_TEXT : WS_OP_BINARY, true, false, payload);
-	s->is_text_out = is_text;
-	s->is_last_part = true;
 	do {
-		n = deflate_on(s, payload);
-		if (n < 0)
-			return (int)n;
+		n = payload.len < DEFLATE_SLICE ? payload.len : DEFLATE_SLICE;
+		r = put_deflated(s, is_text, n == payload.len, (weir_str){ payload.ptr, n });
 		payload.ptr += n;
-		payload.len -= (size_t)n;
-	} while (payload.len > 0);
-	return 0;
+		payload.len -= n;
+	} while (r >= 0 && payload.len > 0);
+	if (r < 0 && s->tunnel)
+		ws_session_abort(s);
+	return r;
 }
 
 /* ---- control frames */
 
-static bool may_interrupt(const struct ws_session *s)
-{
-	return s->frame_left == 0 || s->is_deflating;
-}
-
 bool ws_outbox_ping(struct ws_session *s)
 {
-	if (!may_interrupt(s) || s->tunnel->out->queued >= s->tunnel->high_water)
+	if (!ws_outbox_may_interrupt(s) || s->tunnel->out->queued >= s->tunnel->high_water)
 		return false;
 	if (put_frame(s, WS_OP_PING, true, false, (weir_str){ "", 0 }) < 0)
 		ws_session_abort(s);
@@ -359,7 +366,7 @@ void ws_outbox_pong(struct ws_session *s, weir_str payload)
 {
 	struct ws_outbox *box;
 
-	if (may_interrupt(s) && s->tunnel->out->queued < s->tunnel->high_water) {
+	if (ws_outbox_may_interrupt(s) && s->tunnel->out->queued < s->tunnel->high_water) {
 		if (put_frame(s, WS_OP_PONG, true, false, payload) < 0)
 			ws_session_abort(s);
 		return;
@@ -374,17 +381,29 @@ void ws_outbox_pong(struct ws_session *s, weir_str payload)
 	s->tunnel->wants_room = true;
 }
 
+/* Messages that go in front of our close frame: not if the peer has said that it is over, or had a fault. */
+static bool has_last_words(const struct ws_session *s)
+{
+	return s->state == WS_CLOSING && !s->has_peer_closed && is_between_messages(s) &&
+	       has_messages(s);
+}
+
+static void send_close(struct ws_session *s, weir_str frame)
+{
+	if (outq_append(s->tunnel->out, frame.ptr, frame.len) < 0)
+		ws_session_abort(s);
+	else
+		ws_session_close_sent(s);
+}
+
 void ws_outbox_close(struct ws_session *s, int code, weir_str reason)
 {
 	char frame[WS_WRITE_CLOSE_MAX + WS_WRITE_HEADER_MAX];
 	size_t len = ws_write_close(tools_of(s), frame, code, reason);
 	struct ws_outbox *box;
 
-	if (may_interrupt(s)) {
-		if (outq_append(s->tunnel->out, frame, len) < 0)
-			ws_session_abort(s);
-		else
-			ws_session_close_sent(s);
+	if (ws_outbox_may_interrupt(s) && !has_last_words(s)) {
+		send_close(s, (weir_str){ frame, len });
 		return;
 	}
 	box = need_outbox(s);
@@ -398,23 +417,26 @@ void ws_outbox_close(struct ws_session *s, int code, weir_str reason)
 	s->tunnel->wants_room = true;
 }
 
-static void pump_control(struct ws_session *s)
+static void pump_pong(struct ws_session *s)
 {
 	struct ws_outbox *box = s->outbox;
 
-	if (box && box->has_pong) {
-		box->has_pong = false;
-		if (s->state == WS_OPEN && put_frame(s, WS_OP_PONG, true, false,
-						     (weir_str){ box->pong, box->pong_len }) < 0)
-			return;
-	}
-	if (box && box->has_close) {
-		box->has_close = false;
-		if (outq_append(s->tunnel->out, box->close, box->close_len) < 0)
-			ws_session_abort(s);
-		else
-			ws_session_close_sent(s);
-	}
+	if (!box || !box->has_pong)
+		return;
+	box->has_pong = false;
+	if (s->state == WS_OPEN &&
+	    put_frame(s, WS_OP_PONG, true, false, (weir_str){ box->pong, box->pong_len }) < 0)
+		ws_session_abort(s);
+}
+
+static void pump_close(struct ws_session *s)
+{
+	struct ws_outbox *box = s->outbox;
+
+	if (!box || !box->has_close || has_last_words(s))
+		return;
+	box->has_close = false;
+	send_close(s, (weir_str){ box->close, box->close_len });
 }
 
 /* ---- messages that wait */
@@ -434,29 +456,42 @@ static void close_for_slowness(struct ws_session *s)
 	ws_session_close(s, 1013, WEIR_STR("too slow"));
 }
 
+static struct ws_waiting *oldest_of(const struct ws_outbox *box)
+{
+	return list_entry(box->messages.next, struct ws_waiting, link);
+}
+
 /* How long the oldest may wait is counted from when it came. */
 static void watch_age(struct ws_outbox *box)
 {
 	const struct ws_policy *policy = box->session->policy;
 
 	if (policy->limits.queue_ms > 0 && !list_is_empty(&box->messages) &&
-	    !timeout_is_active(&box->age))
-		timeouts_touch(&box->session->policy->ages, &box->age);
+	    !timer_is_active(&box->age))
+		loop_timer_start(policy->shared->loop, &box->age,
+				 oldest_of(box)->since_ms + policy->limits.queue_ms);
 }
 
-void ws_outbox_age_due(struct timeout *timeout)
+static bool is_aged(const struct ws_outbox *box)
 {
-	struct ws_outbox *box = container_of(timeout, struct ws_outbox, age);
-	struct ws_session *s = box->session;
-	int64_t oldest_ms = loop_now_ms(s->policy->shared->loop) - s->policy->limits.queue_ms;
+	const struct ws_policy *policy = box->session->policy;
 
-	if (s->policy->limits.slow == WS_SLOW_CLOSE) {
+	return !list_is_empty(&box->messages) &&
+	       loop_now_ms(policy->shared->loop) - oldest_of(box)->since_ms >=
+		       policy->limits.queue_ms;
+}
+
+static void on_age(struct timer *timer)
+{
+	struct ws_outbox *box = container_of(timer, struct ws_outbox, age);
+	struct ws_session *s = box->session;
+
+	if (is_aged(box) && s->policy->limits.slow == WS_SLOW_CLOSE) {
 		close_for_slowness(s);
 		ws_session_tell(s);
 		return;
 	}
-	while (!list_is_empty(&box->messages) &&
-	       list_entry(box->messages.next, struct ws_waiting, link)->since_ms <= oldest_ms)
+	while (is_aged(box))
 		drop_oldest(box);
 	watch_age(box);
 	tidy(s);
@@ -496,8 +531,10 @@ static int wait_in_outbox(struct ws_session *s, bool is_text, weir_str payload)
 	struct ws_outbox *box = need_outbox(s);
 	struct ws_waiting *w = box ? malloc(sizeof(*w) + payload.len) : NULL;
 
-	if (!w)
+	if (!w) {
+		tidy(s);
 		return -ENOMEM;
+	}
 	w->since_ms = loop_now_ms(s->policy->shared->loop);
 	w->is_text = is_text;
 	w->len = payload.len;
@@ -542,10 +579,9 @@ static void pump_messages(struct ws_session *s)
 {
 	struct ws_outbox *box = s->outbox;
 
-	while (s->state == WS_OPEN && box && !list_is_empty(&box->messages) &&
+	while ((s->state == WS_OPEN || has_last_words(s)) && has_messages(s) &&
 	       tunnel_has_room(s->tunnel)) {
-		const struct ws_waiting *w = list_entry(box->messages.next, struct ws_waiting,
-							link);
+		const struct ws_waiting *w = oldest_of(box);
 
 		if (ws_outbox_put(s, w->is_text, (weir_str){ w->bytes, w->len }) < 0) {
 			if (s->tunnel)
@@ -553,17 +589,18 @@ static void pump_messages(struct ws_session *s)
 			return;
 		}
 		forget_oldest(box);
-		watch_age(box);
 	}
 }
 
 void ws_outbox_pump(struct ws_session *s)
 {
-	if (!may_interrupt(s))
+	if (!ws_outbox_may_interrupt(s))
 		return;
-	pump_control(s);
+	pump_pong(s);
 	if (s->tunnel && is_between_messages(s))
 		pump_messages(s);
+	if (s->tunnel)
+		pump_close(s);
 	tidy(s);
 	if (s->tunnel && is_between_messages(s) && !s->outbox)
 		ws_relay_pump(s);

@@ -33,6 +33,12 @@ static inline bool ws_outbox_is_busy(const struct ws_session *s)
 	return s->frame_left > 0;
 }
 
+/* Is the next byte the first of a frame? */
+static inline bool ws_outbox_may_interrupt(const struct ws_session *s)
+{
+	return s->frame_left == 0 || s->is_deflating;
+}
+
 /*
  * A whole message, of a route that does not wait for its clients: taken, copied,
  * however slow the peer. For that older ones may go, or the session, as the
@@ -52,8 +58,5 @@ void ws_outbox_pump(struct ws_session *s);
 void ws_outbox_move(struct ws_session *s);
 /* Nothing will go any more. */
 void ws_outbox_end(struct ws_session *s);
-
-/* For the policy's list: its oldest message has waited too long. */
-void ws_outbox_age_due(struct timeout *timeout);
 
 #endif

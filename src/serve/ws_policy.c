@@ -3,7 +3,6 @@
 
 #include <assert.h>
 
-#include "serve/ws_outbox.h"
 #include "serve/ws_session.h"
 
 int ws_shared_init(struct ws_shared *shared, struct loop *loop, const struct log *log,
@@ -33,7 +32,6 @@ void ws_policy_init(struct ws_policy *policy, struct ws_shared *shared, const ch
 	timeouts_init(&policy->closings, loop, limits->close_ms, ws_session_close_due);
 	timeouts_init(&policy->idles, loop, limits->idle_ms, ws_session_idle_due);
 	timeouts_init(&policy->lives, loop, limits->lifetime_ms, ws_session_life_due);
-	timeouts_init(&policy->ages, loop, limits->queue_ms, ws_outbox_age_due);
 }
 
 void ws_policy_done(struct ws_policy *policy)
@@ -43,5 +41,4 @@ void ws_policy_done(struct ws_policy *policy)
 	timeouts_done(&policy->closings);
 	timeouts_done(&policy->idles);
 	timeouts_done(&policy->lives);
-	timeouts_done(&policy->ages);
 }

@@ -63,7 +63,7 @@ struct ws_policy {
 	const char *name;	  /* the route's handler, for logs; borrowed */
 	struct ws_shared *shared; /* borrowed */
 	/* sessions that wait for the end of such a time */
-	struct timeouts pings, pongs, closings, idles, lives, ages;
+	struct timeouts pings, pongs, closings, idles, lives;
 };
 
 /* -ENOMEM. */

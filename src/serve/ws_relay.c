@@ -83,7 +83,7 @@ static weir_str frame_for(const struct ws_session *s, struct publication *p)
 	deflated = &forms->deflated[s->deflate.server_bits];
 	if (!deflated->ptr)
 		*deflated = deflate(tools, p, &s->deflate);
-	return *deflated;
+	return deflated->ptr ? *deflated : forms->plain;
 }
 
 /* ---- on its way */
@@ -106,8 +106,7 @@ static bool send_one(struct ws_session *s, struct publication *p)
 		return false;
 	}
 	tunnel_queued(s->tunnel);
-	if (s->policy->limits.idle_ms > 0)
-		timeouts_touch(&s->policy->idles, &s->idle);
+	ws_session_note_message(s);
 	return true;
 }
 

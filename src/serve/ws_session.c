@@ -24,14 +24,12 @@ static struct ws_session *of_tunnel(struct tunnel *t)
 
 static void keep_reason(struct ws_session *s, weir_str reason)
 {
-	char *copy = reason.len > 0 ? malloc(reason.len) : NULL;
-
-	if (!copy || s->close_reason.ptr) {
-		free(copy);
+	assert(!s->close_reason && reason.len <= WS_WRITE_CONTROL_MAX);
+	s->close_reason = reason.len > 0 ? malloc(reason.len) : NULL;
+	if (!s->close_reason)
 		return;
-	}
-	memcpy(copy, reason.ptr, reason.len);
-	s->close_reason = (weir_str){ copy, reason.len };
+	memcpy(s->close_reason, reason.ptr, reason.len);
+	s->reason_len = (uint8_t)reason.len;
 }
 
 /* Nothing comes or goes any more; the tunnel is somebody else's, or will be in a moment. */
@@ -45,6 +43,7 @@ static COLD void end(struct ws_session *s, enum ws_state state, int code)
 	timeouts_stop(&s->idle);
 	timeouts_stop(&s->life);
 	s->frame_left = 0;
+	s->tunnel->held = 0;
 	s->tunnel = NULL;
 	ws_outbox_end(s);
 	ws_relay_end(s);
@@ -133,17 +132,23 @@ COLD void ws_session_peer_closed(struct ws_session *s, int code, weir_str reason
 	if (was_open) {
 		s->state = WS_CLOSING;
 		s->close_code = (uint16_t)code;
+		timeouts_stop(&s->idle);
+		timeouts_stop(&s->life);
 		keep_reason(s, reason);
 		timeouts_touch(&s->policy->closings, &s->clock);
 		ws_outbox_close(s, code, (weir_str){ NULL, 0 });
 	} else if (s->has_closed) {
 		finish(s);
+	} else {
+		ws_outbox_pump(s); /* nothing else has to go before ours */
 	}
 }
 
 void ws_session_close_sent(struct ws_session *s)
 {
 	s->has_closed = true;
+	s->is_deflating = false; /* nothing goes behind a close frame */
+	s->frame_left = 0;
 	tunnel_queued(s->tunnel);
 	if (s->has_peer_closed)
 		finish(s);
@@ -153,18 +158,17 @@ COLD void ws_session_fail(struct ws_session *s, enum fault fault)
 {
 	struct tunnel *t = s->tunnel;
 	weir_str client = s->up->client(s);
-	bool can_say = s->state == WS_OPEN && (s->frame_left == 0 || s->is_deflating);
 
 	s->policy->shared->n_faults[fault]++;
 	log_write(s->policy->shared->log, LOG_AT_INFO, "%.*s: %s: closed with %d %s: %s",
 		  WEIR_ARG(client), s->policy->name, fault_status(fault), fault_name(fault),
 		  fault_words(fault));
-	if (can_say)
+	if (s->state == WS_OPEN && ws_outbox_may_interrupt(s))
 		ws_outbox_close(s, fault_status(fault), weir_strz(fault_words(fault)));
 	if (!s->tunnel)
 		return;
 	end(s, WS_CLOSED, fault_status(fault));
-	if (can_say)
+	if (s->has_closed)
 		tunnel_end(t);
 	else
 		tunnel_abort(t);
@@ -255,7 +259,7 @@ void ws_session_close_due(struct timeout *timeout)
 {
 	struct ws_session *s = container_of(timeout, struct ws_session, clock);
 	struct tunnel *t = s->tunnel;
-	bool is_cut = s->frame_left > 0 && !s->is_deflating;
+	bool is_cut = !ws_outbox_may_interrupt(s);
 
 	end(s, WS_CLOSED, 1006);
 	if (is_cut)
@@ -328,6 +332,7 @@ void ws_session_done(struct ws_session *s)
 {
 	assert(!s->tunnel);
 	ws_inbox_release(s);
-	free((char *)(uintptr_t)s->close_reason.ptr);
-	s->close_reason = (weir_str){ NULL, 0 };
+	free(s->close_reason);
+	s->close_reason = NULL;
+	s->reason_len = 0;
 }

@@ -32,6 +32,7 @@ struct ws_outbox;
 struct ws_session;
 struct block;
 
+/* All but over() may only take note: nothing may be done with the session in them. */
 struct ws_session_up {
 	/* ws_inbox_next() said -EAGAIN before and has something else to say now. */
 	void (*readable)(struct ws_session *s);
@@ -65,23 +66,24 @@ struct ws_session {
 	struct timeout clock;	  /* until a ping, a dead peer, or the end of a closing handshake */
 	struct timeout idle;	  /* until it is closed because nobody says anything */
 	struct timeout life;	  /* until it is closed in any case */
-	uint64_t frame_left;   /* bytes of payload that are owed to a frame whose header is out */
-	weir_str close_reason; /* owned */
-	uint16_t close_code;   /* the peer's, or the one it was ended with; 0: not yet */
-	uint8_t state;	       /* enum ws_state */
-	uint8_t wanted;	       /* enum ws_wanted */
-	bool has_piece;	       /* in piece */
-	bool is_assembled;     /* message is all there */
-	bool is_out;	       /* and in use by the one who pulled it */
-	bool is_text;	       /* the message that is being read, or was read last */
-	bool is_in_message;    /* of ours: a fragment that was not the last is out */
-	bool is_deflating;     /* of ours: it is compressed; frame_left is of what is to be, then */
-	bool is_text_out;      /* of ours, while is_deflating */
-	bool is_last_part;     /* of ours, while is_deflating: it ends with what was begun */
-	bool wants_room;       /* writable() is owed */
-	bool has_closed;       /* our close frame is out */
-	bool has_peer_closed;  /* and the peer's has come */
-	bool is_over;	       /* the owner knows */
+	uint64_t frame_left; /* bytes of payload that are owed to a frame whose header is out */
+	char *close_reason;  /* owned: the peer's; NULL: none */
+	uint8_t reason_len;
+	uint16_t close_code;  /* the peer's, or the one it was ended with; 0: not yet */
+	uint8_t state;	      /* enum ws_state */
+	uint8_t wanted;	      /* enum ws_wanted */
+	bool has_piece;	      /* in piece */
+	bool is_assembled;    /* message is all there */
+	bool is_out;	      /* and in use by the one who pulled it */
+	bool is_text;	      /* the message that is being read, or was read last */
+	bool is_in_message;   /* of ours: a fragment that was not the last is out */
+	bool is_deflating;    /* of ours: it is compressed; frame_left is of what is to be, then */
+	bool is_text_out;     /* of ours, while is_deflating */
+	bool is_last_part;    /* of ours, while is_deflating: it ends with what was begun */
+	bool wants_room;      /* writable() is owed */
+	bool has_closed;      /* our close frame is out */
+	bool has_peer_closed; /* and the peer's has come */
+	bool is_over;	      /* the owner knows */
 	bool has_deflate;
 	struct ws_deflate_params deflate;
 	struct ws_deflater *deflater; /* owned; NULL: none is kept */
@@ -104,6 +106,12 @@ static inline bool ws_session_is_open(const struct ws_session *s)
 	return s->state == WS_OPEN;
 }
 
+/* The peer's. */
+static inline weir_str ws_session_close_reason(const struct ws_session *s)
+{
+	return (weir_str){ s->close_reason, s->reason_len };
+}
+
 /* Starts the closing handshake; harmless if it has begun. code: ws_write_code_ok(). */
 void ws_session_close(struct ws_session *s, int code, weir_str reason);
 /* A frame was begun that cannot be finished: cuts the session off. */
@@ -117,6 +125,12 @@ void ws_session_peer_closed(struct ws_session *s, int code, weir_str reason);
 void ws_session_close_sent(struct ws_session *s);
 /* The peer is gone; why: NULL, or what it was cut off for. */
 void ws_session_lost(struct ws_session *s, const char *why);
+/* A message has come, or goes. */
+static inline void ws_session_note_message(struct ws_session *s)
+{
+	if (s->policy->limits.idle_ms > 0 && s->state == WS_OPEN)
+		timeouts_touch(&s->policy->idles, &s->idle);
+}
 /* Tells the owner what is new; the last thing that may be done with s. */
 static inline void ws_session_tell(struct ws_session *s);
 

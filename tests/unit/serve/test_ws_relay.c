@@ -1,0 +1,422 @@
+/* test_ws_relay.c - publications that become frames: in order, made once, as far as there is room. */
+#include "serve/ws_relay.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "oom.h"
+#include "serve/publication.h"
+#include "serve/topics.h"
+#include "ws_world.h"
+
+static struct ws_world world;
+static struct topics topics;
+
+/* A session, and its subscription. */
+struct seat {
+	struct ws_client *client;
+	struct subscriber sub;
+	struct ws_relay relay;
+};
+
+static struct topic_key key_of(const char *name)
+{
+	return (struct topic_key){ .scope = WEIR_STR("mod"), .name = weir_strz(name) };
+}
+
+static void on_ready(struct subscriber *sub)
+{
+	ws_relay_ready(&container_of(sub, struct seat, sub)->relay);
+}
+
+static struct ws_limits limits_of(enum ws_slow slow)
+{
+	struct ws_limits limits = ws_world_limits();
+
+	limits.slow = slow;
+	limits.queue_bytes = 10000;
+	return limits;
+}
+
+static void begin(enum ws_slow slow)
+{
+	const struct siphash_key secret = { 1, 2 };
+	struct ws_limits limits = limits_of(slow);
+
+	ws_world_init(&world, &limits, 0);
+	topics_init(&topics, &secret, 0);
+}
+
+static void finish(void)
+{
+	topics_done(&topics);
+	ws_world_done(&world);
+}
+
+static void subscribe(struct seat *seat, const char *name, uint32_t queue, bool ends_if_slow)
+{
+	const struct topics_limit limit = { queue, ends_if_slow };
+	const struct topic_key key = key_of(name);
+
+	subscriber_init(&seat->sub, on_ready);
+	cr_assert_eq(topics_subscribe(&topics, &seat->sub, &key, &limit), 0);
+	ws_relay_start(&seat->relay, seat->client->session, &seat->sub);
+}
+
+static void sit(struct seat *seat, const struct ws_deflate_params *deflate)
+{
+	memset(seat, 0, sizeof(*seat));
+	seat->client = client_new(&world, deflate);
+	subscribe(seat, "news", 100, false);
+}
+
+static void leave(struct seat *seat)
+{
+	ws_relay_stop(&seat->relay);
+	topics_unsubscribe(&seat->sub);
+	client_free(seat->client);
+}
+
+static void publish(const char *name, weir_str bytes, bool is_binary)
+{
+	const struct publication_view view = { .scope = WEIR_STR("mod"),
+					       .name = weir_strz(name),
+					       .bytes = bytes,
+					       .is_binary = is_binary };
+
+	cr_assert_eq(topics_publish(&topics, &view), 0);
+}
+
+static void say(const char *text)
+{
+	publish("news", weir_strz(text), false);
+}
+
+/* ---- */
+
+Test(ws_relay, publications_become_messages_in_their_order)
+{
+	struct seat a, b;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	sit(&b, NULL);
+	say("one");
+	publish("news", WEIR_STR("two"), true);
+	say("");
+	cr_assert_str_eq(client_hears(a.client), "text:one binary:two text:");
+	cr_assert_str_eq(client_hears(b.client), "text:one binary:two text:");
+	say("three");
+	cr_assert_str_eq(client_hears(a.client), "text:three");
+	leave(&a);
+	leave(&b);
+	finish();
+}
+
+Test(ws_relay, nothing_is_sent_within_the_publishers_call)
+{
+	struct seat a;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	say("one");
+	cr_assert_eq(a.client->out.queued, 0);
+	cr_assert(a.client->is_flushing);
+	leave(&a);
+	finish();
+}
+
+Test(ws_relay, what_was_published_before_it_is_attached)
+{
+	const struct topics_limit limit = { 10, false };
+	const struct topic_key key = key_of("news");
+	struct seat a = { .client = NULL };
+
+	begin(WS_SLOW_WAIT);
+	a.client = client_new(&world, NULL);
+	subscriber_init(&a.sub, on_ready);
+	cr_assert_eq(topics_subscribe(&topics, &a.sub, &key, &limit), 0);
+	say("early");
+	ws_relay_start(&a.relay, a.client->session, &a.sub);
+	cr_assert_str_eq(client_hears(a.client), "text:early");
+	leave(&a);
+	finish();
+}
+
+/* A slow client has its log as a queue: nothing is copied for it, and the oldest go. */
+Test(ws_relay, as_far_as_there_is_room)
+{
+	weir_str big = world_filler(6000);
+	struct seat a, b;
+	unsigned n = 0;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	sit(&b, NULL);
+	for (int i = 0; i < 150; i++) {
+		publish("news", big, false);
+		(void)client_hears(b.client);
+		n += strcmp(b.client->told.data, "text:[6000]") == 0;
+		client_takes(a.client, 0);
+		cr_assert_lt(a.client->out.queued, WS_WORLD_HIGH_WATER + 6100);
+	}
+	cr_assert_eq(n, 150);
+	cr_assert_eq(subscriber_lost(&b.sub), 0);
+	cr_assert_gt(subscriber_lost(&a.sub), 0);
+	for (n = 0; *client_hears(a.client); n++)
+		;
+	cr_assert_eq(a.client->session->state, WS_OPEN);
+	say("caught up");
+	cr_assert_str_eq(client_hears(a.client), "text:caught up");
+	leave(&a);
+	leave(&b);
+	finish();
+}
+
+Test(ws_relay, the_slow_are_closed_if_the_route_says_so)
+{
+	struct seat a;
+
+	begin(WS_SLOW_CLOSE);
+	sit(&a, NULL);
+	for (int i = 0; i < 150; i++) {
+		publish("news", world_filler(6000), false);
+		client_takes(a.client, 0);
+	}
+	cr_assert(strstr(client_hears(a.client), " close:1013:too slow"));
+	client_closes(a.client, 1013, "");
+	cr_assert_eq(a.client->state, WS_CLOSED);
+	leave(&a);
+	finish();
+}
+
+Test(ws_relay, a_subscription_that_ends_closes_its_session)
+{
+	struct seat a = { .client = NULL };
+
+	begin(WS_SLOW_WAIT);
+	a.client = client_new(&world, NULL);
+	subscribe(&a, "news", 2, true);
+	for (int i = 0; i < 10; i++) {
+		publish("news", world_filler(8000), false);
+		client_takes(a.client, 0);
+	}
+	cr_assert(subscriber_is_ended(&a.sub));
+	cr_assert(strstr(client_hears(a.client), "close:1013:too slow"));
+	leave(&a);
+	finish();
+}
+
+/* ---- beside other messages */
+
+Test(ws_relay, waits_for_the_end_of_a_message_in_pieces)
+{
+	struct seat a;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	cr_assert_eq(client_begin(a.client, "a", false), 1);
+	say("x");
+	cr_assert_str_eq(client_hears(a.client), "text+:a");
+	say("y");
+	cr_assert_str_eq(client_hears(a.client), "");
+	cr_assert_eq(client_begin(a.client, "b", true), 1);
+	cr_assert_str_eq(client_hears(a.client), "more:b text:x text:y");
+	leave(&a);
+	finish();
+}
+
+Test(ws_relay, waits_for_the_end_of_a_large_frame)
+{
+	weir_str big = world_filler(20000);
+	struct seat a;
+	ssize_t n;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	n = ws_outbox_begin(a.client->session, true, true, big);
+	say("x");
+	cr_assert_str_eq(client_hears(a.client), "");
+	n = ws_outbox_more(a.client->session, (weir_str){ big.ptr + n, big.len - (size_t)n });
+	cr_assert_gt(n, 0);
+	cr_assert_str_eq(client_hears(a.client), "text:[20000] text:x");
+	leave(&a);
+	finish();
+}
+
+Test(ws_relay, goes_behind_what_waits)
+{
+	struct seat a;
+
+	begin(WS_SLOW_DROP_OLDEST);
+	sit(&a, NULL);
+	cr_assert_eq(ws_outbox_post(a.client->session, true, world_filler(8192)), 0);
+	cr_assert_eq(ws_outbox_post(a.client->session, true, world_filler(8192)), 0);
+	cr_assert_eq(ws_outbox_post(a.client->session, true, WEIR_STR("posted")), 0);
+	say("published");
+	cr_assert_str_eq(client_hears(a.client),
+			 "text:[8192] text:[8192] text:posted text:published");
+	leave(&a);
+	finish();
+}
+
+/* ---- compressed */
+
+static const struct ws_deflate_params class_15 = { 15, 15, true, true, false, false };
+static const struct ws_deflate_params class_10 = { 10, 15, true, true, false, false };
+static const struct ws_deflate_params context = { 15, 15, false, true, false, false };
+
+Test(ws_relay, is_compressed_for_whoever_agreed_and_once_for_all_of_a_class)
+{
+	const struct publication_view view = { .scope = WEIR_STR("mod"),
+					       .name = WEIR_STR("news"),
+					       .bytes = WEIR_STR("hello hello hello") };
+	struct ws_tools *tools = &world.shared.tools;
+	struct seat a, b, c, d, e;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, &class_15);
+	sit(&b, NULL);
+	sit(&c, &class_10);
+	sit(&d, &context);
+	sit(&e, &class_15);
+	cr_assert_eq(topics_publish(&topics, &view), 0);
+	cr_assert_str_eq(client_hears(a.client), "z:text:hello hello hello");
+	cr_assert_str_eq(client_hears(b.client), "text:hello hello hello");
+	cr_assert_str_eq(client_hears(c.client), "z:text:hello hello hello");
+	cr_assert_str_eq(client_hears(d.client), "z:text:hello hello hello");
+	/* Made already: not even the compressor is asked for. */
+	ws_tools_trim(tools);
+	oom_fail_at(2); /* the first is a block of the queue */
+	e.client->tunnel.up->writable(&e.client->tunnel);
+	cr_assert(!oom_has_failed());
+	cr_assert_str_eq(client_hears(e.client), "z:text:hello hello hello");
+	say("hello hello hello");
+	cr_assert_str_eq(client_hears(d.client), "z:text:hello hello hello");
+	leave(&a);
+	leave(&b);
+	leave(&c);
+	leave(&d);
+	leave(&e);
+	finish();
+}
+
+Test(ws_relay, is_not_compressed_below_the_threshold)
+{
+	struct seat a;
+
+	begin(WS_SLOW_WAIT);
+	world.policy.limits.deflate_min = 10;
+	sit(&a, &class_15);
+	say("short");
+	say("not as short");
+	cr_assert_str_eq(client_hears(a.client), "text:short z:text:not as short");
+	leave(&a);
+	finish();
+}
+
+/* ---- ends */
+
+Test(ws_relay, stops)
+{
+	struct seat a;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	say("heard");
+	cr_assert_str_eq(client_hears(a.client), "text:heard");
+	say("not heard");
+	ws_relay_stop(&a.relay);
+	ws_relay_stop(&a.relay);
+	cr_assert_str_eq(client_hears(a.client), "");
+	ws_relay_ready(&a.relay);
+	leave(&a);
+	finish();
+}
+
+Test(ws_relay, one_of_two_stops)
+{
+	struct seat a, b = { .client = NULL };
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	b.client = a.client;
+	subscribe(&b, "weather", 10, false);
+	publish("weather", WEIR_STR("rain"), false);
+	say("news");
+	cr_assert_str_eq(client_hears(a.client), "text:news text:rain");
+	ws_relay_stop(&a.relay);
+	say("x");
+	publish("weather", WEIR_STR("sun"), false);
+	cr_assert_str_eq(client_hears(a.client), "text:sun");
+	ws_relay_stop(&b.relay);
+	topics_unsubscribe(&b.sub);
+	leave(&a);
+	finish();
+}
+
+Test(ws_relay, ends_with_its_session)
+{
+	struct seat a;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	say("x");
+	client_vanishes(a.client);
+	cr_assert_null(a.relay.session);
+	say("y");
+	ws_relay_ready(&a.relay);
+	leave(&a);
+	finish();
+}
+
+Test(ws_relay, is_silent_while_its_session_closes)
+{
+	struct seat a;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	say("x");
+	ws_session_close(a.client->session, 1000, WEIR_STR(""));
+	say("y");
+	cr_assert_str_eq(client_hears(a.client), "close:1000:");
+	leave(&a);
+	finish();
+}
+
+/* ---- memory */
+
+static void relay_without_memory(const struct ws_deflate_params *deflate)
+{
+	bool has_failed = true;
+
+	for (unsigned n = 1; has_failed; n++) {
+		struct seat a;
+
+		begin(WS_SLOW_WAIT);
+		sit(&a, deflate);
+		say("one");
+		say("two");
+		oom_fail_at(n);
+		a.client->tunnel.up->writable(&a.client->tunnel);
+		has_failed = oom_has_failed();
+		/* All, or cut off. */
+		if (a.client->session) {
+			(void)client_hears(a.client);
+			cr_assert(strstr(a.client->told.data, "text:one"));
+			cr_assert(strstr(a.client->told.data, "text:two"));
+		} else {
+			cr_assert(has_failed && a.client->was_aborted);
+		}
+		leave(&a);
+		finish();
+	}
+}
+
+Test(ws_relay, without_memory)
+{
+	relay_without_memory(NULL);
+	relay_without_memory(&class_15);
+	relay_without_memory(&context);
+}
