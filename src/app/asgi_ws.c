@@ -22,15 +22,10 @@ static int out_of_order(struct req *req, const char *what, const char *why)
 static int send_close(struct req *req, const weir_event *ev)
 {
 	struct ws_offer *offer = req->offer;
-	char reason[128];
 
 	if (!offer->is_accepted)
 		return req_io_respond(req, 403, (weir_str){ NULL, 0 }, (weir_str){ NULL, 0 });
-	if (ev->body.len >= sizeof(reason))
-		return out_of_order(req, "close", "with a reason of more than 123 bytes");
-	memcpy(reason, ev->body.ptr ? ev->body.ptr : "", ev->body.len);
-	reason[ev->body.len] = '\0';
-	if (weir_ws_close(offer->ws, ev->status ? ev->status : 1000, reason) < 0)
+	if (ws_close(offer->ws, ev->status ? ev->status : 1000, ev->body) < 0)
 		return out_of_order(req, "close", "with a code or a reason that may not be sent");
 	return 0;
 }
@@ -83,7 +78,7 @@ int asgi_ws_receive(struct req *req, weir_event *ret_ev)
 	if (!offer->is_accepted)
 		return receive_refused(req, ret_ev);
 	r = ws_receive(offer->ws, true, &ev);
-	if (r < 0)
+	if (r < 0 && r != -EPIPE)
 		return r;
 	if (r > 0)
 		*ret_ev = (weir_event){ .type = WEIR_WS_RECEIVE,

@@ -69,13 +69,19 @@ static void free_sub(struct weir_sub *sub)
 	free(sub);
 }
 
-static void end(struct weir_sub *sub)
+/* Harmless on one that was. */
+static void stop(struct weir_sub *sub)
 {
-	unlink_from(sub);
 	topics_unsubscribe(&sub->subscriber);
 	if (sub->is_relayed)
 		ws_relay_stop(&sub->relay);
 	sub->is_over = true;
+}
+
+static void end(struct weir_sub *sub)
+{
+	unlink_from(sub);
+	stop(sub);
 	/* Who waits for it still reads it; it is freed there. */
 	if (sub->is_receiving)
 		wait_wake(&sub->waiting);
@@ -87,6 +93,12 @@ void pubsub_end(struct weir_sub **subs)
 {
 	while (*subs)
 		end(*subs);
+}
+
+void pubsub_stop(struct weir_sub *subs)
+{
+	for (struct weir_sub *sub = subs; sub; sub = sub->next)
+		stop(sub);
 }
 
 static weir_str scope_of(const struct req *req, bool is_shared)

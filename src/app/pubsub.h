@@ -7,8 +7,10 @@
 
 struct ws_session;
 
-/* Ends all of a list: its owner has ended. */
+/* Ends all of a list, and frees them: its owner has ended. */
 void pubsub_end(struct weir_sub **subs);
+/* The session is over that relays them; a task may still know them, so their memory stays. */
+void pubsub_stop(struct weir_sub *subs);
 /*
  * From now on what sub gets goes to the session, and sub is in the session's
  * list. -EBUSY: it is relayed already, or a task waits for it.

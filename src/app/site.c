@@ -46,6 +46,7 @@ void site_drain(struct site *site)
 
 void site_cancel(struct site *site)
 {
+	site->is_cancelled = true;
 	list_for_each_safe (link, &site->running)
 		task_cancel_now(list_entry(link, struct req, link)->task, REASON_SHUTDOWN);
 }

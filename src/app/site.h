@@ -56,6 +56,7 @@ struct site {
 	const struct log *log; /* borrowed */
 	struct router *router; /* borrowed; its targets are struct route */
 	bool is_draining;
+	bool is_cancelled;	   /* site_cancel() was called */
 	size_t task_memory;	   /* of a background task, in bytes */
 	uint64_t id_seed;	   /* random: workers' ids differ */
 	char last_id[SITE_ID_LEN]; /* of a request; all zeros before the first */
@@ -90,7 +91,7 @@ void site_session_gone(struct site *site);
 
 /* It begins to end: who waits for nothing in particular is told. */
 void site_drain(struct site *site);
-/* The grace is over: every handler that still runs is cancelled, shielded or not. */
+/* The grace is over: every handler that still runs is cancelled, shielded or not, and close() of sessions. */
 void site_cancel(struct site *site);
 
 /* For a server: up_arg is the site. */

@@ -9,8 +9,10 @@
 #include <errno.h>
 
 #include "app/asgi.h"
+#include "app/pubsub.h"
 #include "app/site.h"
 #include "base/str.h"
+#include "proto/http.h"
 #include "serve/ws_inbox.h"
 #include "serve/ws_outbox.h"
 
@@ -41,14 +43,39 @@ weir_str ws_client(const struct ws_session *s)
 void ws_leave(struct weir_ws *ws, int result)
 {
 	struct ws_session *s = &ws->session;
-	bool is_broken = s->is_in_message || s->is_deflating || ws_outbox_is_busy(s);
+	bool is_in_message = s->is_in_message || s->is_deflating || ws_outbox_is_busy(s);
+	/* A close frame may stand between the parts of a message, but not within one. */
+	bool is_stuck = s->state == WS_CLOSING && !s->has_closed;
 
+	/* Its tasks have all ended, also the one that was to send the rest. */
 	ws->is_in_pieces = false;
-	if (is_broken)
+	ws->sending = (struct mutex){ .owner = NULL };
+	if (is_stuck || (s->state == WS_OPEN && is_in_message))
 		ws_session_abort(s);
 	else
 		ws_session_close(s, result < 0 && result != -ECANCELED ? 1011 : 1000,
 				 (weir_str){ NULL, 0 });
+}
+
+int ws_run(struct req *req)
+{
+	struct site *site = req->site;
+	int r;
+
+	/* The task may be over, and all of this gone, when it has been started. */
+	list_add_tail(&site->running, &req->link);
+	r = task_start(site->sched, &req->spec, &req->task);
+	if (r < 0)
+		list_del(&req->link);
+	return r;
+}
+
+void ws_ran(struct req *req)
+{
+	list_del(&req->link);
+	req->task = NULL;
+	buf_done(&req->body);
+	pubsub_end(&req->subs);
 }
 
 weir_str ws_scheme(const struct exchange *ex)
@@ -69,14 +96,26 @@ static bool is_offered(const weir_scope *scope, weir_str subprotocol)
 	return false;
 }
 
-/* What the protocol says itself stands in no field of a handler's. */
-static bool has_forbidden(const weir_header *fields, size_t n)
+/* What the protocol says itself stands in no field of a handler's, nor does a body's length. */
+static bool may_stand(const weir_header *field)
+{
+	weir_str own = WEIR_STR("sec-websocket-"), start = field->name;
+
+	if (http_field_check(field->name, field->value) < 0)
+		return false;
+	if (start.len > own.len)
+		start.len = own.len;
+	return !str_eq_nocase(start, own) &&
+	       !str_eq_nocase(field->name, WEIR_STR("content-length"));
+}
+
+static bool may_all_stand(const weir_header *fields, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (str_starts(fields[i].name, WEIR_STR("sec-websocket-")))
-			return true;
+		if (!may_stand(&fields[i]))
+			return false;
 	}
-	return false;
+	return true;
 }
 
 static int upgrade(struct req *req, weir_str subprotocol, const weir_header *fields,
@@ -87,9 +126,9 @@ static int upgrade(struct req *req, weir_str subprotocol, const weir_header *fie
 	char extensions[WS_DEFLATE_ANSWER_MAX];
 	size_t n = 0;
 
-	/* Request memory would stay for all of the session's life. */
+	/* Not of the session's memory, which is for days. */
 	if (n_fields + OWN_FIELDS > ARRAY_LEN(few))
-		all = arena_alloc(req->arena, (n_fields + OWN_FIELDS) * sizeof(*all));
+		all = arena_alloc(&req->ex->arena, (n_fields + OWN_FIELDS) * sizeof(*all));
 	if (!all)
 		return -ENOMEM;
 	all[n++] = (weir_header){ WEIR_STR("upgrade"), WEIR_STR("websocket") };
@@ -121,7 +160,7 @@ int ws_accept(struct req *req, weir_str subprotocol, const weir_header *fields, 
 		return -EOPNOTSUPP;
 	if (offer->is_accepted)
 		return -EPROTO;
-	if (has_forbidden(fields, n_fields) ||
+	if (!may_all_stand(fields, n_fields) ||
 	    (subprotocol.len > 0 && !is_offered(&req->scope, subprotocol)))
 		return -EINVAL;
 	r = upgrade(req, subprotocol, fields, n_fields, &tunnel);
@@ -142,6 +181,22 @@ int ws_accept(struct req *req, weir_str subprotocol, const weir_header *fields, 
 	return 0;
 }
 
+/* The same, as layers around the handler see it: nothing is accepted that has not asked. */
+static int accept_event(struct req *req, const weir_event *ev)
+{
+	weir_event connect;
+	int r;
+
+	if (!req->offer->has_connected) {
+		r = weir_receive(&req->pub, &connect);
+		if (r < 0)
+			return r;
+		if (connect.type != WEIR_WS_CONNECT)
+			return -EPROTO;
+	}
+	return weir_send(&req->pub, ev);
+}
+
 int weir_ws_accept(weir_req *pub, const char *subprotocol, weir_ws **ret_ws)
 {
 	struct req *req = req_of(pub);
@@ -154,7 +209,7 @@ int weir_ws_accept(weir_req *pub, const char *subprotocol, weir_ws **ret_ws)
 	if (!req->offer)
 		return -EOPNOTSUPP;
 	if (pub->io != &asgi_io)
-		r = weir_send(pub, &ev);
+		r = accept_event(req, &ev);
 	else
 		r = ws_accept(req, ev.body, ev.headers, ev.n_headers);
 	if (r < 0)
@@ -214,6 +269,12 @@ HOT int ws_receive(struct weir_ws *ws, bool is_whole, struct ws_event *ret_event
 	return r;
 }
 
+/* Are there layers around the handler, which must see all that it does? */
+static bool has_layers(const struct weir_ws *ws)
+{
+	return ws->req && ws->req->pub.io != &asgi_io;
+}
+
 /* The same, as layers around the handler see it. */
 static int receive_event(struct weir_ws *ws, weir_str *ret_message)
 {
@@ -224,7 +285,7 @@ static int receive_event(struct weir_ws *ws, weir_str *ret_message)
 	if (r < 0)
 		return r;
 	if (ev.type != WEIR_WS_RECEIVE)
-		return 0;
+		return ws->session.state == WS_LOST ? -EPIPE : 0;
 	*ret_message = ev.body;
 	ws->session.is_text = ev.text;
 	return 1;
@@ -235,7 +296,7 @@ int weir_ws_recv(weir_ws *ws, weir_str *ret_message)
 	struct ws_event ev;
 	int r;
 
-	if (ws->req && ws->req->pub.io != &asgi_io)
+	if (has_layers(ws))
 		return receive_event(ws, ret_message);
 	r = ws_receive(ws, true, &ev);
 	if (r > 0)
@@ -249,7 +310,7 @@ int weir_ws_recv_piece(weir_ws *ws, weir_str *ret_piece, bool *ret_is_last)
 	int r;
 
 	/* A layer is shown whole messages. */
-	if (ws->req && ws->req->pub.io != &asgi_io) {
+	if (has_layers(ws)) {
 		*ret_is_last = true;
 		return receive_event(ws, ret_piece);
 	}
@@ -376,7 +437,7 @@ int ws_send(struct weir_ws *ws, bool is_text, weir_str bytes)
 
 static int send_message(struct weir_ws *ws, bool is_text, weir_str bytes)
 {
-	if (ws->req && ws->req->pub.io != &asgi_io)
+	if (has_layers(ws))
 		return weir_send(
 			&ws->req->pub,
 			&(weir_event){ .type = WEIR_WS_SEND, .body = bytes, .text = is_text });
@@ -401,6 +462,8 @@ int weir_ws_send_piece(weir_ws *ws, weir_str piece, bool is_text, bool is_last)
 	bool is_first = !ws->is_in_pieces || ws->sending.owner != task_current();
 	int r;
 
+	if (has_layers(ws))
+		return -EOPNOTSUPP;
 	r = task_check();
 	if (r < 0)
 		return r;
@@ -436,13 +499,22 @@ static void close_outside(void *arg)
 	ws_session_tell(&call->ws->session);
 }
 
-int weir_ws_close(weir_ws *ws, int code, const char *reason)
+int ws_close(struct weir_ws *ws, int code, weir_str reason)
 {
-	struct close_call call = { .ws = ws, .code = code, .reason = weir_strz(reason) };
+	struct close_call call = { .ws = ws, .code = code, .reason = reason };
 
-	if (!ws_write_code_ok(code) || call.reason.len > CLOSE_REASON_MAX ||
-	    !str_is_utf8(call.reason))
+	if (!ws_write_code_ok(code) || reason.len > CLOSE_REASON_MAX || !str_is_utf8(reason))
 		return -EINVAL;
 	sched_outside(close_outside, &call);
 	return 0;
+}
+
+int weir_ws_close(weir_ws *ws, int code, const char *reason)
+{
+	/* What has ended cannot be ended once more, whoever looks on. */
+	if (!has_layers(ws) || ws->session.state != WS_OPEN)
+		return ws_close(ws, code, weir_strz(reason));
+	return weir_send(
+		&ws->req->pub,
+		&(weir_event){ .type = WEIR_WS_CLOSE, .status = code, .body = weir_strz(reason) });
 }

@@ -53,8 +53,17 @@ MUST_USE int ws_accept(struct req *req, weir_str subprotocol, const weir_header 
 /* As weir_ws_recv() and weir_ws_recv_piece(). */
 MUST_USE int ws_receive(struct weir_ws *ws, bool is_whole, struct ws_event *ret_event);
 MUST_USE int ws_send(struct weir_ws *ws, bool is_text, weir_str bytes);
+/* As weir_ws_close(). */
+MUST_USE int ws_close(struct weir_ws *ws, int code, weir_str reason);
 /* The handler has returned with this: what it left open is closed. */
 void ws_leave(struct weir_ws *ws, int result);
+
+/*
+ * As req_run(), but req->task is known from the start: a session may be lost
+ * before its task has ever suspended. Then ws_ran(), in spec.done.
+ */
+MUST_USE int ws_run(struct req *req);
+void ws_ran(struct req *req);
 
 /* For both shapes' struct ws_session_up. */
 struct weir_ws *ws_of(const struct ws_session *s);

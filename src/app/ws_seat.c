@@ -14,6 +14,7 @@
 #include "app/asgi.h"
 #include "app/module.h"
 #include "app/pubsub.h"
+#include "app/response_api.h"
 #include "app/site.h"
 #include "app/ws.h"
 #include "base/log.h"
@@ -116,7 +117,7 @@ static void on_over(struct ws_session *s)
 {
 	struct weir_ws *ws = ws_of(s);
 
-	pubsub_end(&ws->subs);
+	pubsub_stop(ws->subs);
 	if (s->state == WS_LOST && ws->req && !(ws->route->flags & WEIR_FINISH_ANYWAY))
 		task_cancel(ws->req->task, REASON_DISCONNECT);
 }
@@ -162,9 +163,7 @@ static void leave(void *arg)
 	struct req *req = &seat->req;
 	struct exchange *ex = req->ex;
 
-	list_del(&req->link);
-	buf_done(&req->body);
-	pubsub_end(&req->subs);
+	ws_ran(req);
 	if (ex) {
 		if (ex->phase != EXCHANGE_ENDED || call->result < 0)
 			req_conclude(req, call->result);
@@ -306,6 +305,26 @@ static void fill_seat(struct ws_seat *seat, const struct seating *seating)
 
 /* ---- the beginning */
 
+/* Layers around the handler must hear how it has ended what it left open. */
+static int end_layered(struct req *req)
+{
+	const struct weir_ws *ws = req->offer->ws;
+
+	if (!req->offer->is_accepted)
+		return response_api_end(req);
+	if (!ws_session_is_open(&ws->session) || ws->is_in_pieces)
+		return 0;
+	return weir_send(&req->pub, &(weir_event){ .type = WEIR_WS_CLOSE, .status = 1000 });
+}
+
+static int run_handler(struct req *req)
+{
+	int r;
+
+	r = req->route->fn(&req->pub);
+	return r >= 0 && req->route->io ? end_layered(req) : r;
+}
+
 static void make_scope(weir_scope *scope, const struct seating *seating)
 {
 	req_fill_scope(scope, seating->ex);
@@ -350,7 +369,7 @@ static int run_seat(void *arg)
 	memory = (char *)aligned((size_t)memory);
 	call.seat = make_seat(memory, &layout, &scope, seating->match);
 	fill_seat(call.seat, seating);
-	call.result = seating->route->fn(&call.seat->req.pub);
+	call.result = run_handler(&call.seat->req);
 	sched_outside(leave, &call);
 	free(owned);
 	return 0;

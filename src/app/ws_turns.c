@@ -99,6 +99,8 @@ static int run_turn(void *arg)
 	struct ws_turns *t = turn->turns;
 	const weir_ws_handlers *handlers = t->ws.route->ws_handlers;
 
+	if (req->site->is_cancelled)
+		task_cancel_now(task_current(), REASON_SHUTDOWN);
 	if (!turn->is_close)
 		return handlers->message(&req->pub, &t->ws, state_of(t), turn->message);
 	handlers->close(&req->pub, &t->ws, state_of(t));
@@ -112,17 +114,13 @@ static void on_turn_done(struct task_spec *spec, int result)
 	struct ws_turns *t = turn->turns;
 	struct site *site = req->site;
 
-	if (req->task)
-		list_del(&req->link);
-	req->task = NULL;
+	ws_ran(req);
 	if (result < 0 && result != -ECANCELED && result != -EPIPE) {
 		site->n_failed++;
 		req_log_failure(req, result, 101, "failed in its session");
 	}
 	if (result < 0 || t->ws.is_in_pieces)
 		ws_leave(&t->ws, result);
-	pubsub_end(&req->subs);
-	buf_done(&req->body);
 	arena_done(&req->own_arena);
 	t->ws.req = NULL;
 	t->turn = NULL;
@@ -161,7 +159,7 @@ static void start_turn(struct ws_turns *t, weir_str message, bool is_close)
 		req->spec.done = on_turn_done;
 		t->turn = turn;
 		t->ws.req = req;
-		r = req_run(req);
+		r = ws_run(req);
 	}
 	if (r >= 0)
 		return;
@@ -234,6 +232,7 @@ static void on_over(struct ws_session *s)
 	struct req *req = t->ws.req;
 
 	t->is_over = true;
+	pubsub_stop(t->ws.subs);
 	if (s->state == WS_LOST && req && req->task && !(t->ws.route->flags & WEIR_FINISH_ANYWAY))
 		task_cancel(req->task, REASON_DISCONNECT);
 	go(t);
@@ -280,11 +279,7 @@ static void on_open_done(struct task_spec *spec, int result)
 	struct ws_turns *t = opening->turns;
 	struct exchange *ex = req->ex;
 
-	if (req->task)
-		list_del(&req->link);
-	req->task = NULL;
-	buf_done(&req->body);
-	pubsub_end(&req->subs);
+	ws_ran(req);
 	t->ws.req = NULL;
 	t->offer = NULL;
 	if (!opening->offer.is_accepted) {
@@ -356,7 +351,7 @@ int ws_turns_start(struct exchange *ex, const struct route *route, const struct 
 	ex->owner = req;
 	*site->last_route = route->number;
 	site_session_came(site);
-	r = req_run(req);
+	r = ws_run(req);
 	if (r < 0) {
 		ex->owner = NULL;
 		site_session_gone(site);

@@ -10,6 +10,7 @@
 struct app_world *app_world_new(void)
 {
 	struct app_world *a = calloc(1, sizeof(*a));
+	const struct siphash_key secret = { 1, 2 };
 	struct sched_opts opts = { 0 };
 
 	a->w = h1_world_new();
@@ -18,6 +19,9 @@ struct app_world *app_world_new(void)
 	a->router = router_new();
 	site_init(&a->site, a->w->loop, a->sched, &a->w->log, a->router);
 	a->site.task_memory = 65536;
+	topics_init(&a->topics, &secret, 0);
+	a->site.topics = &a->topics;
+	cr_assert_eq(ws_shared_init(&a->ws, a->w->loop, &a->w->log, &a->w->server.blocks, 0), 0);
 	a->w->server.up = &site_up;
 	a->w->server.up_arg = &a->site;
 	return a;
@@ -28,6 +32,16 @@ void app_world_free(struct app_world *a)
 	h1_world_close(a->w);
 	cr_assert_eq(sched_n_tasks(a->sched), 0);
 	cr_assert(list_is_empty(&a->site.running));
+	cr_assert_eq(a->site.n_sessions, 0);
+	cr_assert_eq(a->ws.n_open, 0);
+	cr_assert_null(topics_next(&a->topics, NULL));
+	for (unsigned i = 0; i < a->n_routes; i++) {
+		if (a->routes[i].ws)
+			ws_policy_done(a->routes[i].ws);
+	}
+	ws_shared_done(&a->ws);
+	topics_done(&a->topics);
+	site_done(&a->site);
 	sched_free(a->sched);
 	router_free(a->router);
 	h1_world_free(a->w);

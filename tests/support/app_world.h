@@ -11,6 +11,8 @@
  *	client_send(c, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
  *	...
  *	app_world_free(a);
+ *
+ * Routes of WebSockets are in app_ws.h.
  */
 #include <weir/http.h>
 
@@ -18,6 +20,8 @@
 #include "app/site.h"
 #include "coro/sched.h"
 #include "h1_world.h"
+#include "serve/topics.h"
+#include "serve/ws_policy.h"
 
 #define APP_WORLD_ROUTES 16
 
@@ -29,6 +33,10 @@ struct app_world {
 	struct weir_app app; /* of every route: its state is for the test to set */
 	struct route routes[APP_WORLD_ROUTES];
 	unsigned n_routes;
+
+	struct topics topics;
+	struct ws_shared ws;
+	struct ws_policy policies[APP_WORLD_ROUTES]; /* of the routes that have one */
 };
 
 struct app_world *app_world_new(void);

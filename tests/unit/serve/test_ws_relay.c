@@ -61,7 +61,7 @@ static void subscribe(struct seat *seat, const char *name, uint32_t queue, bool 
 
 	subscriber_init(&seat->sub, on_ready);
 	cr_assert_eq(topics_subscribe(&topics, &seat->sub, &key, &limit), 0);
-	ws_relay_start(&seat->relay, seat->client->session, &seat->sub);
+	cr_assert_eq(ws_relay_start(&seat->relay, seat->client->session, &seat->sub), 0);
 }
 
 static void sit(struct seat *seat, const struct ws_deflate_params *deflate)
@@ -138,7 +138,7 @@ Test(ws_relay, what_was_published_before_it_is_attached)
 	subscriber_init(&a.sub, on_ready);
 	cr_assert_eq(topics_subscribe(&topics, &a.sub, &key, &limit), 0);
 	say("early");
-	ws_relay_start(&a.relay, a.client->session, &a.sub);
+	cr_assert_eq(ws_relay_start(&a.relay, a.client->session, &a.sub), 0);
 	cr_assert_str_eq(client_hears(a.client), "text:early");
 	leave(&a);
 	finish();
