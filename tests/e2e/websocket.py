@@ -12,6 +12,7 @@ import hashlib
 import os
 import socket
 import struct
+import threading
 import time
 import zlib
 
@@ -186,9 +187,16 @@ class Session(client.Connection):
         return parts[0].opcode, data
 
     def exchange(self, data, opcode=TEXT, size=None):
-        """Sends a message and wants it back."""
-        self.send(*message_frames(data, opcode, size))
+        """Sends a message and wants it back. Who echoes by pieces must be read meanwhile."""
+        frames = message_frames(data, opcode, size)
+        if len(data) <= 65536:
+            self.send(*frames)
+            assert self.message() == (opcode, data)
+            return
+        sender = threading.Thread(target=self.send, args=frames, daemon=True)
+        sender.start()
         assert self.message() == (opcode, data)
+        sender.join()
 
     # The end.
 
