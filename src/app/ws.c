@@ -374,6 +374,12 @@ static void abort_outside(void *arg)
 	ws_session_tell(&ws->session);
 }
 
+/* A client that vanishes wakes who sends and cancels it; the second is what counts. */
+static int told(ssize_t error)
+{
+	return error == -EPIPE && task_check() == -ECANCELED ? -ECANCELED : (int)error;
+}
+
 /* The whole frame, as fast as the client takes it. What fails behind its header has cut the session off. */
 static int send_frame(struct send_call *call)
 {
@@ -383,7 +389,7 @@ static int send_frame(struct send_call *call)
 	for (;;) {
 		sched_outside(send_outside, call);
 		if (call->result < 0 && call->result != -EAGAIN)
-			return (int)call->result;
+			return told(call->result);
 		if (call->result >= 0) {
 			call->what = MORE;
 			call->bytes.ptr += call->result;
