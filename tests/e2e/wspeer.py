@@ -206,7 +206,7 @@ class Readers:
 
 
 def memory_of(pid, what="Pss"):
-    """In bytes."""
+    """In bytes. Pss moves with other processes that have the same libraries; Private_Dirty does not."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
         return int(re.search(rf"^{what}:\s+(\d+) kB", rollup.read(), re.M).group(1)) * 1024
 
