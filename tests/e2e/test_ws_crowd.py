@@ -1,11 +1,13 @@
 """Slow clients of WebSockets: what they do not take costs them, and nobody else."""
 import resource
+import signal
+import time
 
 import pytest
 
 import daemon as daemon_module
 from daemon import SANITIZED
-from wspeer import Peer, Readers, many, memory_of, server_frame
+from wspeer import CLOSE, Peer, Readers, many, memory_of, server_frame
 
 N = 150 if SANITIZED else 1000
 MIB = 1024 * 1024
@@ -118,3 +120,142 @@ def test_who_is_too_slow_for_a_relay_is_closed_at_once_and_told_why(daemon):
         peer.close()
     readers.close()
     assert len(d.err.lines) and "1013" in d.err.text
+
+
+# One session that is sent more than it takes.
+
+def number_of(message):
+    return int(message.split()[0])
+
+
+def flood(d, kind, n, size=16_384):
+    peer = Peer(d, f"/flood/{kind}?n={n}&size={size}", read_bytes=4096)
+    peer.send("go")
+    return peer
+
+
+def take_flood(peer, n):
+    """The numbers that came, up to the last one."""
+    got = []
+    while not got or got[-1] != n - 1:
+        got.append(number_of(peer.message()))
+    assert got == sorted(set(got))
+    return got
+
+
+def test_a_sender_waits_for_a_slow_client_who_then_gets_everything(daemon):
+    d = daemon(CONFIG)
+    before = memory_of(d.workers()[0])
+    with flood(d, "wait", 1000) as peer:
+        assert d.get("/pid").status == 200
+        assert memory_of(d.workers()[0]) - before < MIB
+        assert "the flood" not in d.err.text
+        assert take_flood(peer, 1000) == list(range(1000))
+        d.wait_log("the flood is over: 1000")
+
+
+def test_where_the_oldest_are_dropped_the_sender_never_waits(daemon):
+    d = daemon(CONFIG)
+    worker = d.workers()[0]
+    before = memory_of(worker)
+    with flood(d, "drop", 2000) as peer:
+        d.wait_log("the flood is over: 2000")
+        assert memory_of(worker) - before < 3 * MIB
+        got = take_flood(peer, 2000)
+        # The queue's worth of the latest, and what was under way.
+        n_queued = MIB // 16_384 - 2
+        assert got[-n_queued:] == list(range(2000 - n_queued, 2000))
+        assert len(got) < 1000
+        peer.send("go")
+        assert number_of(peer.message()) == 0
+
+
+def test_a_smaller_queue_keeps_less(daemon):
+    d = daemon(CONFIG)
+    with flood(d, "drop-small", 2000, size=1024) as peer:
+        d.wait_log("the flood is over: 2000")
+        tail = take_flood(peer, 2000)
+        start = next(i for i in range(len(tail) - 1, 0, -1) if tail[i - 1] != tail[i] - 1)
+        assert 40 < len(tail) - start <= 64
+
+
+def test_messages_that_have_waited_too_long_are_dropped(daemon):
+    d = daemon(CONFIG)
+    worker = d.workers()[0]
+    with flood(d, "drop-soon", 1000) as peer:
+        d.wait_log("the flood is over: 1000")
+        before = memory_of(worker)
+        assert before > 8 * MIB
+        daemon_module.wait_until(lambda: memory_of(worker) < before - 8 * MIB, d.story)
+        peer.send("go")
+        got = []
+        while not got or got[-1] != 999:
+            got.append(number_of(peer.message()))
+        assert got.index(0, 1) < 100
+
+
+def test_who_is_too_slow_is_closed_where_the_route_says_so(daemon):
+    d = daemon(CONFIG)
+    with flood(d, "close", 2000) as peer:
+        d.wait_log(r"the flood ended at \d+ with -32")
+        got, code = peer.messages_to_the_close()
+        assert code == 1013
+        assert list(map(number_of, got)) == list(range(len(got)))
+
+
+def test_who_is_too_slow_for_too_long_is_closed_too(daemon):
+    d = daemon(CONFIG)
+    with flood(d, "close-soon", 200) as peer:
+        d.wait_log("the flood is over: 200")
+        d.wait_log("the flooded one is closed: 1013")
+        got, code = peer.messages_to_the_close()
+        assert code == 1013
+        assert list(map(number_of, got)) == list(range(len(got)))
+
+
+def test_all_queues_together_have_a_budget_that_the_fullest_pays(daemon):
+    d = daemon("send_queue_budget: 4MiB\n" + CONFIG)
+    worker = d.workers()[0]
+    before = memory_of(worker)
+    modest = flood(d, "drop-soon", 40)
+    d.wait_log("the flood is over: 40")
+    greedy = [flood(d, "drop", 2000) for _ in range(10)]
+    d.wait_log("the flood is over: 2000", count=len(greedy))
+    assert memory_of(worker) - before < 8 * MIB
+    for peer in greedy:
+        take_flood(peer, 2000)
+        peer.reset()
+    modest.reset()
+
+
+def test_over_the_budget_who_is_to_be_closed_is_closed(daemon):
+    d = daemon("send_queue_budget: 1MiB\n" + CONFIG.replace("slow_client: close, send_queue: 64KiB", "slow_client: close, send_queue: 64MiB"))
+    with flood(d, "close", 200) as peer:
+        d.wait_log(r"the flood ended at \d+ with -32")
+        assert peer.messages_to_the_close()[1] == 1013
+
+
+# Many who are just there.
+
+def test_ten_thousand_idle_sessions_cost_little_and_are_all_told_that_the_server_stops(daemon):
+    n = 1000 if SANITIZED else 10_000
+    d = daemon(CONFIG + "graceful_timeout: 10s\n")
+    worker = d.workers()[0]
+    warm = many(d, 200, "/ws/echo")
+    before = memory_of(worker)
+    started = time.monotonic()
+    peers = many(d, n, "/ws/echo")
+    took = time.monotonic() - started
+    each = (memory_of(worker) - before) / n
+    print(f"{n} sessions opened in {took:.2f} s, {each:.0f} bytes each")
+    assert each < 8 * 1024 or SANITIZED
+    started = time.monotonic()
+    d.send_signal(signal.SIGTERM)
+    for peer in warm + peers:
+        assert peer.frame() == (CLOSE, b"\x03\xf4")
+        peer.send(b"\x03\xf4", CLOSE)
+    for peer in warm + peers:
+        assert peer.sock.recv(1) == b""
+        peer.close()
+    assert d.wait() == 0
+    print(f"all closed in {time.monotonic() - started:.2f} s")

@@ -228,6 +228,9 @@ static int flood(weir_req *req)
 	r = weir_ws_accept(req, NULL, &ws);
 	while (r >= 0 && (r = weir_ws_recv(ws, &message)) > 0)
 		r = flood_with(req, ws, n, (weir_str){ text, size });
+	if (r == 0)
+		weir_log(req, WEIR_LOG_INFO, "the flooded one is closed: %d",
+			 weir_ws_close_code(ws));
 	return r;
 }
 
