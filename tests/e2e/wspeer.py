@@ -90,10 +90,14 @@ class Peer:
             raise EOFError("the connection has ended")
         self.buffer += data
 
-    def _take(self, n):
+    def _peek(self, n):
         while len(self.buffer) < n:
             self._more()
-        taken, self.buffer = self.buffer[:n], self.buffer[n:]
+        return self.buffer[:n]
+
+    def _take(self, n):
+        taken = self._peek(n)
+        self.buffer = self.buffer[n:]
         return taken
 
     def frame(self):
@@ -213,3 +217,20 @@ def memory_of(pid, what="Pss"):
 
 def n_descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+class Peak:
+    """By how many bytes a process's memory has grown at most since this was made."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as refs:
+            refs.write("5")
+        self.before = self._read("VmRSS")
+
+    def _read(self, what):
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+            return int(re.search(rf"^{what}:\s+(\d+) kB", status.read(), re.M).group(1)) * 1024
+
+    def growth(self):
+        return self._read("VmHWM") - self.before

@@ -1,0 +1,157 @@
+"""Large messages of WebSockets, and what they cost the worker meanwhile and afterwards."""
+import functools
+import threading
+import zlib
+
+import pytest
+
+from daemon import SANITIZED
+from wspeer import BINARY, CLOSE, Peak, Peer, header, mask, memory_of
+
+MIB = 1024 * 1024
+KEY = b"\x37\xfa\x21\x3d"
+
+CONFIG = """
+log_level: info
+access_log: off
+workers: 1
+listen: [{address: "{address}"}]
+module_path: ["{build}/examples"]
+modules: [{path: wsecho.so}]
+routes:
+  - {path: /whole, websocket: true, handler: wsecho.echo, max_message: 16MiB}
+  - {path: /whole/small, websocket: true, handler: wsecho.echo, max_message: 1MiB, deflate: true}
+  - {path: /pieces, websocket: true, handler: wsecho.echo_pieces, deflate: true}
+  - {path: /turns, websocket: true, handler: wsecho.message_echo, max_message: 16MiB}
+  - {path: /turns/small, websocket: true, handler: wsecho.message_echo, max_message: 1MiB, deflate: true}
+"""
+DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+
+
+def flat(growth, most):
+    """Sanitizers keep what was freed for a while."""
+    print(f"{growth / MIB:.2f} of {most / MIB:.0f} MiB")
+    return SANITIZED or growth < most
+
+
+def in_background(function, *arguments):
+    thread = threading.Thread(target=function, args=arguments)
+    thread.start()
+    return thread
+
+
+def read_payload(peer, n, expected):
+    """n bytes of payload, in frames; expected(at, len) is what they must be."""
+    at = 0
+    while at < n:
+        _, payload = peer.frame()
+        assert payload == expected(at, len(payload)), f"something else at {at}"
+        at += len(payload)
+    assert at == n
+
+
+def block():
+    return bytes(range(256)) * 4096
+
+
+@pytest.mark.parametrize("n_frames", [1, 256])
+def test_a_message_of_256_mib_goes_through_by_pieces_in_flat_memory(daemon, n_frames):
+    d = daemon(CONFIG)
+    whole, part = 256 * MIB, block()
+    assert len(part) == MIB
+    masked = mask(part, KEY)
+    with Peer(d, "/pieces") as peer:
+        peak = Peak(d.workers()[0])
+
+        def say():
+            for i in range(256):
+                if n_frames == 1:
+                    head = header(BINARY, whole, True, 0x80) + KEY if i == 0 else b""
+                else:
+                    head = header(BINARY if i == 0 else 0, MIB, i == 255, 0x80) + KEY
+                peer.sock.sendall(head + masked)
+
+        thread = in_background(say)
+        doubled = part + part
+        read_payload(peer, whole, lambda at, n: doubled[at % MIB:at % MIB + n] if n <= MIB else None)
+        thread.join()
+        assert flat(peak.growth(), 4 * MIB), peak.growth()
+        peer.send(b"\x03\xe8", CLOSE)
+
+
+@pytest.mark.parametrize("path", ["/whole", "/turns"])
+def test_a_message_of_16_mib_comes_back_whole_and_leaves_nothing_behind(daemon, path):
+    d = daemon(CONFIG)
+    worker = d.workers()[0]
+    part = block() * 16
+    with Peer(d, path) as peer:
+        def say():
+            peer.sock.sendall(header(BINARY, len(part), True, 0x80) + KEY + mask(part, KEY))
+
+        for i in range(3):
+            thread = in_background(say)
+            assert peer.message() == part
+            thread.join()
+            assert peer.ask("small") == "small"
+            if i == 0:
+                before = memory_of(worker, "Private_Dirty")
+        grown = memory_of(worker, "Private_Dirty") - before
+        assert flat(grown, MIB), grown
+        assert flat(before, 8 * MIB), before
+
+
+@functools.lru_cache
+def bomb(n_mib):
+    """A compressed message of that many MiB of zeros: a thousandth of that."""
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    zeros = bytes(MIB)
+    data = b"".join(deflater.compress(zeros) for _ in range(n_mib)) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    return data[:-4]
+
+
+@pytest.mark.parametrize("path", ["/whole/small", "/turns/small"])
+def test_a_zip_bomb_is_a_1009_before_it_is_memory(daemon, path):
+    d = daemon(CONFIG)
+    data = bomb(64 if SANITIZED else 256)
+    with Peer(d, path, DEFLATE) as peer:
+        peak = Peak(d.workers()[0])
+        try:
+            peer.sock.sendall(header(BINARY, len(data), True, 0x80, True) + KEY + mask(data, KEY))
+        except OSError:
+            pass  # it may be cut off in the middle of this
+        _, code = peer.messages_to_the_close()
+        assert code == 1009
+        assert flat(peak.growth(), 5 * MIB), peak.growth()
+    d.wait_log("1009")
+
+
+def test_a_zip_bomb_by_pieces_is_just_long(daemon):
+    d = daemon(CONFIG)
+    n_mib = 16 if SANITIZED else 256
+    data = bomb(n_mib)
+    inflater = zlib.decompressobj(-15)
+    with Peer(d, "/pieces", DEFLATE) as peer:
+        peak = Peak(d.workers()[0])
+        thread = in_background(peer.sock.sendall, header(BINARY, len(data), True, 0x80, True) + KEY + mask(data, KEY))
+        n, is_last = 0, False
+        while not is_last:
+            first, _ = peer._peek(2)
+            is_last = bool(first & 0x80)
+            _, payload = peer.frame()
+            n += len(inflater.decompress(payload + (b"\0\0\xff\xff" if is_last else b"")))
+        thread.join()
+        assert n == n_mib * MIB
+        assert flat(peak.growth(), 4 * MIB), peak.growth()
+
+
+def test_two_sessions_with_large_messages_do_not_pay_for_each_other(daemon):
+    d = daemon(CONFIG)
+    part = block() * 4
+    with Peer(d, "/whole") as stuck, Peer(d, "/whole") as peer:
+        # Half a message that never ends, beside others that do.
+        stuck.sock.sendall(header(BINARY, 16 * MIB, True, 0x80) + KEY + part)
+        thread = in_background(peer.send, part, BINARY)
+        assert peer.message() == part
+        thread.join()
+        stuck.reset()
+        assert peer.ask("small") == "small"
