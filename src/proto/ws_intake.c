@@ -20,7 +20,8 @@ static uint64_t rest_of(uint8_t second)
 {
 	uint8_t len = second & 0x7f;
 
-	return MASK_LEN + (len < 126 ? len : LONG_MIN);
+	/* One without a mask will be refused; wslay must not keep what is behind it all the same. */
+	return (second & 0x80 ? MASK_LEN : 0) + (len < 126 ? len : LONG_MIN);
 }
 
 static ssize_t on_recv(uint8_t *buf, size_t len, int flags, void *user)

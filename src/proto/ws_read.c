@@ -184,7 +184,7 @@ static bool assemble(struct ws_intake *in, const struct ws_part *part, weir_str 
 	if (part->is_start)
 		in->n_control = 0;
 	/* wslay has refused what is longer. */
-	assert(part->bytes.len <= sizeof(in->control) - in->n_control);
+	assert(in->n_control + part->bytes.len <= sizeof(in->control));
 	memcpy(in->control + in->n_control, part->bytes.ptr, part->bytes.len);
 	in->n_control += (uint8_t)part->bytes.len;
 	*ret_payload = (weir_str){ in->control, in->n_control };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alloc_fail.h"
+#include "proto/ws_write.h"
 #include "ws_feed.h"
 
 static struct ws_tools tools;
@@ -50,6 +51,35 @@ Test(ws_intake, takes_no_byte_of_the_next_frame)
 	}
 	free(payload);
 	(void)ws_intake_give(&tools, in);
+}
+
+/* It is refused, and this one may then serve another session. */
+Test(ws_intake, takes_no_byte_behind_a_frame_that_is_not_masked)
+{
+	static const size_t lens[] = { 0, 1, 125, 126, 65535, 65536 };
+	char payload[70000] = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
+		struct ws_intake *in = ws_intake_take(&tools);
+		struct ws_part part = { .left = 1 };
+		struct buf frame = { 0 };
+		char header[WS_WRITE_HEADER_MAX];
+		size_t n = ws_write_header(&tools, header, WS_OP_BINARY, true, false, lens[i]);
+		weir_str bytes;
+
+		cr_assert_eq(buf_append(&frame, header, n), 0);
+		cr_assert_eq(buf_append(&frame, payload, lens[i]), 0);
+		cr_assert_eq(buf_append(&frame, "\x89\x80next", 6), 0);
+		bytes = buf_str(&frame);
+		do {
+			cr_assert_eq(ws_intake_next(in, &bytes, &part), 1, "len %zu", lens[i]);
+			cr_expect(!part.is_masked);
+		} while (part.left > 0);
+		cr_expect_eq(bytes.len, 6, "len %zu: %zu", lens[i], bytes.len);
+		cr_expect(ws_intake_is_between_frames(in));
+		buf_done(&frame);
+		(void)ws_intake_give(&tools, in);
+	}
 }
 
 Test(ws_intake, goes_on_byte_by_byte)
