@@ -56,9 +56,9 @@ struct ws_read {
 	struct utf8 utf8;	      /* inside a text message */
 	uint8_t state;		      /* enum ws_read_state, in ws_read.c */
 	uint8_t inflate_bits;	      /* of the window; 0: permessage-deflate was not agreed */
-	bool keeps_context;	      /* a message may refer to those before it */
-	bool is_text, is_compressed;  /* the message that is read */
-	bool is_inflating;	      /* there may be more in what was taken already */
+	bool keeps_context : 1;	      /* a message may refer to those before it */
+	bool is_text : 1, is_compressed : 1; /* the message that is read */
+	bool is_inflating : 1;		     /* there may be more in what was taken already */
 };
 
 /* deflate: what was agreed, not needed afterwards; NULL: it was not. */

@@ -29,6 +29,15 @@ static APART void on_control(struct ws_session *s, const struct ws_event *ev)
 		ws_session_peer_closed(s, ev->code, ev->bytes);
 }
 
+static bool keep_piece(struct ws_session *s, const struct ws_event *ev)
+{
+	s->piece = (struct ws_piece){ ev->bytes.ptr, ev->left, (uint32_t)ev->bytes.len };
+	s->is_piece_text = ev->is_text;
+	s->is_piece_first = ev->is_first;
+	s->is_piece_last = ev->is_last;
+	return s->has_piece = true;
+}
+
 /* Up to the next piece of a message, then it is in s->piece: true. False: it takes more bytes, or is over. */
 static bool fetch(struct ws_session *s)
 {
@@ -37,6 +46,7 @@ static bool fetch(struct ws_session *s)
 		weir_str bytes = bytes_here(t);
 		size_t len = bytes.len;
 		enum fault fault = FAULT_OVERLOADED; /* what -ENOMEM comes to */
+		struct ws_event ev;
 		int r;
 
 		if (len == 0 && !ws_read_has_more(&s->read)) {
@@ -44,17 +54,17 @@ static bool fetch(struct ws_session *s)
 				ws_session_lost(s, NULL);
 			return false;
 		}
-		r = ws_read_next(&s->read, &bytes, &s->piece, &fault);
+		r = ws_read_next(&s->read, &bytes, &ev, &fault);
 		if (bytes.len < len) {
 			t->in->start += len - bytes.len;
 			tunnel_taken(t);
 		}
 		if (r < 0)
 			ws_session_fail(s, r == -ENOMEM ? FAULT_WS_NO_MEMORY : fault);
-		else if (r == 1 && s->piece.type != WS_PIECE)
-			on_control(s, &s->piece);
+		else if (r == 1 && ev.type != WS_PIECE)
+			on_control(s, &ev);
 		else if (r == 1 && s->state == WS_OPEN)
-			return s->has_piece = true;
+			return keep_piece(s, &ev);
 		ws_read_release(&s->read);
 	}
 	return false;
@@ -95,8 +105,8 @@ static COLD int reserve(struct ws_session *s, size_t more)
 /* Is it too large, as far as can be known? */
 static bool is_too_large(const struct ws_session *s)
 {
-	const struct ws_event *piece = &s->piece;
-	uint64_t len = (s->message ? block_len(s->message) : 0) + piece->bytes.len;
+	const struct ws_piece *piece = &s->piece;
+	uint64_t len = (s->message ? block_len(s->message) : 0) + piece->len;
 	uint64_t max = s->policy->limits.max_message;
 
 	return max > 0 && (len > max || piece->left > max - len);
@@ -105,18 +115,18 @@ static bool is_too_large(const struct ws_session *s)
 /* The piece joins the message. False: the session has failed for it. */
 static COLD bool assemble(struct ws_session *s)
 {
-	const struct ws_event *piece = &s->piece;
+	const struct ws_piece *piece = &s->piece;
 
-	if (reserve(s, piece->bytes.len) < 0) {
+	if (reserve(s, piece->len) < 0) {
 		ws_session_fail(s, FAULT_WS_NO_MEMORY);
 		return false;
 	}
-	if (piece->bytes.len > 0)
-		memcpy(s->message->data + s->message->end, piece->bytes.ptr, piece->bytes.len);
-	s->message->end += piece->bytes.len;
+	if (piece->len > 0)
+		memcpy(s->message->data + s->message->end, piece->bytes, piece->len);
+	s->message->end += piece->len;
 	ws_read_release(&s->read);
 	s->has_piece = false;
-	s->is_assembled = piece->is_last;
+	s->is_assembled = s->is_piece_last;
 	return true;
 }
 
@@ -130,7 +140,7 @@ static bool pump_message(struct ws_session *s)
 			ws_session_fail(s, FAULT_WS_TOO_LARGE);
 			return true;
 		}
-		if (s->piece.is_last && !s->message)
+		if (s->is_piece_last && !s->message)
 			return true;
 		if (!assemble(s) || s->is_assembled)
 			return true;
@@ -187,7 +197,14 @@ static int hand_out(struct ws_session *s, bool is_whole, struct ws_event *ret_ev
 			drop(s);
 		return s->state == WS_LOST ? -EPIPE : 0;
 	}
-	*ret_event = s->piece;
+	*ret_event = (struct ws_event){
+		.type = WS_PIECE,
+		.bytes = { s->piece.bytes, s->piece.len },
+		.left = s->piece.left,
+		.is_text = s->is_piece_text,
+		.is_first = s->is_piece_first,
+		.is_last = s->is_piece_last,
+	};
 	/* All of a message; or its beginning, for who does not want to wait for the rest any more. */
 	if (s->message) {
 		ret_event->bytes = (weir_str){ s->message->data, block_len(s->message) };

@@ -18,7 +18,7 @@ static inline bool ws_inbox_is_quick(const struct ws_session *s)
 	if (!has_bytes)
 		return true;
 	return !s->is_out &&
-	       (s->is_assembled || (s->has_piece && s->piece.is_first && s->piece.is_last));
+	       (s->is_assembled || (s->has_piece && s->is_piece_first && s->is_piece_last));
 }
 /* What was pulled last is not needed any more; nothing, if that is known already. */
 void ws_inbox_release(struct ws_session *s);

@@ -212,11 +212,12 @@ static bool has_messages(const struct ws_session *s)
 /* A slice of a message, as a frame of its own. */
 static int put_deflated(struct ws_session *s, bool is_text, bool is_last, weir_str slice)
 {
+	const struct ws_deflate_params params = ws_session_deflate(s);
 	_cleanup_(buf_done) struct buf out;
 	int r;
 
 	buf_init(&out, SIZE_MAX);
-	r = ws_deflater_piece(tools_of(s), &s->deflater, &s->deflate, slice, is_last, &out);
+	r = ws_deflater_piece(tools_of(s), &s->deflater, &params, slice, is_last, &out);
 	if (r < 0)
 		return r;
 	/* The compressor may keep a slice for the next frame. */
@@ -260,7 +261,7 @@ static ssize_t deflate_on(struct ws_session *s, weir_str payload)
 /* Is the message that begins worth it? */
 static bool should_deflate(const struct ws_session *s, bool is_last, size_t len)
 {
-	return s->has_deflate && !(is_last && len < s->policy->limits.deflate_min);
+	return s->deflate_bits > 0 && !(is_last && len < s->policy->limits.deflate_min);
 }
 
 /* ---- messages */

@@ -22,7 +22,7 @@ MUST_USE ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_las
 /* Would ws_outbox_begin() take all of a message of this length, and use little stack for it? */
 static inline bool ws_outbox_is_quick(struct ws_session *s, size_t len)
 {
-	return s->state == WS_OPEN && len <= WS_WRITE_CONTROL_MAX && !s->has_deflate &&
+	return s->state == WS_OPEN && len <= WS_WRITE_CONTROL_MAX && s->deflate_bits == 0 &&
 	       !s->outbox && s->frame_left == 0 && !s->is_in_message && tunnel_has_room(s->tunnel);
 }
 /* How many more bytes were taken; 0: wait for writable(). A failure has cut off the session. */

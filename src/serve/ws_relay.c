@@ -78,11 +78,14 @@ static weir_str frame_for(const struct ws_session *s, struct publication *p)
 
 	if (!forms)
 		return (weir_str){ NULL, 0 };
-	if (!s->has_deflate || p->view.bytes.len < s->policy->limits.deflate_min)
+	if (s->deflate_bits == 0 || p->view.bytes.len < s->policy->limits.deflate_min)
 		return forms->plain;
-	deflated = &forms->deflated[s->deflate.server_bits];
-	if (!deflated->ptr)
-		*deflated = deflate(tools, p, &s->deflate);
+	deflated = &forms->deflated[s->deflate_bits];
+	if (!deflated->ptr) {
+		const struct ws_deflate_params params = ws_session_deflate(s);
+
+		*deflated = deflate(tools, p, &params);
+	}
 	return deflated->ptr ? *deflated : forms->plain;
 }
 
@@ -94,7 +97,7 @@ static bool send_one(struct ws_session *s, struct publication *p)
 	weir_str frame;
 
 	/* A compressor that remembers is the session's own, and so are its frames. */
-	if (s->has_deflate && !s->deflate.no_server_context) {
+	if (s->deflate_bits > 0 && s->keeps_context) {
 		if (ws_outbox_put(s, !p->view.is_binary, p->view.bytes) >= 0)
 			return true;
 		ws_session_abort(s);

@@ -32,6 +32,14 @@ static void keep_reason(struct ws_session *s, weir_str reason)
 	s->reason_len = (uint8_t)reason.len;
 }
 
+static void stop_spans(struct ws_session *s)
+{
+	if (!s->spans)
+		return;
+	timeouts_stop(&s->spans->idle);
+	timeouts_stop(&s->spans->life);
+}
+
 /* Nothing comes or goes any more; the tunnel is somebody else's, or will be in a moment. */
 static COLD void end(struct ws_session *s, enum ws_state state, int code)
 {
@@ -40,8 +48,9 @@ static COLD void end(struct ws_session *s, enum ws_state state, int code)
 	if (s->close_code == 0)
 		s->close_code = (uint16_t)code;
 	timeouts_stop(&s->clock);
-	timeouts_stop(&s->idle);
-	timeouts_stop(&s->life);
+	stop_spans(s);
+	free(s->spans);
+	s->spans = NULL;
 	s->frame_left = 0;
 	s->tunnel->held = 0;
 	s->tunnel = NULL;
@@ -106,8 +115,7 @@ void ws_session_close(struct ws_session *s, int code, weir_str reason)
 		return;
 	s->state = WS_CLOSING;
 	s->close_code = (uint16_t)code;
-	timeouts_stop(&s->idle);
-	timeouts_stop(&s->life);
+	stop_spans(s);
 	timeouts_touch(&s->policy->closings, &s->clock);
 	ws_outbox_close(s, code, reason);
 	if (s->tunnel)
@@ -132,8 +140,7 @@ COLD void ws_session_peer_closed(struct ws_session *s, int code, weir_str reason
 	if (was_open) {
 		s->state = WS_CLOSING;
 		s->close_code = (uint16_t)code;
-		timeouts_stop(&s->idle);
-		timeouts_stop(&s->life);
+		stop_spans(s);
 		keep_reason(s, reason);
 		timeouts_touch(&s->policy->closings, &s->clock);
 		ws_outbox_close(s, code, (weir_str){ NULL, 0 });
@@ -271,7 +278,7 @@ void ws_session_close_due(struct timeout *timeout)
 
 void ws_session_idle_due(struct timeout *timeout)
 {
-	struct ws_session *s = container_of(timeout, struct ws_session, idle);
+	struct ws_session *s = container_of(timeout, struct ws_spans, idle)->session;
 
 	ws_session_close(s, 1001, WEIR_STR("idle"));
 	ws_session_tell(s);
@@ -279,7 +286,7 @@ void ws_session_idle_due(struct timeout *timeout)
 
 void ws_session_life_due(struct timeout *timeout)
 {
-	struct ws_session *s = container_of(timeout, struct ws_session, life);
+	struct ws_session *s = container_of(timeout, struct ws_spans, life)->session;
 
 	ws_session_close(s, 1001, WEIR_STR("its time is over"));
 	ws_session_tell(s);
@@ -287,30 +294,41 @@ void ws_session_life_due(struct timeout *timeout)
 
 /* ---- life */
 
+static void start_spans(struct ws_session *s)
+{
+	struct ws_policy *policy = s->policy;
+
+	if (policy->limits.idle_ms == 0 && policy->limits.lifetime_ms == 0)
+		return;
+	s->spans = malloc(sizeof(*s->spans));
+	if (!s->spans) {
+		ws_session_close(s, 1013, WEIR_STR("no memory"));
+		return;
+	}
+	s->spans->session = s;
+	timeout_init(&s->spans->idle);
+	timeout_init(&s->spans->life);
+	ws_session_note_message(s);
+	timeouts_touch(&policy->lives, &s->spans->life);
+}
+
 void ws_session_open(struct ws_session *s, struct ws_policy *policy, const struct ws_session_up *up,
 		     struct tunnel *tunnel, const struct ws_deflate_params *deflate)
 {
-	const struct ws_limits *limits = &policy->limits;
-
 	*s = (struct ws_session){ .tunnel = tunnel, .up = up, .policy = policy };
 	ws_read_init(&s->read, &policy->shared->tools, deflate);
 	if (deflate) {
-		s->has_deflate = true;
-		s->deflate = *deflate;
+		s->deflate_bits = deflate->server_bits;
+		s->keeps_context = !deflate->no_server_context;
 	}
 	list_init(&s->relays);
 	timeout_init(&s->clock);
-	timeout_init(&s->idle);
-	timeout_init(&s->life);
 	tunnel->up = &tunnel_up;
 	tunnel->owner = s;
 	policy->shared->n_open++;
 	policy->shared->n_opened++;
 	note_life(s);
-	if (limits->idle_ms > 0)
-		timeouts_touch(&policy->idles, &s->idle);
-	if (limits->lifetime_ms > 0)
-		timeouts_touch(&policy->lives, &s->life);
+	start_spans(s);
 }
 
 void ws_session_move(struct ws_session *to, struct ws_session *from, const struct ws_session_up *up)
@@ -320,8 +338,8 @@ void ws_session_move(struct ws_session *to, struct ws_session *from, const struc
 	to->up = up;
 	list_init(&to->relays);
 	timeout_move(&to->clock, &from->clock);
-	timeout_move(&to->idle, &from->idle);
-	timeout_move(&to->life, &from->life);
+	if (to->spans)
+		to->spans->session = to;
 	if (to->outbox)
 		ws_outbox_move(to);
 	to->tunnel->owner = to;

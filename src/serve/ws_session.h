@@ -54,39 +54,54 @@ enum ws_state {
 /* What the one who pulls has asked for. */
 enum ws_wanted { WS_WANTS_NOTHING, WS_WANTS_PIECE, WS_WANTS_MESSAGE };
 
+/* Of a message that is read, as struct ws_event has it. */
+struct ws_piece {
+	const char *bytes;
+	uint64_t left;
+	uint32_t len;
+};
+
+/* Times that few routes limit. */
+struct ws_spans {
+	struct ws_session *session;
+	struct timeout idle; /* until it is closed because nobody says anything */
+	struct timeout life; /* until it is closed in any case */
+};
+
+/* Most of a worker's are idle, and there are tens of thousands: bytes count here. */
 struct ws_session {
 	struct tunnel *tunnel;		/* borrowed; NULL when it is over */
 	const struct ws_session_up *up; /* borrowed, set by the owner */
 	struct ws_policy *policy;	/* borrowed: the route's */
 	struct ws_read read;
-	struct ws_event piece; /* has_piece: pulled by nobody yet */
 	struct block *message; /* owned: what is here of a message in several pieces; NULL: none */
 	struct ws_outbox *outbox; /* owned: what waits for room; NULL: nothing */
 	struct list relays;	  /* struct ws_relay */
 	struct timeout clock;	  /* until a ping, a dead peer, or the end of a closing handshake */
-	struct timeout idle;	  /* until it is closed because nobody says anything */
-	struct timeout life;	  /* until it is closed in any case */
-	uint64_t frame_left; /* bytes of payload that are owed to a frame whose header is out */
-	char *close_reason;  /* owned: the peer's; NULL: none */
+	struct ws_spans *spans;	  /* owned; NULL: the route has no such limits */
+	struct ws_deflater *deflater; /* owned; NULL: none is kept */
+	uint64_t frame_left;   /* bytes of payload that are owed to a frame whose header is out */
+	char *close_reason;    /* owned: the peer's; NULL: none */
+	struct ws_piece piece; /* has_piece: pulled by nobody yet */
+	uint16_t close_code;   /* the peer's, or the one it was ended with; 0: not yet */
 	uint8_t reason_len;
-	uint16_t close_code;  /* the peer's, or the one it was ended with; 0: not yet */
+	uint8_t deflate_bits; /* of our compressor's window; 0: permessage-deflate was not agreed */
 	uint8_t state;	      /* enum ws_state */
 	uint8_t wanted;	      /* enum ws_wanted */
-	bool has_piece;	      /* in piece */
-	bool is_assembled;    /* message is all there */
-	bool is_out;	      /* and in use by the one who pulled it */
-	bool is_text;	      /* the message that is being read, or was read last */
-	bool is_in_message;   /* of ours: a fragment that was not the last is out */
-	bool is_deflating;    /* of ours: it is compressed; frame_left is of what is to be, then */
-	bool is_text_out;     /* of ours, while is_deflating */
-	bool is_last_part;    /* of ours, while is_deflating: it ends with what was begun */
-	bool wants_room;      /* writable() is owed */
-	bool has_closed;      /* our close frame is out */
-	bool has_peer_closed; /* and the peer's has come */
-	bool is_over;	      /* the owner knows */
-	bool has_deflate;
-	struct ws_deflate_params deflate;
-	struct ws_deflater *deflater; /* owned; NULL: none is kept */
+	bool keeps_context : 1; /* of our compressor */
+	bool is_piece_text : 1, is_piece_first : 1, is_piece_last : 1;
+	bool has_piece : 1;	/* in piece */
+	bool is_assembled : 1;	/* message is all there */
+	bool is_out : 1;	/* and in use by the one who pulled it */
+	bool is_text : 1;	/* the message that was pulled last */
+	bool is_in_message : 1; /* of ours: a fragment that was not the last is out */
+	bool is_deflating : 1; /* of ours: it is compressed; frame_left is of what is to be, then */
+	bool is_text_out : 1;  /* of ours, while is_deflating */
+	bool is_last_part : 1; /* of ours, while is_deflating: it ends with what was begun */
+	bool wants_room : 1;   /* writable() is owed */
+	bool has_closed : 1;   /* our close frame is out */
+	bool has_peer_closed : 1; /* and the peer's has come */
+	bool is_over : 1;	  /* the owner knows */
 };
 
 /* Takes over the tunnel of an accepted handshake. deflate: NULL when it was not agreed. */
@@ -104,6 +119,13 @@ void ws_session_done(struct ws_session *s);
 static inline bool ws_session_is_open(const struct ws_session *s)
 {
 	return s->state == WS_OPEN;
+}
+
+/* What our compressor has to know; meaningless without deflate_bits. */
+static inline struct ws_deflate_params ws_session_deflate(const struct ws_session *s)
+{
+	return (struct ws_deflate_params){ .server_bits = s->deflate_bits,
+					   .no_server_context = !s->keeps_context };
 }
 
 /* The peer's. */
@@ -128,8 +150,8 @@ void ws_session_lost(struct ws_session *s, const char *why);
 /* A message has come, or goes. */
 static inline void ws_session_note_message(struct ws_session *s)
 {
-	if (s->policy->limits.idle_ms > 0 && s->state == WS_OPEN)
-		timeouts_touch(&s->policy->idles, &s->idle);
+	if (s->spans && s->policy->limits.idle_ms > 0 && s->state == WS_OPEN)
+		timeouts_touch(&s->policy->idles, &s->spans->idle);
 }
 /* Tells the owner what is new; the last thing that may be done with s. */
 static inline void ws_session_tell(struct ws_session *s);

@@ -38,7 +38,7 @@ Test(ws_policy, routes_have_their_own_times)
 	hasty = client_new(&world, NULL);
 	calm = client_new(&world, NULL);
 	/* As if it had been opened there. */
-	timeouts_stop(&calm->session->idle);
+	timeouts_stop(&calm->session->spans->idle);
 	calm->session->policy = &second;
 	ws_session_note_message(calm->session);
 	ws_world_pass(&world, 1000);

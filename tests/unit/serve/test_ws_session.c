@@ -47,7 +47,7 @@ static void assert_over(int state, int code)
 /* Most of a worker's sessions are idle: this is what each of them costs. */
 Test(ws_session, is_small)
 {
-	cr_assert_leq(sizeof(struct ws_session), 272, "%zu", sizeof(struct ws_session));
+	cr_assert_leq(sizeof(struct ws_session), 184, "%zu", sizeof(struct ws_session));
 }
 
 /* ---- closing */
@@ -651,6 +651,22 @@ Test(ws_session, being_closed_without_memory)
 		if (!has_failed)
 			break;
 	}
+}
+
+/* A session without its limits is none that the route allows. */
+Test(ws_session, opening_without_memory)
+{
+	struct ws_limits limits = ws_world_limits();
+
+	limits.lifetime_ms = 1000;
+	ws_world_init(&world, &limits, 0);
+	oom_fail_at(3); /* behind the client's own */
+	client = client_new(&world, NULL);
+	cr_assert(oom_has_failed());
+	cr_assert_str_eq(client_hears(client), "close:1013:no memory");
+	client_closes(client, 1013, "");
+	assert_over(WS_CLOSED, 1013);
+	finish();
 }
 
 Test(ws_session, pinging_without_memory)
