@@ -354,6 +354,13 @@ int ws_outbox_put(struct ws_session *s, bool is_text, weir_str payload)
 
 /* ---- control frames */
 
+/* A compressor may forget at any time (RFC 7692, section 7.1.1.1); only a decompressor must not. */
+void ws_outbox_rest(struct ws_session *s)
+{
+	if (!s->is_deflating)
+		s->deflater = ws_deflater_give(tools_of(s), s->deflater);
+}
+
 bool ws_outbox_ping(struct ws_session *s)
 {
 	if (!ws_outbox_may_interrupt(s) || s->tunnel->out->queued >= s->tunnel->high_water)

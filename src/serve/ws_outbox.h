@@ -50,6 +50,8 @@ MUST_USE int ws_outbox_post(struct ws_session *s, bool is_text, weir_str payload
 MUST_USE int ws_outbox_put(struct ws_session *s, bool is_text, weir_str payload);
 /* For ws_session.c and ws_inbox.c. False: not now; others go as soon as they may. */
 bool ws_outbox_ping(struct ws_session *s);
+/* It has been quiet: what is only kept to be quicker is given back. */
+void ws_outbox_rest(struct ws_session *s);
 void ws_outbox_pong(struct ws_session *s, weir_str payload);
 void ws_outbox_close(struct ws_session *s, int code, weir_str reason);
 /* There is room: what waits goes on. */

@@ -235,6 +235,7 @@ void ws_session_ping_due(struct timeout *timeout)
 {
 	struct ws_session *s = container_of(timeout, struct ws_session, clock);
 
+	ws_outbox_rest(s);
 	/* What nobody has read yet keeps the rest from us: the peer may well be alive. */
 	if (s->tunnel->in && block_room(s->tunnel->in) == 0) {
 		timeouts_touch(&s->policy->pings, &s->clock);

@@ -183,6 +183,27 @@ Test(ws_outbox, contexts_are_kept_if_that_was_agreed)
 	finish();
 }
 
+/* The peer's window is as it was: what comes then simply refers to nothing in it. */
+Test(ws_outbox, of_an_idle_session_the_compressor_is_not_kept)
+{
+	struct ws_limits limits = ws_world_limits();
+	struct ws_deflate_params deflate = agreed(true);
+
+	limits.ping_interval_ms = 1000;
+	begin_with(&limits, &deflate, 0);
+	cr_assert_eq(ws_outbox_begin(client->session, true, true, world_filler(1000)), 1000);
+	cr_assert_str_eq(client_hears(client), "z:text:[1000]");
+	cr_assert_not_null(client->session->deflater);
+	ws_world_pass(&world, 1100);
+	cr_assert_null(client->session->deflater);
+	cr_assert_str_eq(client_hears(client), "ping:");
+	cr_assert_eq(ws_outbox_begin(client->session, true, true, world_filler(1000)), 1000);
+	cr_assert_str_eq(client_hears(client), "z:text:[1000]");
+	client_vanishes(client);
+	ws_world_assert_nothing_owned(&world);
+	finish();
+}
+
 /* ---- routes that do not wait */
 
 static struct ws_limits route(enum ws_slow slow, size_t bytes, int64_t ms)
