@@ -27,7 +27,8 @@
  * WEIR_WS_ACCEPT; or with WEIR_WS_CLOSE, which the client sees as 403; or with a
  * HTTP response as above (the denial response). Then WEIR_WS_SEND and
  * WEIR_WS_RECEIVE, whole messages, until WEIR_WS_DISCONNECT is received or
- * WEIR_WS_CLOSE was sent.
+ * WEIR_WS_CLOSE was sent. A client that vanished is WEIR_WS_DISCONNECT with 1006, unless that has
+ * cancelled the task.
  */
 #include <weir/base.h>
 WEIR_BEGIN

@@ -37,6 +37,10 @@
  * What has come but was not received waits, in the end with the client; pings, and the client's
  * close, are seen as far as the first message that waits. So a handler that only sends should have a
  * task that receives, too.
+ *
+ * Scope, parameters and request memory stay as long as the handler; the HTTP side of the request is
+ * over once it is accepted. Layers of middleware (weir/asgi.h) see all that a handler does as
+ * events; of a session with functions for messages (below) they see open() only.
  */
 #include <weir/http.h>
 #include <weir/pubsub.h>
@@ -47,8 +51,9 @@ typedef struct weir_ws weir_ws;
 /*
  * subprotocol: one of scope->subprotocols, or NULL. Fields set before, by
  * weir_set_header(), go with it. The session lives as long as the request, at
- * least. -EINVAL for a subprotocol that was not offered; -EPROTO when the request was
- * answered already; -EOPNOTSUPP where it is not a WebSocket request; -EPIPE, -ENOMEM.
+ * least. -EINVAL for a subprotocol that was not offered, and for a field that the protocol sets
+ * itself (Sec-WebSocket-…, Content-Length); -EPROTO when the request was answered already, or a layer
+ * has refused it; -EOPNOTSUPP where it is not a WebSocket request; -EPIPE, -ENOMEM.
  */
 WEIR_API WEIR_SUSPENDS int weir_ws_accept(weir_req *req, const char *subprotocol, weir_ws **ret_ws);
 
@@ -78,14 +83,17 @@ WEIR_API weir_str weir_ws_close_reason(const weir_ws *ws);
  * A whole message; the bytes are yours again when this returns. Suspends while
  * more than high_water bytes wait for a slow client; where the route says
  * `slow_client: drop-oldest` or `close` it never does. -EBADMSG for text that
- * is not UTF-8; -EPIPE once the session is closed.
+ * is not UTF-8; -EPIPE once the session is closed. A deadline, or a cancellation, in the
+ * middle of a large message has cut off the session; before its first byte it has not.
  */
 WEIR_API WEIR_SUSPENDS int weir_ws_send(weir_ws *ws, weir_str text);
 WEIR_API WEIR_SUSPENDS int weir_ws_send_binary(weir_ws *ws, weir_str bytes);
 /*
  * A message in pieces, for one larger than memory. Others who send wait until
  * its last piece. Text is not checked: it must be UTF-8. Waits for slow
- * clients on any route. What fails in the middle has cut off the session.
+ * clients on any route. What fails in the middle has cut off the session; so has a handler that
+ * returns without the last piece. -EDEADLK: weir_ws_send() of the same task in between.
+ * -EOPNOTSUPP behind middleware, which sees whole messages.
  */
 WEIR_API WEIR_SUSPENDS int weir_ws_send_piece(weir_ws *ws, weir_str piece, bool is_text,
 					      bool is_last);
@@ -93,13 +101,15 @@ WEIR_API WEIR_SUSPENDS int weir_ws_send_piece(weir_ws *ws, weir_str piece, bool 
  * Starts the closing handshake; nothing can be sent from then on, and
  * weir_ws_recv() returns 0. Harmless on a closed session. -EINVAL for a code that
  * may not be sent (RFC 6455, section 7.4) or a reason of more than 123 bytes, or that is not UTF-8.
+ * Suspends in middleware only.
  */
-WEIR_API WEIR_MUST_USE int weir_ws_close(weir_ws *ws, int code, const char *reason);
+WEIR_API WEIR_SUSPENDS int weir_ws_close(weir_ws *ws, int code, const char *reason);
 
 /*
  * From now on, until the session ends, what sub gets goes to this session
  * without waking a task: text as text, binary as binary. Attaches and returns at
- * once; the subscription is the session's from now on, and weir_unsubscribe() ends it earlier.
+ * once; the subscription is the session's from now on, and weir_unsubscribe() ends it earlier. sub
+ * may be asked, and unsubscribed, until the handler, or close(), has returned.
  * flags: 0. -EBUSY: it is relayed already, or a task waits for it; -EPIPE, -ENOMEM.
  */
 WEIR_API WEIR_MUST_USE int weir_ws_relay(weir_ws *ws, weir_sub *sub, uint32_t flags);

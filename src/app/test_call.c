@@ -8,7 +8,7 @@
  * client's patience, so the loop always has something to go on to; after it
  * another one stands for ours.
  */
-#include <weir/test.h>
+#include "app/test_call.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,18 +16,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app/lifespan.h"
-#include "app/module.h"
 #include "app/req.h"
-#include "app/router.h"
-#include "app/site.h"
-#include "base/buf.h"
-#include "base/log.h"
-#include "io/loop.h"
+#include "app/ws.h"
+#include "base/siphash.h"
 #include "proto/fields.h"
-#include "serve/topics.h"
 
-#define PATIENCE_MS ((int64_t)24 * 3600 * 1000)
+#define PATIENCE_MS TEST_CALL_PATIENCE_MS
 #define MAX_BODY ((size_t)1024 * 1024)
 #define MAX_ANSWER ((size_t)64 * 1024 * 1024)
 #define MAX_HEAD ((size_t)256 * 1024)
@@ -35,46 +29,9 @@
 #define MAX_TASKS 10000
 #define PIECE 16384
 
-/* What a test gets; it outlives the call. */
-struct test_reply {
-	weir_reply pub;
-	struct budget budget;
-	struct arena arena; /* the headers */
-	struct buf body;
-};
-
-struct test_call {
-	weir_test_opts opts;
-	weir_handler *handler;
-	struct test_reply *reply; /* borrowed */
-
-	struct loop *loop;
-	struct sched *sched;
-	struct log log;
-	struct router *router;
-	struct route route;
-	struct site site;
-	struct topics topics;
-	struct weir_app *app;
-	struct lifespan *lifespan;
-
-	struct exchange_pool exchanges;
-	struct exchange *ex; /* NULL before it is made and when it has been finished */
-	struct h1_read read;
-	struct h1_limits limits;
-	struct h1_field_at *fields_at; /* owned */
-	struct buf head;
-	size_t body_at; /* bytes of opts.body that were read */
-
-	struct timer patience;
-	bool is_done;	  /* what is waited for has happened */
-	bool is_given_up; /* patience ran out */
-	int result;
-};
-
 /* ---- the reply */
 
-static struct test_reply *reply_free(struct test_reply *reply)
+struct test_reply *test_call_reply_free(struct test_reply *reply)
 {
 	if (!reply)
 		return NULL;
@@ -84,7 +41,7 @@ static struct test_reply *reply_free(struct test_reply *reply)
 	return NULL;
 }
 
-static struct test_reply *reply_new(void)
+struct test_reply *test_call_reply_new(void)
 {
 	struct test_reply *reply = calloc(1, sizeof(*reply));
 
@@ -97,7 +54,7 @@ static struct test_reply *reply_new(void)
 }
 
 /* The call could not be made. */
-static int say_instead(struct test_call *call, int error, const char *words)
+int test_call_say_instead(struct test_call *call, int error, const char *words)
 {
 	buf_clear(&call->reply->body);
 	call->reply->pub.status = 0;
@@ -117,8 +74,7 @@ static int down_interim(struct exchange *ex, int status, const weir_header *fiel
 	return 0;
 }
 
-static int down_head(struct exchange *ex, int64_t content_length, const weir_header *fields,
-		     size_t n_fields, weir_str body)
+static int keep_head(struct exchange *ex, const weir_header *fields, size_t n_fields)
 {
 	struct test_reply *reply = of_exchange(ex)->reply;
 	weir_header *headers = arena_alloc(&reply->arena, (1 + n_fields) * sizeof(*headers));
@@ -136,9 +92,29 @@ static int down_head(struct exchange *ex, int64_t content_length, const weir_hea
 	}
 	reply->pub.headers = headers;
 	reply->pub.n_headers = n;
-	if (reply->budget.is_short)
-		return -ENOMEM;
-	return buf_append_str(&reply->body, body);
+	return reply->budget.is_short ? -ENOMEM : 0;
+}
+
+static int down_head(struct exchange *ex, int64_t content_length, const weir_header *fields,
+		     size_t n_fields, weir_str body)
+{
+	int r;
+
+	r = keep_head(ex, fields, n_fields);
+	return r < 0 ? r : buf_append_str(&of_exchange(ex)->reply->body, body);
+}
+
+/* Only a WebSocket has somewhere to go: see test_ws.c. */
+static int down_upgrade(struct exchange *ex, const weir_header *fields, size_t n_fields,
+			struct tunnel **ret_tunnel)
+{
+	struct test_call *call = of_exchange(ex);
+	int r;
+
+	if (!call->upgrade)
+		return -EOPNOTSUPP;
+	r = keep_head(ex, fields, n_fields);
+	return r < 0 ? r : call->upgrade(call, ret_tunnel);
 }
 
 static ssize_t down_piece(struct exchange *ex, weir_str bytes)
@@ -200,6 +176,7 @@ static const struct exchange_down test_down = {
 	.file = down_file,
 	.end = down_end,
 	.next = down_next,
+	.upgrade = down_upgrade,
 	.abort = down_abort,
 };
 
@@ -269,6 +246,11 @@ static int write_head(struct test_call *call)
 		       opts->path ? opts->path : "/");
 	if (r >= 0 && !has_field(opts, "host"))
 		r = buf_printf(head, "host: test\r\n");
+	for (size_t i = 0; r >= 0 && i < call->n_own; i++) {
+		if (!has_field(opts, call->own[i].name.ptr))
+			r = buf_printf(head, "%s: %s\r\n", call->own[i].name.ptr,
+				       call->own[i].value.ptr);
+	}
 	if (r >= 0 && opts->body.len > 0 && !has_field(opts, "content-length"))
 		r = buf_printf(head, "content-length: %zu\r\n", opts->body.len);
 	for (size_t i = 0; r >= 0 && i < opts->n_headers; i++) {
@@ -307,10 +289,10 @@ static int make_exchange(struct test_call *call)
 
 	r = write_head(call);
 	if (r < 0)
-		return say_instead(call, r, "the request is too large for a test");
+		return test_call_say_instead(call, r, "the request is too large for a test");
 	ex = exchange_new(&call->exchanges);
 	if (!ex)
-		return say_instead(call, -ENOMEM, "no memory");
+		return test_call_say_instead(call, -ENOMEM, "no memory");
 	call->ex = ex;
 	ex->down = &test_down;
 	ex->up = &site_up;
@@ -326,7 +308,7 @@ static int make_exchange(struct test_call *call)
 	if (r < 0) {
 		exchange_release(&call->exchanges, ex);
 		call->ex = NULL;
-		return say_instead(call, r, fault_words(fault));
+		return test_call_say_instead(call, r, fault_words(fault));
 	}
 	return 0;
 }
@@ -342,18 +324,29 @@ static int run_handler(weir_req *pub)
 	return call->handler(pub);
 }
 
-static int serve(struct test_call *call)
+int test_call_start(struct test_call *call)
 {
-	int64_t patience_ms = call->opts.disconnect_after_ms;
 	int r;
 
 	r = make_exchange(call);
 	if (r < 0)
 		return r;
 	call->ex->up->start(call->ex);
+	return 0;
+}
+
+static int serve(struct test_call *call)
+{
+	int64_t patience_ms = call->opts.disconnect_after_ms;
+	int r;
+
+	r = test_call_start(call);
+	if (r < 0)
+		return r;
 	r = wait_done(call, patience_ms > 0 ? patience_ms : PATIENCE_MS);
 	if (r < 0)
-		return say_instead(call, r, "the handler never ends, although it was cancelled");
+		return test_call_say_instead(call, r,
+					     "the handler never ends, although it was cancelled");
 	return 0;
 }
 
@@ -386,13 +379,13 @@ static int start_module(struct test_call *call)
 	lifespan_startup(call->lifespan, on_lifespan, call);
 	r = wait_done(call, PATIENCE_MS);
 	if (r < 0)
-		return say_instead(call, r, "startup() never ends");
+		return test_call_say_instead(call, r, "startup() never ends");
 	if (call->result < 0)
-		return say_instead(call, call->result, lifespan_words(call->lifespan));
+		return test_call_say_instead(call, call->result, lifespan_words(call->lifespan));
 	return 0;
 }
 
-static int stop_module(struct test_call *call)
+int test_call_end(struct test_call *call)
 {
 	int r;
 
@@ -401,7 +394,7 @@ static int stop_module(struct test_call *call)
 	lifespan_shutdown(call->lifespan, on_lifespan, call);
 	r = wait_done(call, PATIENCE_MS);
 	if (r < 0)
-		return say_instead(call, r, "shutdown() or a background task never ends");
+		return test_call_say_instead(call, r, "shutdown() or a background task never ends");
 	return 0;
 }
 
@@ -425,7 +418,7 @@ static int make_router(struct test_call *call)
 	};
 	r = router_add(call->router, weir_strz(pattern), ROUTER_ANY_METHOD, &call->route, &words,
 		       &other);
-	return r < 0 ? say_instead(call, r, words) : 0;
+	return r < 0 ? test_call_say_instead(call, r, words) : 0;
 }
 
 static int make_world(struct test_call *call)
@@ -460,12 +453,21 @@ static int make_world(struct test_call *call)
 	return 0;
 }
 
-static struct test_call *call_free(struct test_call *call)
+int test_call_begin(struct test_call *call)
+{
+	int r;
+
+	r = make_world(call);
+	return r >= 0 && call->opts.module ? start_module(call) : r;
+}
+
+struct test_call *test_call_free(struct test_call *call)
 {
 	if (!call)
 		return NULL;
 	call->lifespan = lifespan_free(call->lifespan);
 	call->app = module_free(call->app);
+	site_done(&call->site);
 	h1_read_done(&call->read);
 	free(call->fields_at);
 	buf_done(&call->head);
@@ -478,37 +480,43 @@ static struct test_call *call_free(struct test_call *call)
 	free(call);
 	return NULL;
 }
-DEFINE_CLEANUP(struct test_call, call_free)
+DEFINE_CLEANUP(struct test_call, test_call_free)
+
+/* opts may be those of an older header. */
+struct test_call *test_call_new(weir_handler *handler, const weir_test_opts *opts,
+				struct test_reply *reply)
+{
+	struct test_call *call = calloc(1, sizeof(*call));
+
+	if (!call)
+		return NULL;
+	memcpy(&call->opts, opts, opts->size < sizeof(*opts) ? opts->size : sizeof(*opts));
+	call->handler = handler;
+	call->reply = reply;
+	return call;
+}
 
 static int run_call(struct test_call *call)
 {
 	int r, r_stop;
 
-	r = make_world(call);
-	if (r < 0)
-		return r;
-	if (call->opts.module)
-		r = start_module(call);
+	r = test_call_begin(call);
 	if (r >= 0)
 		r = serve(call);
 	/* What never ends holds on to all of it: nothing more can be done here. */
 	if (call->is_given_up)
 		return r;
-	r_stop = stop_module(call);
+	r_stop = test_call_end(call);
 	return r < 0 ? r : r_stop;
 }
 
-/* opts may be those of an older header. */
 static int test_call(weir_handler *handler, const weir_test_opts *opts, struct test_reply *reply)
 {
-	_cleanup_(call_freep) struct test_call *call = calloc(1, sizeof(*call));
+	_cleanup_(test_call_freep) struct test_call *call = test_call_new(handler, opts, reply);
 	int r;
 
 	if (!call)
 		return -ENOMEM;
-	memcpy(&call->opts, opts, opts->size < sizeof(*opts) ? opts->size : sizeof(*opts));
-	call->handler = handler;
-	call->reply = reply;
 	r = run_call(call);
 	if (call->is_given_up)
 		(void)steal_ptr(call); /* a task still runs in it */
@@ -520,10 +528,10 @@ const weir_reply *weir_test_call_with(weir_handler *handler, const weir_test_opt
 	/* weir/test.h promises that the reply lives until the next call: so somebody must keep it. */
 	static struct test_reply *last;
 	static const weir_reply no_memory = { .status = 0 };
-	struct test_reply *reply = reply_new();
+	struct test_reply *reply = test_call_reply_new();
 	int r;
 
-	last = reply_free(last);
+	last = test_call_reply_free(last);
 	if (!reply)
 		return &no_memory;
 	last = reply;

@@ -34,3 +34,28 @@ Test(header_test, reply)
 	cr_assert(r->status == 200);
 	cr_assert(weir_str_eq(weir_reply_header(r, "content-type"), WEIR_STR("text/plain")));
 }
+
+static int ws_echo(weir_req *req)
+{
+	weir_str message;
+	weir_ws *ws;
+	int r;
+
+	r = weir_ws_accept(req, NULL, &ws);
+	while (r >= 0 && (r = weir_ws_recv(ws, &message)) > 0)
+		r = weir_ws_send(ws, message);
+	return r;
+}
+
+Test(header_test, ws)
+{
+	weir_test_ws *t = weir_test_ws_open(
+		ws_echo, &(weir_test_opts){ .size = sizeof(weir_test_opts), .path = "/echo" });
+	weir_str message;
+
+	cr_assert(weir_test_ws_reply(t)->status == 101);
+	cr_assert(weir_test_ws_send(t, WEIR_STR("hello")) == 0);
+	cr_assert(weir_test_ws_recv(t, &message) == 1);
+	cr_assert(weir_str_eq(message, WEIR_STR("hello")));
+	cr_assert(weir_test_ws_close(t) == 1000);
+}
