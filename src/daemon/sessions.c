@@ -37,8 +37,8 @@ int sessions_init(struct sessions *sessions, const struct conf *conf, struct bin
 	if (getrandom(&secret, sizeof(secret), 0) < 0)
 		secret = (struct siphash_key){ site->id_seed, ~site->id_seed };
 	topics_init(&sessions->topics, &secret, conf->limits.publish_budget);
-	r = ws_shared_init(&sessions->shared, server->loop, server->log, &server->blocks,
-			   conf->limits.send_queue_budget);
+	r = ws_policy_init_shared(&sessions->shared, server->loop, server->log, &server->blocks,
+				  conf->limits.send_queue_budget);
 	if (r < 0)
 		return r;
 	site->topics = &sessions->topics;
@@ -51,6 +51,6 @@ void sessions_done(struct sessions *sessions)
 	for (size_t i = 0; i < sessions->n_policies; i++)
 		ws_policy_done(&sessions->policies[i]);
 	free(sessions->policies);
-	ws_shared_done(&sessions->shared);
+	ws_policy_done_shared(&sessions->shared);
 	topics_done(&sessions->topics);
 }

@@ -5,8 +5,8 @@
 
 #include "serve/ws_session.h"
 
-int ws_shared_init(struct ws_shared *shared, struct loop *loop, const struct log *log,
-		   struct block_pool *blocks, size_t queue_budget)
+int ws_policy_init_shared(struct ws_shared *shared, struct loop *loop, const struct log *log,
+			  struct block_pool *blocks, size_t queue_budget)
 {
 	*shared = (struct ws_shared){
 		.loop = loop, .log = log, .blocks = blocks, .queue_budget = queue_budget
@@ -15,7 +15,7 @@ int ws_shared_init(struct ws_shared *shared, struct loop *loop, const struct log
 	return ws_tools_init(&shared->tools);
 }
 
-void ws_shared_done(struct ws_shared *shared)
+void ws_policy_done_shared(struct ws_shared *shared)
 {
 	assert(shared->n_open == 0 && list_is_empty(&shared->slow));
 	ws_tools_done(&shared->tools);

@@ -67,10 +67,11 @@ struct ws_policy {
 };
 
 /* -ENOMEM. */
-MUST_USE int ws_shared_init(struct ws_shared *shared, struct loop *loop, const struct log *log,
-			    struct block_pool *blocks, size_t queue_budget);
+MUST_USE int ws_policy_init_shared(struct ws_shared *shared, struct loop *loop,
+				   const struct log *log, struct block_pool *blocks,
+				   size_t queue_budget);
 /* All sessions must be over. */
-void ws_shared_done(struct ws_shared *shared);
+void ws_policy_done_shared(struct ws_shared *shared);
 
 void ws_policy_init(struct ws_policy *policy, struct ws_shared *shared, const char *name,
 		    const struct ws_limits *limits);

@@ -90,7 +90,7 @@ COLD void ws_session_lost(struct ws_session *s, const char *why)
 
 void ws_session_abort(struct ws_session *s)
 {
-	if (!s->tunnel)
+	if (!s->tunnel || s->has_closed)
 		return;
 	ws_session_lost(s, NULL);
 }

@@ -136,7 +136,10 @@ static inline weir_str ws_session_close_reason(const struct ws_session *s)
 
 /* Starts the closing handshake; harmless if it has begun. code: ws_write_code_ok(). */
 void ws_session_close(struct ws_session *s, int code, weir_str reason);
-/* A frame was begun that cannot be finished: cuts the session off. */
+/*
+ * A frame or a message was begun that cannot be finished: cuts the session off,
+ * unless our close frame is out, which needs no end of it.
+ */
 void ws_session_abort(struct ws_session *s);
 
 /* For the other two files. Ends it for what the peer did: tells the peer, and the log. */

@@ -141,7 +141,8 @@ void ws_world_init(struct ws_world *w, const struct ws_limits *limits, size_t qu
 	w->log.has_time = false;
 	cr_assert_eq(loop_new_virtual(&w->loop), 0);
 	block_pool_init(&w->blocks, 4);
-	cr_assert_eq(ws_shared_init(&w->shared, w->loop, &w->log, &w->blocks, queue_budget), 0);
+	cr_assert_eq(ws_policy_init_shared(&w->shared, w->loop, &w->log, &w->blocks, queue_budget),
+		     0);
 	ws_policy_init(&w->policy, &w->shared, "route", limits);
 }
 
@@ -164,7 +165,7 @@ void ws_world_done(struct ws_world *w)
 	ws_world_assert_nothing_owned(w);
 	cr_assert_eq(w->shared.n_open, 0);
 	ws_policy_done(&w->policy);
-	ws_shared_done(&w->shared);
+	ws_policy_done_shared(&w->shared);
 	block_pool_done(&w->blocks);
 	loop_free(w->loop);
 	(void)close(w->log_fd);
@@ -222,8 +223,7 @@ void client_free(struct ws_client *c)
 {
 	if (c->session && !c->session->is_over) {
 		c->keeps = false;
-		ws_session_abort(c->session);
-		ws_session_tell(c->session);
+		client_vanishes(c);
 	}
 	if (c->session)
 		client_free_session(c);

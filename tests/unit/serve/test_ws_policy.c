@@ -81,10 +81,10 @@ Test(ws_policy, starts_without_memory)
 		int r;
 
 		oom_fail_at(n);
-		r = ws_shared_init(&shared, loop, NULL, &blocks, 0);
+		r = ws_policy_init_shared(&shared, loop, NULL, &blocks, 0);
 		has_failed = oom_has_failed();
 		if (r == 0)
-			ws_shared_done(&shared);
+			ws_policy_done_shared(&shared);
 		cr_assert(r == 0 || has_failed);
 	}
 	block_pool_done(&blocks);

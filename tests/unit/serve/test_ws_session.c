@@ -44,6 +44,20 @@ static void assert_over(int state, int code)
 	ws_world_assert_nothing_owned(&world);
 }
 
+static unsigned n_moved_over;
+
+static void on_moved_over(struct ws_session *s)
+{
+	n_moved_over++;
+}
+
+static weir_str on_client(const struct ws_session *s)
+{
+	return WEIR_STR("moved");
+}
+
+static const struct ws_session_up moved_up = { .over = on_moved_over, .client = on_client };
+
 /* Most of a worker's sessions are idle: this is what each of them costs. */
 Test(ws_session, is_small)
 {
@@ -411,6 +425,20 @@ Test(ws_session, cut_off_by_us)
 	finish();
 }
 
+/* A message in pieces that somebody else's close frame has ended. */
+Test(ws_session, is_not_cut_off_behind_our_close_frame)
+{
+	begin_plain();
+	cr_assert_eq(client_begin(client, "a", false), 1);
+	close_session(1000, "");
+	ws_session_abort(client->session);
+	ws_session_tell(client->session);
+	cr_assert_str_eq(client_hears(client), "text+:a close:1000:");
+	client_closes(client, 1000, "");
+	assert_over(WS_CLOSED, 1000);
+	finish();
+}
+
 /* ---- time */
 
 static struct ws_limits with_pings(void)
@@ -615,6 +643,35 @@ Test(ws_session, a_life_has_an_end)
 	cr_assert_str_eq(client_hears(client), "close:1001:its time is over");
 	ws_world_pass(&world, 60000);
 	cr_assert_str_eq(client_hears(client), "");
+	finish();
+}
+
+/* ---- another owner */
+
+/* With all that it has: what waits, its clocks, its tunnel. */
+Test(ws_session, moves)
+{
+	struct ws_limits limits = ws_world_limits();
+	struct ws_session to;
+
+	limits.slow = WS_SLOW_DROP_OLDEST;
+	limits.queue_bytes = 100000;
+	limits.queue_ms = 5000;
+	limits.idle_ms = 1000;
+	limits.close_ms = 500;
+	begin(&limits);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(ws_outbox_post(client->session, false, world_filler(8192)), 0);
+	cr_assert_eq(ws_outbox_post(client->session, true, WEIR_STR("waits")), 0);
+	ws_session_move(&to, client->session, &moved_up);
+	cr_assert_str_eq(client_hears(client), "binary:[8192] binary:[8192] text:waits");
+	cr_assert_null(to.outbox);
+	ws_world_pass(&world, 1000);
+	cr_assert_str_eq(client_hears(client), "close:1001:idle");
+	ws_world_pass(&world, 500);
+	cr_assert_eq(n_moved_over, 1);
+	cr_assert(client->has_ended);
+	ws_session_done(&to);
 	finish();
 }
 
