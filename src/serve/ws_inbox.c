@@ -155,7 +155,8 @@ static void drop(struct ws_session *s)
 		ws_read_release(&s->read);
 	s->has_piece = false;
 	s->is_assembled = false;
-	set_message(s, NULL);
+	if (s->message)
+		set_message(s, NULL);
 }
 
 /* While something is pulled nothing behind it is read; but where there is nothing, an end is one. */

@@ -123,9 +123,6 @@ void ws_outbox_end(struct ws_session *s)
 
 static void note_sent(struct ws_session *s)
 {
-	/* This frame's end is what they may have waited for. */
-	if (s->outbox || !list_is_empty(&s->relays))
-		s->tunnel->wants_room = true;
 	tunnel_queued(s->tunnel);
 }
 
