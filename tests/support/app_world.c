@@ -21,7 +21,7 @@ struct app_world *app_world_new(void)
 	a->site.task_memory = 65536;
 	topics_init(&a->topics, &secret, 0);
 	a->site.topics = &a->topics;
-	cr_assert_eq(ws_shared_init(&a->ws, a->w->loop, &a->w->log, &a->w->server.blocks, 0), 0);
+	cr_assert_eq(ws_policy_init_shared(&a->ws, a->w->loop, &a->w->log, &a->w->server.blocks, 0), 0);
 	a->w->server.up = &site_up;
 	a->w->server.up_arg = &a->site;
 	return a;
@@ -39,7 +39,7 @@ void app_world_free(struct app_world *a)
 		if (a->routes[i].ws)
 			ws_policy_done(a->routes[i].ws);
 	}
-	ws_shared_done(&a->ws);
+	ws_policy_done_shared(&a->ws);
 	topics_done(&a->topics);
 	site_done(&a->site);
 	sched_free(a->sched);
