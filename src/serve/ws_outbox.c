@@ -528,6 +528,8 @@ static void relieve(struct ws_session *s)
 		}
 		for (size_t goal = fullest->bytes / 2; fullest->bytes > goal;)
 			drop_oldest(fullest);
+		watch_age(fullest);
+		tidy(fullest->session);
 	}
 }
 

@@ -228,13 +228,13 @@ def test_sessions_that_come_and_die_at_random_leave_nothing_behind(daemon):
 
     n = churn(d, seed, SECONDS / 2)
     wait_until(is_quiet, d.story)
-    memory = {pid: memory_of(pid, "Private_Dirty") for pid in processes}
+    memory = {pid: memory_of(pid) for pid in processes}
     n += churn(d, seed + 1, SECONDS / 2)
     wait_until(is_quiet, d.story)
-    print(f"{n} sessions; memory {memory}, then { {pid: memory_of(pid, 'Private_Dirty') for pid in processes} }")
+    print(f"{n} sessions; memory {memory}, then { {pid: memory_of(pid) for pid in processes} }")
     assert [*d.workers(), d.hub()] == processes
     for pid in processes:
-        grown = memory_of(pid, "Private_Dirty") - memory[pid]
+        grown = memory_of(pid) - memory[pid]
         assert SANITIZED or grown < 4 * MIB, f"{grown} bytes in {pid}\n{d.story()}"
     with Peer(d, "/echo") as peer:
         assert peer.ask("still there?") == "still there?"

@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-import daemon as daemon_module
 from daemon import SANITIZED
 from wspeer import CLOSE, Peer, Readers, many, memory_of, server_frame
 
@@ -35,8 +34,16 @@ routes:
   - {path: /flood/close, websocket: true, handler: e2e_flow.flood, slow_client: close, send_queue: 64KiB}
   - {path: /flood/close-soon, websocket: true, handler: e2e_flow.flood, slow_client: close,
      send_queue: 64MiB, send_queue_age: 300ms}
+  - {path: /flood/close-late, websocket: true, handler: e2e_flow.flood, slow_client: close, send_queue: 64MiB}
   - {path: /ws/echo, websocket: true, handler: wsecho.echo, max_message: 16MiB}
 """
+def is_flat(growth, most):
+    """Sanitizers keep what was freed for a while."""
+    return SANITIZED or growth < most
+
+
+# Two of these queues are more than the budget.
+TIGHT = "send_queue_budget: 4MiB\n" + CONFIG.replace("64MiB", "4MiB")
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +90,7 @@ def close_all(readers, stuck):
 def test_those_who_read_lose_nothing_beside_others_who_read_nothing(daemon):
     d = daemon(CONFIG)
     readers, stuck, most, expected = broadcast(d, "wait")
-    assert most < N * 96 * 1024
+    assert is_flat(most, N * 96 * 1024)
     # They come back: what they find is in order, and without the oldest of what waited.
     got = []
     stuck[0].send("last words")
@@ -98,7 +105,7 @@ def test_those_who_read_lose_nothing_beside_others_who_read_nothing(daemon):
 def test_who_is_too_slow_for_a_relay_loses_the_oldest(daemon):
     d = daemon(CONFIG)
     readers, stuck, most, _ = broadcast(d, "drop", queue=16)
-    assert most < N * 96 * 1024
+    assert is_flat(most, N * 96 * 1024)
     stuck[-1].send("last words")
     got = []
     while not got or got[-1] != b"last words":
@@ -110,7 +117,7 @@ def test_who_is_too_slow_for_a_relay_loses_the_oldest(daemon):
 def test_who_is_too_slow_for_a_relay_is_closed_at_once_and_told_why(daemon):
     d = daemon(CONFIG)
     readers, stuck, most, expected = broadcast(d, "close")
-    assert most < N * 96 * 1024
+    assert is_flat(most, N * 96 * 1024)
     # Although they have not read a byte yet.
     d.wait_log("the relay ended: 1013", count=N)
     for peer in stuck:
@@ -148,7 +155,7 @@ def test_a_sender_waits_for_a_slow_client_who_then_gets_everything(daemon):
     before = memory_of(d.workers()[0])
     with flood(d, "wait", 1000) as peer:
         assert d.get("/pid").status == 200
-        assert memory_of(d.workers()[0]) - before < MIB
+        assert is_flat(memory_of(d.workers()[0]) - before, MIB)
         assert "the flood" not in d.err.text
         assert take_flood(peer, 1000) == list(range(1000))
         d.wait_log("the flood is over: 1000")
@@ -160,7 +167,7 @@ def test_where_the_oldest_are_dropped_the_sender_never_waits(daemon):
     before = memory_of(worker)
     with flood(d, "drop", 2000) as peer:
         d.wait_log("the flood is over: 2000")
-        assert memory_of(worker) - before < 3 * MIB
+        assert is_flat(memory_of(worker) - before, 3 * MIB)
         got = take_flood(peer, 2000)
         # The queue's worth of the latest, and what was under way.
         n_queued = MIB // 16_384 - 2
@@ -184,9 +191,10 @@ def test_messages_that_have_waited_too_long_are_dropped(daemon):
     worker = d.workers()[0]
     with flood(d, "drop-soon", 1000) as peer:
         d.wait_log("the flood is over: 1000")
-        before = memory_of(worker)
-        assert before > 8 * MIB
-        daemon_module.wait_until(lambda: memory_of(worker) < before - 8 * MIB, d.story)
+        full = memory_of(worker)
+        assert full > 8 * MIB
+        time.sleep(0.9)  # three times as long as anything may wait
+        assert SANITIZED or memory_of(worker) < full - 8 * MIB
         peer.send("go")
         got = []
         while not got or got[-1] != 999:
@@ -214,25 +222,44 @@ def test_who_is_too_slow_for_too_long_is_closed_too(daemon):
 
 
 def test_all_queues_together_have_a_budget_that_the_fullest_pays(daemon):
-    d = daemon("send_queue_budget: 4MiB\n" + CONFIG)
+    d = daemon(TIGHT)
     worker = d.workers()[0]
     before = memory_of(worker)
     modest = flood(d, "drop-soon", 40)
     d.wait_log("the flood is over: 40")
     greedy = [flood(d, "drop", 2000) for _ in range(10)]
     d.wait_log("the flood is over: 2000", count=len(greedy))
-    assert memory_of(worker) - before < 8 * MIB
+    assert is_flat(memory_of(worker) - before, 8 * MIB)
     for peer in greedy:
         take_flood(peer, 2000)
         peer.reset()
     modest.reset()
 
 
+def test_who_has_paid_for_the_others_keeps_nothing_longer_for_that(daemon):
+    d = daemon(TIGHT)
+    with flood(d, "drop-soon", 230) as payer:
+        d.wait_log("the flood is over: 230")
+        with flood(d, "drop-soon", 100):
+            d.wait_log("the flood is over: 100")
+            time.sleep(0.9)  # three times as long as anything may wait
+            payer.send("go")
+            got = []
+            while not got or got[-1] != 229:
+                got.append(number_of(payer.message()))
+            # Of the first flood only what was under way, and then the second one.
+            assert got.index(0, 1) < 100 and len(got) > 100
+
+
 def test_over_the_budget_who_is_to_be_closed_is_closed(daemon):
-    d = daemon("send_queue_budget: 1MiB\n" + CONFIG.replace("slow_client: close, send_queue: 64KiB", "slow_client: close, send_queue: 64MiB"))
-    with flood(d, "close", 200) as peer:
-        d.wait_log(r"the flood ended at \d+ with -32")
-        assert peer.messages_to_the_close()[1] == 1013
+    d = daemon(TIGHT)
+    with flood(d, "close-late", 230) as payer:
+        d.wait_log("the flood is over: 230")
+        with flood(d, "close-late", 100) as other:
+            d.wait_log("the flood is over: 100")
+            got, code = payer.messages_to_the_close()
+            assert code == 1013 and len(got) < 100
+            assert take_flood(other, 100) == list(range(100))
 
 
 # Many who are just there.
@@ -248,7 +275,7 @@ def test_ten_thousand_idle_sessions_cost_little_and_are_all_told_that_the_server
     took = time.monotonic() - started
     each = (memory_of(worker) - before) / n
     print(f"{n} sessions opened in {took:.2f} s, {each:.0f} bytes each")
-    assert each < 8 * 1024 or SANITIZED
+    assert is_flat(each, 6 * 1024)
     started = time.monotonic()
     d.send_signal(signal.SIGTERM)
     for peer in warm + peers:

@@ -209,8 +209,8 @@ class Readers:
             peer.close()
 
 
-def memory_of(pid, what="Pss"):
-    """In bytes. Pss moves with other processes that have the same libraries; Private_Dirty does not."""
+def memory_of(pid, what="Private_Dirty"):
+    """In bytes. Not Pss, which moves when other processes with the same libraries come and go."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
         return int(re.search(rf"^{what}:\s+(\d+) kB", rollup.read(), re.M).group(1)) * 1024
 
