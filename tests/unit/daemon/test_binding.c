@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include <weir/module.h>
+#include <weir/ws.h>
 
 #include "app/asgi.h"
 #include "app/router.h"
@@ -191,6 +192,74 @@ Test(binding, binds_websockets_with_their_limits)
 	cr_assert_eq(route->n_origins, 1u);
 	cr_assert(weir_str_eq(route->origins[0], WEIR_STR("https://example.org")));
 	cr_assert_null(find(&w, HTTP_METHOD_POST, "/b"));
+	done(&w);
+}
+
+Test(binding, gives_a_websocket_all_its_limits)
+{
+	const struct ws_limits *l;
+	struct world w;
+
+	bind_text(&w, GOOD
+		  "deflate_min: 5\n"
+		  "max_publication: 2KiB\n"
+		  "routes:\n"
+		  "  - {path: /b, websocket: true, handler: good.chat, middleware: good.audit,\n"
+		  "     ping_interval: 1s, ping_timeout: 2s, idle_timeout: 3s,\n"
+		  "     max_lifetime: 4s, close_timeout: 5s, slow_client: close,\n"
+		  "     send_queue: 6KiB, send_queue_age: 7s, deflate: true,\n"
+		  "     deflate_window: 10, deflate_client_window: 11,\n"
+		  "     deflate_contexts: true}\n");
+	cr_assert_eq(w.r, 0, "%s", w.words.data);
+	l = &w.binding->routes[0].ws_limits;
+	cr_assert_eq(l->max_message, 1u << 20);
+	cr_assert_eq(l->ping_interval_ms, 1000);
+	cr_assert_eq(l->ping_timeout_ms, 2000);
+	cr_assert_eq(l->idle_ms, 3000);
+	cr_assert_eq(l->lifetime_ms, 4000);
+	cr_assert_eq(l->close_ms, 5000);
+	cr_assert_eq(l->slow, WS_SLOW_CLOSE);
+	cr_assert_eq(l->queue_bytes, 6u * 1024);
+	cr_assert_eq(l->queue_ms, 7000);
+	cr_assert(l->has_deflate);
+	cr_assert_eq(l->deflate.max_server_bits, 10);
+	cr_assert_eq(l->deflate.max_client_bits, 11);
+	cr_assert(l->deflate.keeps_contexts);
+	cr_assert_eq(l->deflate_min, 5u);
+	cr_assert_not_null(w.binding->routes[0].io);
+	done(&w);
+}
+
+Test(binding, binds_functions_for_each_message)
+{
+	const struct route *route;
+	struct world w;
+
+	bind_text(&w, GOOD "routes: [{path: /t, websocket: true, handler: good.turns}]\n");
+	cr_assert_eq(w.r, 0, "%s", w.words.data);
+	route = find(&w, HTTP_METHOD_GET, "/t");
+	cr_assert(route->is_websocket);
+	cr_assert_not_null(route->ws_handlers);
+	cr_assert_not_null(route->ws_handlers->message);
+	cr_assert_eq(route->n_origins, 0u, "the server's own");
+	done(&w);
+}
+
+Test(binding, says_what_does_not_go_with_functions_for_each_message)
+{
+	struct world w;
+
+	bind_text(&w, GOOD "routes:\n"
+			   "  - {path: /a, handler: good.turns}\n"
+			   "  - path: /b\n"
+			   "    websocket: true\n"
+			   "    handler: good.turns\n"
+			   "    middleware: [good.audit]\n");
+	cr_assert_eq(w.fixture.messages.n_errors, 2u, "%s", w.words.data);
+	expect_words(&w, "test.yaml:4:25: handler: good.turns serves WebSockets: this route needs "
+			 "\"websocket: true\"\n");
+	expect_words(&w, "test.yaml:8:18: middleware: good.turns has a function for each message, "
+			 "which no layer stands before\n");
 	done(&w);
 }
 

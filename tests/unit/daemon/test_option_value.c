@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "base/log.h"
+#include "serve/ws_policy.h"
 
 struct fixture {
 	struct conf *conf;
@@ -66,6 +67,59 @@ Test(option_value, a_choice_is_stored_as_its_number)
 	cr_assert_str_eq(f.words, "\"warning\" is none of error, warn, notice, info, debug; did "
 				  "you mean \"warn\"?");
 	conf_free(f.conf);
+}
+
+Test(option_value, limits_of_websockets_are_stored_where_they_belong)
+{
+	struct conf_websocket *ws;
+	struct fixture f;
+
+	init(&f);
+	ws = &f.conf->limits.websocket;
+	cr_assert_eq(set(&f, "slow_client", "drop-oldest"), 0);
+	cr_assert_eq(ws->slow_client, WS_SLOW_DROP_OLDEST);
+	cr_assert_eq(set(&f, "slow_client", "drop"), -EINVAL);
+	cr_assert_str_eq(f.words, "\"drop\" is none of wait, drop-oldest, close; did you mean "
+				  "\"drop-oldest\"?");
+	cr_assert_eq(set(&f, "deflate_window", "9"), 0);
+	cr_assert_eq(set(&f, "deflate_client_window", "8"), 0);
+	cr_assert_eq(ws->deflate_window, 9);
+	cr_assert_eq(ws->deflate_client_window, 8);
+	cr_assert_eq(set(&f, "deflate_window", "8"), -EINVAL, "zlib has no such window");
+	cr_assert_str_eq(f.words, "\"8\" is less than 9");
+	cr_assert_eq(set(&f, "max_lifetime", "8760h"), 0);
+	cr_assert_eq(ws->max_lifetime_ms, INT64_C(8760) * 3600 * 1000);
+	cr_assert_eq(set(&f, "max_message", "1024GiB"), 0);
+	cr_assert_eq(ws->max_message, UINT64_C(1) << 40);
+	cr_assert_eq(set(&f, "deflate", "true"), 0);
+	cr_assert(ws->has_deflate);
+	cr_assert_not(ws->keeps_contexts);
+	conf_free(f.conf);
+}
+
+/* A route's value is copied from the file's: as many bytes as this says. */
+static void size_is(const char *name, size_t size)
+{
+	const struct option_spec *option = option_table_find(OPTION_ROUTE, weir_strz(name));
+
+	cr_assert(option->is_inherited, "%s", name);
+	cr_assert_eq(option_value_size(option->type), size, "%s", name);
+}
+
+Test(option_value, what_a_route_inherits_has_the_size_of_its_field)
+{
+	struct conf_websocket ws;
+
+	size_is("max_message", sizeof(ws.max_message));
+	size_is("ping_interval", sizeof(ws.ping_interval_ms));
+	size_is("slow_client", sizeof(ws.slow_client));
+	size_is("send_queue", sizeof(ws.send_queue));
+	size_is("send_queue_age", sizeof(ws.send_queue_age_ms));
+	size_is("deflate", sizeof(ws.has_deflate));
+	size_is("deflate_window", sizeof(ws.deflate_window));
+	size_is("deflate_client_window", sizeof(ws.deflate_client_window));
+	size_is("deflate_contexts", sizeof(ws.keeps_contexts));
+	size_is("deflate_min", sizeof(ws.deflate_min));
 }
 
 Test(option_value, the_access_log_is_a_word_or_a_path)
