@@ -286,11 +286,14 @@ static void on_watch(struct timeout *timeout)
 	struct h1_tunnel *ht = container_of(timeout, struct h1_tunnel, clock);
 	int64_t now_ms = loop_now_ms(ht->server->loop), taken = stream_taken(&ht->stream);
 	int64_t send_ms = ht->server->limits.pace.send_ms;
+	enum stream_peer peer = stream_peer(&ht->stream);
 
-	if (stream_peer(&ht->stream) == STREAM_PEER_GONE) {
+	if (peer == STREAM_PEER_GONE) {
 		h1_tunnel_lost(ht, NULL);
 		return;
 	}
+	if (peer == STREAM_PEER_ENDED)
+		ht->tunnel.has_peer_ended = true;
 	if (taken > ht->taken || !is_waiting_to_send(ht)) {
 		ht->taken = taken;
 		ht->taken_ms = now_ms;

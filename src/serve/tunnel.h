@@ -47,12 +47,13 @@ struct tunnel {
 	const struct tunnel_up *up; /* borrowed, set by the owner at once */
 	void *owner;		    /* its own, opaque */
 	const struct tunnel_down *down;
-	struct block *in;  /* bytes that have come and were not taken; NULL: none */
-	struct outq *out;  /* the connection's */
-	size_t high_water; /* of out, beyond which the owner has to wait */
-	size_t held;	   /* bytes of blocks that the owner holds for what came */
-	bool is_ended;	   /* no byte will come any more */
-	bool wants_room;   /* writable() is owed */
+	struct block *in;    /* bytes that have come and were not taken; NULL: none */
+	struct outq *out;    /* the connection's */
+	size_t high_water;   /* of out, beyond which the owner has to wait */
+	size_t held;	     /* bytes of blocks that the owner holds for what came */
+	bool is_ended;	     /* no byte will come any more */
+	bool has_peer_ended; /* nor will the peer send any, but some were not read yet */
+	bool wants_room;     /* writable() is owed */
 };
 
 /* Some bytes of in were taken, by moving its start: there is room for more. */

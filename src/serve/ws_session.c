@@ -231,18 +231,25 @@ static const struct tunnel_up tunnel_up = {
 
 /* ---- time */
 
+/* What nobody has read yet keeps the rest from us: the peer may well be alive. Not if it has no more to say. */
+static bool is_unheard(const struct ws_session *s)
+{
+	const struct tunnel *t = s->tunnel;
+
+	return t->in && block_room(t->in) == 0 && !t->has_peer_ended;
+}
+
 void ws_session_ping_due(struct timeout *timeout)
 {
 	struct ws_session *s = container_of(timeout, struct ws_session, clock);
 
 	ws_outbox_rest(s);
-	/* What nobody has read yet keeps the rest from us: the peer may well be alive. */
-	if (s->tunnel->in && block_room(s->tunnel->in) == 0) {
-		timeouts_touch(&s->policy->pings, &s->clock);
-		return;
-	}
-	/* Without room for a ping it is the tunnel's business whether the peer takes anything. */
-	if (ws_outbox_ping(s) && s->tunnel && s->policy->limits.ping_timeout_ms > 0)
+	/*
+	 * Without room for a ping it is the tunnel's business whether the peer takes anything. One
+	 * that cannot be heard is sent pings all the same: if it is gone, its kernel says so.
+	 */
+	if (ws_outbox_ping(s) && s->tunnel && s->policy->limits.ping_timeout_ms > 0 &&
+	    !is_unheard(s))
 		timeouts_touch(&s->policy->pongs, &s->clock);
 	else if (s->tunnel)
 		timeouts_touch(&s->policy->pings, &s->clock);
@@ -253,7 +260,7 @@ void ws_session_pong_due(struct timeout *timeout)
 {
 	struct ws_session *s = container_of(timeout, struct ws_session, clock);
 
-	if (s->tunnel->in && block_room(s->tunnel->in) == 0) {
+	if (is_unheard(s)) {
 		timeouts_touch(&s->policy->pings, &s->clock);
 		return;
 	}

@@ -135,15 +135,18 @@ static int push(weir_req *req)
 	return log_end(req, ws, r);
 }
 
-/* Reads nothing, until it is cancelled. */
+/* Reads nothing, until it is cancelled or the session is closed. */
 static int ignore(weir_req *req)
 {
 	weir_ws *ws;
 	int r;
 
 	r = weir_ws_accept(req, NULL, &ws);
-	if (r >= 0)
-		r = weir_sleep(3600 * 1000);
+	if (r < 0)
+		return r;
+	/* 1006: who vanished, for which it will be cancelled. */
+	while (r >= 0 && (weir_ws_close_code(ws) == 0 || weir_ws_close_code(ws) == 1006))
+		r = weir_sleep(5);
 	return log_end(req, ws, r);
 }
 

@@ -122,7 +122,22 @@ Test(ws_session_time, what_nobody_reads_is_no_silence)
 	client_sends(client, 0x82, world_filler(60000));
 	ws_world_pass(&world, 5000);
 	cr_assert_eq(client->n_over, 0);
-	cr_assert_str_eq(client_hears(client), "");
+	/* Asked all the same: only so would the kernel of one that has closed tell. */
+	cr_assert_str_eq(client_hears(client), "ping: ping: ping: ping: ping:");
+	finish();
+}
+
+Test(ws_session, who_is_not_read_and_sends_no_more_is_silent)
+{
+	struct ws_limits limits = with_pings();
+
+	limits.max_message = 0;
+	begin(&limits);
+	client_sends(client, 0x82, world_filler(100));
+	client_sends(client, 0x82, world_filler(60000));
+	client->tunnel.has_peer_ended = true;
+	ws_world_pass(&world, 5000);
+	cr_assert_eq(client->n_over, 1);
 	finish();
 }
 
