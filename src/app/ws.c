@@ -44,13 +44,16 @@ void ws_leave(struct weir_ws *ws, int result)
 {
 	struct ws_session *s = &ws->session;
 	bool is_in_message = s->is_in_message || s->is_deflating || ws_outbox_is_busy(s);
-	/* A close frame may stand between the parts of a message, but not within one. */
+	/*
+	 * A close frame may stand between the parts of a message, but not within one. One that only
+	 * waits for room, behind a message that is all in the queue, still goes.
+	 */
 	bool is_stuck = s->state == WS_CLOSING && !s->has_closed;
 
 	/* Its tasks have all ended, also the one that was to send the rest. */
 	ws->is_in_pieces = false;
 	ws->sending = (struct mutex){ .owner = NULL };
-	if (is_stuck || (s->state == WS_OPEN && is_in_message))
+	if (is_in_message && (s->state == WS_OPEN || is_stuck))
 		ws_session_abort(s);
 	else
 		ws_session_close(s, result < 0 && result != -ECANCELED ? 1011 : 1000,
