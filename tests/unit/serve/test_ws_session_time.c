@@ -127,7 +127,7 @@ Test(ws_session_time, what_nobody_reads_is_no_silence)
 	finish();
 }
 
-Test(ws_session, who_is_not_read_and_sends_no_more_is_silent)
+Test(ws_session_time, who_is_not_read_and_sends_no_more_is_silent)
 {
 	struct ws_limits limits = with_pings();
 
