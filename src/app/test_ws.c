@@ -392,7 +392,7 @@ static int open_session(struct weir_test_ws *t)
 	r = test_call_begin(call);
 	if (r < 0)
 		return r;
-	r = ws_shared_init(&t->shared, call->loop, &call->log, &t->blocks, 0);
+	r = ws_policy_init_shared(&t->shared, call->loop, &call->log, &t->blocks, 0);
 	if (r < 0)
 		return r;
 	set_route(t);
@@ -521,7 +521,7 @@ static void ws_free(struct weir_test_ws *t)
 	loop_defer_cancel(&t->defer);
 	if (t->has_policy) {
 		ws_policy_done(&t->policy);
-		ws_shared_done(&t->shared);
+		ws_policy_done_shared(&t->shared);
 	}
 	outq_done(&t->out);
 	block_pool_done(&t->blocks);

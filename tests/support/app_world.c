@@ -21,7 +21,8 @@ struct app_world *app_world_new(void)
 	a->site.task_memory = 65536;
 	topics_init(&a->topics, &secret, 0);
 	a->site.topics = &a->topics;
-	cr_assert_eq(ws_policy_init_shared(&a->ws, a->w->loop, &a->w->log, &a->w->server.blocks, 0), 0);
+	cr_assert_eq(ws_policy_init_shared(&a->ws, a->w->loop, &a->w->log, &a->w->server.blocks, 0),
+		     0);
 	a->w->server.up = &site_up;
 	a->w->server.up_arg = &a->site;
 	return a;
