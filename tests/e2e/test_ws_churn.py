@@ -13,7 +13,9 @@ import time
 import zlib
 
 from daemon import SANITIZED, wait_until
-from wspeer import BINARY, CLOSE, PING, PONG, TEXT, Peer, frame, header, hello, memory_of, n_descriptors
+from test_pubsub import hear_each_other
+from wspeer import (BINARY, CLOSE, PING, PONG, TEXT, Peer, frame, header, hello, memory_of, n_descriptors,
+                    on_worker)
 
 N_CLIENTS = 16
 SECONDS = float(os.environ.get("WEIR_CHURN_S", 6))
@@ -220,10 +222,18 @@ def test_sessions_that_come_and_die_at_random_leave_nothing_behind(daemon):
     seed = int(os.environ.get("WEIR_SEED", time.time_ns() % 1_000_000))
     print(f"WEIR_SEED={seed}")
     d = daemon(CONFIG)
-    processes = [*d.workers(), wait_until(d.hub, d.story)]
-    before = {pid: n_descriptors(pid) for pid in processes}
+    workers = d.workers()
+    peers = [on_worker(d, pid, "/relay/a") for pid in workers]
+    hear_each_other(d, *peers)  # the hub is there, and known to both
+    processes = [*workers, d.hub()]
+    before = {pid: n_descriptors(pid) - (pid in workers) for pid in processes}
+    for peer in peers:
+        peer.leave()
 
     def is_quiet():
+        # A handler that waits for a publication does not notice that its session was closed meanwhile.
+        for topic in "ab":
+            d.get(f"/publish/{topic}?text=wake")
         return all(n_descriptors(pid) <= before[pid] for pid in processes)
 
     n = churn(d, seed, SECONDS / 2)
