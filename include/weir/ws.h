@@ -32,7 +32,8 @@
  * When the handler returns, an open session is closed: 1000 for 0, 1011 for an
  * error. When the client vanishes the handler is cancelled, with reason
  * WEIR_DISCONNECT; when the worker stops, the session is closed with 1012, and
- * weir_ws_recv() returns 0.
+ * weir_ws_recv() returns 0. A handler that goes on, once its session is closed,
+ * for longer than the route's close_timeout is cancelled as well.
  *
  * What has come but was not received waits, in the end with the client; pings, and the client's
  * close, are seen as far as the first message that waits. So a handler that only sends should have a

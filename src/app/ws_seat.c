@@ -18,6 +18,7 @@
 #include "app/site.h"
 #include "app/ws.h"
 #include "base/log.h"
+#include "io/loop.h"
 #include "serve/ws_inbox.h"
 
 /* Request memory that a handler has before it costs a block. */
@@ -44,6 +45,7 @@ struct seat_task {
 
 struct ws_seat {
 	struct weir_ws ws;
+	struct timer patience; /* once the session is over, with a handler that goes on */
 	struct ws_offer offer;
 	struct req req; /* last: its match is cut short, and behind it lies what it points to */
 };
@@ -113,13 +115,29 @@ static void on_readable(struct ws_session *s)
 	wait_wake(&ws_of(s)->readable);
 }
 
+/* It may not know: it waits for something else, or for nothing. */
+static void on_patience_over(struct timer *timer)
+{
+	const struct ws_seat *seat = container_of(timer, struct ws_seat, patience);
+
+	task_cancel(seat->req.task, REASON_DISCONNECT);
+}
+
+/* Who has closed properly is given time to be heard; who vanished is not waited for. */
 static void on_over(struct ws_session *s)
 {
 	struct weir_ws *ws = ws_of(s);
+	struct ws_seat *seat = container_of(ws, struct ws_seat, ws);
+	struct loop *loop = ws->site->loop;
 
 	pubsub_stop(ws->subs);
-	if (s->state == WS_LOST && ws->req && !(ws->route->flags & WEIR_FINISH_ANYWAY))
+	if (!ws->req || (ws->route->flags & WEIR_FINISH_ANYWAY))
+		return;
+	if (s->state == WS_LOST)
 		task_cancel(ws->req->task, REASON_DISCONNECT);
+	else
+		loop_timer_start(loop, &seat->patience,
+				 loop_now_ms(loop) + ws->route->ws->limits.close_ms);
 }
 
 static const struct ws_session_up session_up = {
@@ -163,6 +181,7 @@ static void leave(void *arg)
 	struct req *req = &seat->req;
 	struct exchange *ex = req->ex;
 
+	loop_timer_stop(seat->ws.site->loop, &seat->patience);
 	ws_ran(req);
 	if (ex) {
 		if (ex->phase != EXCHANGE_ENDED || call->result < 0)
@@ -285,6 +304,7 @@ static void fill_seat(struct ws_seat *seat, const struct seating *seating)
 	struct req *req = &seat->req;
 
 	ws_init(&seat->ws, site, route);
+	timer_init(&seat->patience, on_patience_over);
 	seat->ws.req = req;
 	seat->ws.client = req->scope.client;
 	seat->offer = seating->offer;

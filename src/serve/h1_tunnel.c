@@ -131,12 +131,23 @@ static void flush(struct h1_tunnel *ht)
 		end_output(ht);
 }
 
+/* The owner may have looked at what came behind the request, or not. */
+static COLD void tell_of_rest(struct h1_tunnel *ht)
+{
+	ht->has_rest = false;
+	if (ht->tunnel.in && !ht->is_ending)
+		ht->tunnel.up->readable(&ht->tunnel);
+}
+
 static HOT void on_flush(struct loop_defer *defer)
 {
 	struct h1_tunnel *ht = container_of(defer, struct h1_tunnel, defer);
 
 	ht->is_pumping = true;
-	flush(ht);
+	if (ht->has_rest)
+		tell_of_rest(ht);
+	if (!ht->is_closed)
+		flush(ht);
 	ht->is_pumping = false;
 }
 
@@ -238,6 +249,8 @@ static void receive(struct h1_tunnel *ht)
 		t->in = block_give(&ht->server->blocks, t->in);
 	if (n >= 0)
 		t->up->readable(t);
+	if (t->held > 0)
+		ht->heard_ms = loop_now_ms(ht->server->loop);
 }
 
 static HOT void on_readable(struct stream *s)
@@ -278,7 +291,9 @@ static const struct stream_ops stream_ops = {
 
 int64_t h1_tunnel_idle_since(const struct h1_tunnel *ht)
 {
-	return is_waiting_to_send(ht) && timeout_is_active(&ht->clock) ? ht->taken_ms : -1;
+	if (is_waiting_to_send(ht) && timeout_is_active(&ht->clock))
+		return ht->taken_ms;
+	return ht->tunnel.held > 0 && !ht->is_ending ? ht->heard_ms : -1;
 }
 
 static void on_watch(struct timeout *timeout)
@@ -399,6 +414,7 @@ void h1_tunnel_begin(struct h1_tunnel *ht, struct h1_conn *c)
 	ht->tunnel.out = &ht->stream.out;
 	ht->tunnel.high_water = server->limits.high_water;
 	ht->tunnel.is_ended = c->has_ended;
+	ht->has_rest = ht->tunnel.in != NULL;
 	loop_defer_init(&ht->defer, on_flush);
 	timeout_init(&ht->clock);
 	list_add_tail(&server->tunnels.open, &ht->link);

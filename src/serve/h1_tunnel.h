@@ -32,9 +32,11 @@ struct h1_tunnel {
 	struct timeout clock;	 /* in one of the two lists, or none */
 	int64_t taken;		 /* by the peer, when that was last seen to grow */
 	int64_t taken_ms;	 /* when that was */
+	int64_t heard_ms;	 /* when it last sent something, while the owner holds some of it */
 	bool is_pumping;	 /* on the call stack: whoever queues need not flush */
 	bool is_ending;		 /* the owner is done */
-	bool has_shut;		 /* and our end is sent */
+	bool has_rest; /* bytes came behind the request, of which the owner was not told */
+	bool has_shut; /* and our end is sent */
 	bool is_closed;
 };
 
@@ -55,7 +57,7 @@ void h1_tunnel_begin(struct h1_tunnel *ht, struct h1_conn *c);
 /* Closes at once; the owner hears gone(), and why it was cut off, if it was. */
 void h1_tunnel_lost(struct h1_tunnel *ht, const char *why);
 
-/* Since when the peer has taken nothing, though it could; -1: it is not waited for. */
+/* Since when the peer has moved nothing, though it could; -1: it is not waited for. */
 int64_t h1_tunnel_idle_since(const struct h1_tunnel *ht);
 
 #endif

@@ -85,7 +85,8 @@ static unsigned find_payers(struct server *server, struct payer payers[PAYERS])
 	}
 	list_for_each (link, &server->tunnels.open) {
 		struct h1_tunnel *ht = list_entry(link, struct h1_tunnel, link);
-		size_t held = queue_bytes(&ht->stream) + block_bytes(ht->tunnel.in);
+		size_t held = queue_bytes(&ht->stream) + block_bytes(ht->tunnel.in) +
+			      ht->tunnel.held;
 
 		weigh(server, payers, &n_payers, (struct payer){ .ht = ht, .held = held },
 		      h1_tunnel_idle_since(ht));

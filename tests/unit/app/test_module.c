@@ -89,7 +89,7 @@ Test(module_open, takes_the_name_from_the_file)
 
 	cr_assert_str_eq(app->name, "good");
 	cr_assert_str_eq(app->file, MODULE("good.so"));
-	cr_assert_eq(app->n_handlers, 3);
+	cr_assert_eq(app->n_handlers, 4);
 	module_free(app);
 }
 
@@ -373,7 +373,7 @@ Test(module_handler, lists_what_there_is_when_nothing_is_alike)
 	struct weir_app *app = open_good();
 
 	does_not_find(app, "checkout", -ENOENT,
-		      "module 'good' has no handler 'checkout'; it has user, users, chat");
+		      "module 'good' has no handler 'checkout'; it has user, users, chat, turns");
 	module_free(app);
 }
 

@@ -207,7 +207,7 @@ Test(test_ws, leaves_when_it_is_told_to)
 
 static int never_answers(weir_req *req)
 {
-	seen = weir_sleep(INT64_MAX);
+	seen = weir_sleep(7 * 24 * 3600 * 1000);
 	return seen;
 }
 
@@ -238,14 +238,28 @@ static int stays(weir_req *req)
 	r = weir_ws_accept(req, NULL, &ws);
 	if (r < 0)
 		return r;
-	seen = weir_sleep(INT64_MAX);
+	seen = weir_sleep(7 * 24 * 3600 * 1000);
 	return seen;
 }
 
-/* Its session was closed in order, so nothing cancels it: that is for its author to hear. */
+Test(test_ws, cancels_a_handler_that_does_not_hear_of_the_end)
+{
+	cr_assert_eq(weir_test_ws_close(OPEN(stays)), 1000);
+	cr_assert_eq(seen, -ECANCELED);
+}
+
+static int ignores(weir_req *req)
+{
+	int r = stays(req);
+
+	while (r != 1)
+		r = weir_sleep(1000);
+	return 0;
+}
+
 Test(test_ws, says_that_the_handler_never_ends)
 {
-	cr_assert_eq(weir_test_ws_close(OPEN(stays)), -ETIMEDOUT);
+	cr_assert_eq(weir_test_ws_close(OPEN(ignores)), -ETIMEDOUT);
 }
 
 Test(test_ws, says_what_is_wrong_with_a_path)

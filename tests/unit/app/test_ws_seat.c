@@ -89,7 +89,7 @@ static int outlive(weir_req *req)
 	r = weir_ws_accept(req, NULL, &ws);
 	if (r < 0)
 		return r;
-	seen = weir_sleep(10000);
+	seen = weir_sleep(4000);
 	cr_assert_eq(weir_ws_close_code(ws), 4000);
 	cr_assert_eq(weir_ws_send(ws, WEIR_STR("x")), -EPIPE);
 	cr_assert_eq(weir_ws_close(ws, 1000, NULL), 0);
@@ -120,6 +120,39 @@ static int leave(weir_req *req)
 	weir_ws *ws;
 
 	return weir_ws_accept(req, NULL, &ws);
+}
+
+static int deaf_reason;
+
+/* It hears nothing of its session's end. */
+static int deaf(weir_req *req)
+{
+	weir_ws *ws;
+	int r;
+
+	r = weir_ws_accept(req, NULL, &ws);
+	if (r < 0)
+		return r;
+	r = weir_sleep(3600000);
+	deaf_reason = weir_cancel_reason();
+	return r;
+}
+
+Test(ws_seat, does_not_wait_for_ever_for_who_does_not_know_that_its_session_is_closed)
+{
+	struct app_world *a = app_world_new();
+	struct client *c;
+
+	app_ws_route(a, "/", deaf);
+	c = app_ws_open(a, "/", "");
+	app_ws_close(c);
+	cr_assert_str_eq(app_ws_text(c), "101 close:1000 end");
+	h1_world_pass(a->w, 4900);
+	cr_assert_eq(a->site.n_sessions, 1u);
+	h1_world_pass(a->w, 200);
+	cr_assert_eq(a->site.n_sessions, 0u);
+	cr_assert_eq(deaf_reason, WEIR_DISCONNECT);
+	app_world_free(a);
 }
 
 Test(ws_seat, lets_a_session_outlive_its_handler)
