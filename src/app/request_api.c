@@ -59,12 +59,16 @@ struct printf_call {
 	weir_str text;
 };
 
+/* The format was checked where weir_printf() was called. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
 static void printf_outside(void *arg)
 {
 	struct printf_call *call = arg;
 
 	call->text = vprintf_in(call->arena, call->fmt, *call->ap);
 }
+#pragma GCC diagnostic pop
 
 weir_str request_api_vprintf(weir_req *pub, const char *fmt, va_list ap)
 {
