@@ -119,12 +119,14 @@ static void keep_message(struct weir_test_ws *t)
 
 static void take_frame(struct weir_test_ws *t, unsigned char first, weir_str payload)
 {
-	switch ((enum ws_opcode)(first & 15)) {
+	enum ws_opcode opcode = (enum ws_opcode)(first & 15);
+
+	switch (opcode) {
 	case WS_OP_TEXT:
 	case WS_OP_BINARY:
-		t->is_text_parts = (first & 15) == WS_OP_TEXT;
-		/* fall through */
 	case WS_OP_CONTINUATION:
+		if (opcode != WS_OP_CONTINUATION)
+			t->is_text_parts = opcode == WS_OP_TEXT;
 		if (buf_append_str(&t->parts, payload) < 0)
 			t->is_short = true;
 		else if (first & 0x80)
