@@ -300,7 +300,7 @@ static void on_watch(struct timeout *timeout)
 {
 	struct h1_tunnel *ht = container_of(timeout, struct h1_tunnel, clock);
 	int64_t now_ms = loop_now_ms(ht->server->loop), taken = stream_taken(&ht->stream);
-	int64_t send_ms = ht->server->limits.pace.send_ms;
+	int64_t send_ms = ht->pace->limits.send_ms;
 	enum stream_peer peer = stream_peer(&ht->stream);
 
 	if (peer == STREAM_PEER_GONE) {
@@ -410,6 +410,7 @@ void h1_tunnel_begin(struct h1_tunnel *ht, struct h1_conn *c)
 {
 	struct server *server = ht->server;
 
+	ht->pace = c->pace;
 	ht->tunnel.down = &tunnel_down;
 	ht->tunnel.out = &ht->stream.out;
 	ht->tunnel.high_water = server->limits.high_water;

@@ -26,6 +26,7 @@ struct h1_tunnels {
 struct h1_tunnel {
 	struct tunnel tunnel;
 	struct stream stream;
+	struct pace *pace;	 /* borrowed: of the route that was upgraded */
 	struct server *server;	 /* borrowed */
 	struct list link;	 /* in the server's list */
 	struct loop_defer defer; /* to flush what was queued this turn; when closed, to be freed */

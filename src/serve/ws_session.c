@@ -62,11 +62,11 @@ static COLD void end(struct ws_session *s, enum ws_state state, int code)
 
 COLD void ws_session_tell_more(struct ws_session *s)
 {
-	if (s->state != WS_OPEN && s->wanted != WS_WANTS_NOTHING) {
+	if (s->wanted != WS_WANTS_NOTHING) {
 		s->wanted = WS_WANTS_NOTHING;
 		s->up->readable(s);
 	}
-	if (s->state != WS_OPEN && s->wants_room && s->frame_left == 0) {
+	if (s->wants_room && s->frame_left == 0) {
 		s->wants_room = false;
 		s->up->writable(s);
 	}
@@ -76,15 +76,22 @@ COLD void ws_session_tell_more(struct ws_session *s)
 	s->up->over(s);
 }
 
-COLD void ws_session_lost(struct ws_session *s, const char *why)
+/* why: NULL, when the peer has just vanished. */
+static COLD void end_lost(struct ws_session *s, const char *why)
 {
-	struct tunnel *t = s->tunnel;
 	weir_str client = s->up->client(s);
 
 	if (why)
 		log_write(s->policy->shared->log, LOG_AT_INFO, "%.*s: %s: cut off: %s",
 			  WEIR_ARG(client), s->policy->name, why);
 	end(s, WS_LOST, 1006);
+}
+
+COLD void ws_session_lost(struct ws_session *s, const char *why)
+{
+	struct tunnel *t = s->tunnel;
+
+	end_lost(s, why);
 	tunnel_abort(t);
 }
 
@@ -98,12 +105,8 @@ void ws_session_abort(struct ws_session *s)
 static void on_gone(struct tunnel *t, const char *why)
 {
 	struct ws_session *s = of_tunnel(t);
-	weir_str client = s->up->client(s);
 
-	if (why)
-		log_write(s->policy->shared->log, LOG_AT_INFO, "%.*s: %s: cut off: %s",
-			  WEIR_ARG(client), s->policy->name, why);
-	end(s, WS_LOST, 1006);
+	end_lost(s, why);
 	ws_session_tell(s);
 }
 

@@ -245,6 +245,36 @@ Test(h1_tunnel, cuts_off_a_peer_that_takes_nothing)
 	leave(w);
 }
 
+static void upgrade_on_an_impatient_route(struct visit *v)
+{
+	const struct pace_limits limits = { .send_ms = 5000 };
+	struct pace *pace;
+
+	cr_assert_eq(server_pace(&v->world->server, &limits, &pace), 0);
+	exchange_set_pace(v->ex, pace);
+	upgrade(v);
+}
+
+Test(h1_tunnel, has_the_time_limit_of_its_route)
+{
+	struct h1_world *w = tunnel_world();
+	struct client *c = client_new(w);
+	static char many[4000];
+
+	w->start = upgrade_on_an_impatient_route;
+	client_send(c, UPGRADE);
+	(void)client_text(c);
+	while (tunnel_has_room(owner.t)) {
+		send_text(many, sizeof(many));
+		h1_world_settle(w);
+	}
+	h1_world_pass(w, 4000);
+	cr_assert_eq(owner.n_gone, 0u);
+	h1_world_pass(w, 3000);
+	cr_assert_eq(owner.n_gone, 1u);
+	leave(w);
+}
+
 Test(h1_tunnel, tells_of_the_peers_end_and_ends_behind_it)
 {
 	struct h1_world *w = tunnel_world();
