@@ -173,3 +173,26 @@ Test(list, walks_in_order)
 		seen = seen * 10 + list_entry(it, struct item, link)->n;
 	cr_assert_eq(seen, 12);
 }
+
+Test(list, replaces_an_item_where_it_stands)
+{
+	struct item a = { .n = 1 }, b = { .n = 2 }, c = { .n = 3 }, other = { .n = 9 };
+	struct list l = LIST_INIT(l);
+
+	list_add_tail(&l, &a.link);
+	list_add_tail(&l, &b.link);
+	list_add_tail(&l, &c.link);
+	list_replace(&b.link, &other.link);
+	cr_assert_eq(digits(&l), 193);
+	cr_assert(list_is_empty(&b.link));
+}
+
+Test(list, replaces_one_that_is_in_no_list)
+{
+	struct item a = { .n = 1 }, other = { .n = 9 };
+
+	list_init(&a.link);
+	list_replace(&a.link, &other.link);
+	cr_assert(list_is_empty(&a.link));
+	cr_assert(list_is_empty(&other.link));
+}

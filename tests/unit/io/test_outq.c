@@ -270,3 +270,26 @@ Test(outq, takes_all_or_nothing_when_memory_is_short)
 	cr_assert_eq(take(&w), 1);
 	world_done(&w);
 }
+
+Test(outq, moves_with_all_that_waits)
+{
+	static struct pipe_world w;
+	static char bytes[40000];
+	struct outq other;
+
+	world_init(&w, SOCK_STREAM);
+	fill(bytes, sizeof(bytes));
+	cr_assert_eq(outq_append(&w.q, bytes, sizeof(bytes)), 0);
+	outq_init(&other, &w.pool);
+	outq_move(&other, &w.q);
+	cr_assert(outq_is_empty(&w.q));
+	cr_assert_eq(other.queued, sizeof(bytes));
+	cr_assert_eq(outq_flush(&w.q, w.near), 0);
+	cr_assert_eq(outq_flush(&other, w.near), 0);
+	while (w.n_got < sizeof(bytes) && take(&w) > 0)
+		continue;
+	cr_assert_eq(w.n_got, sizeof(bytes));
+	cr_assert_eq(memcmp(w.got, bytes, sizeof(bytes)), 0);
+	outq_done(&other);
+	world_done(&w);
+}

@@ -328,3 +328,22 @@ Test(stream, gives_its_blocks_back_when_it_is_closed)
 	cr_assert(stream_is_paused(&t.stream));
 	talk_done(&t);
 }
+
+Test(stream, moves_with_its_socket_and_what_is_queued)
+{
+	struct talk t, other = { 0 };
+	char got[8];
+
+	talk_init(&t, false);
+	cr_assert_eq(outq_append(&t.stream.out, "queued", 6), 0);
+	stream_move(&other.stream, &t.stream, &ops);
+	cr_assert_lt(t.stream.fd, 0);
+	cr_assert_eq(stream_flush(&other.stream), 0);
+	cr_assert_eq(recv(t.far, got, sizeof(got), 0), 6);
+	cr_assert_eq(send(t.far, "x", 1, 0), 1);
+	loop_turn(t.loop, false);
+	cr_assert_eq(t.n_readable, 0u);
+	cr_assert_eq(other.n_readable, 1u);
+	stream_close(&other.stream);
+	talk_done(&t);
+}

@@ -238,3 +238,20 @@ Test(timeouts, done_forgets_what_is_left)
 	cr_assert_eq(world.n_expired, 0);
 	world_done(&world);
 }
+
+Test(timeouts, one_that_has_moved_expires_when_it_would_have)
+{
+	struct world world;
+	int64_t start_ms;
+
+	world_init(&world, AFTER_MS);
+	start_ms = loop_now_ms(world.loop);
+	touch(&world, 0);
+	timeout_move(&world.things[1].timeout, &world.things[0].timeout);
+	timeout_move(&world.things[0].timeout, &world.things[2].timeout);
+	cr_assert(!timeout_is_active(&world.things[0].timeout));
+	loop_run(world.loop);
+	cr_assert_eq(world.n_expired, 1);
+	cr_assert_eq(world.things[1].expired_at_ms, start_ms + AFTER_MS);
+	world_done(&world);
+}
