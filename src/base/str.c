@@ -102,10 +102,7 @@ int str_to_u64(weir_str s, uint64_t *ret_value)
 
 bool str_is_utf8(weir_str s)
 {
-	struct utf8 u;
-
-	utf8_init(&u);
-	return utf8_feed(&u, s) && utf8_is_complete(&u);
+	return utf8_is_whole(s);
 }
 
 char *str_dup(weir_str s)

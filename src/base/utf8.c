@@ -39,6 +39,22 @@ static inline const unsigned char *skip_ascii(const unsigned char *p, const unsi
 	return p;
 }
 
+/* For a short text, without a step for each of its last bytes: the last look overlaps the one before. */
+static inline bool is_ascii(const unsigned char *p, size_t len)
+{
+#ifdef __SSE2__
+	if (len >= 16) {
+		__m128i all = _mm_loadu_si128((const __m128i *)(const void *)(p + len - 16));
+
+		for (size_t i = 0; i + 16 < len; i += 16)
+			all = _mm_or_si128(all,
+					   _mm_loadu_si128((const __m128i *)(const void *)(p + i)));
+		return _mm_movemask_epi8(all) == 0;
+	}
+#endif
+	return skip_ascii(p, p + len) == p + len;
+}
+
 /* The first byte of a character that is not ASCII. */
 static inline bool begin(struct utf8 *u, unsigned char c)
 {
@@ -81,4 +97,14 @@ bool utf8_feed(struct utf8 *u, weir_str bytes)
 	}
 	*u = now;
 	return true;
+}
+
+bool utf8_is_whole(weir_str text)
+{
+	struct utf8 u;
+
+	if (is_ascii((const unsigned char *)text.ptr, text.len))
+		return true;
+	utf8_init(&u);
+	return utf8_feed(&u, text) && utf8_is_complete(&u);
 }

@@ -24,6 +24,9 @@ void utf8_init(struct utf8 *u);
  */
 MUST_USE bool utf8_feed(struct utf8 *u, weir_str bytes);
 
+/* For a text that is all there. */
+MUST_USE bool utf8_is_whole(weir_str text);
+
 /* May the text end here? */
 static inline bool utf8_is_complete(const struct utf8 *u)
 {

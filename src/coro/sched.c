@@ -19,6 +19,8 @@
 #define DEFAULT_STACK ((size_t)128 * 1024)
 #define DEFAULT_MAX_TASKS 10000
 #define TURN_BUDGET 1000
+/* For an event, which wakes one task as a rule. */
+#define SHORT_BUDGET 4
 #define SWEEP_EVERY_MS 1000
 #define SWEEP_AT_ONCE 512
 
@@ -57,20 +59,30 @@ static bool sweep(struct sched *sched)
 	return has_more;
 }
 
-static bool on_turn(void *arg)
+/* At most so many; what they make ready waits behind them. */
+static void run_ready(struct sched *sched, unsigned n_max)
 {
-	struct sched *sched = arg;
-	bool has_more;
-
-	for (unsigned n = 0; n < TURN_BUDGET; n++) {
+	for (unsigned n = 0; n < n_max; n++) {
 		struct list *link = list_pop(&sched->ready);
 		struct ready *ready;
 
 		if (!link)
-			break;
+			return;
 		ready = list_entry(link, struct ready, link);
 		ready->run(ready);
 	}
+}
+
+static bool on_turn(void *arg, bool is_short)
+{
+	struct sched *sched = arg;
+	bool has_more;
+
+	if (is_short) {
+		run_ready(sched, SHORT_BUDGET);
+		return false;
+	}
+	run_ready(sched, TURN_BUDGET);
 	has_more = sweep(sched);
 	return has_more || !list_is_empty(&sched->ready);
 }

@@ -306,12 +306,18 @@ static bool run_tasks(struct loop *loop)
 	bool wants_more = false;
 
 	for (unsigned n = 0; n < 2; n++) {
-		if (loop->turn && loop->turn(loop->turn_arg))
+		if (loop->turn && loop->turn(loop->turn_arg, false))
 			wants_more = true;
 		if (!run_deferred(loop))
 			return wants_more;
 	}
 	return true;
+}
+
+void loop_run_ready(struct loop *loop)
+{
+	if (loop->turn)
+		(void)loop->turn(loop->turn_arg, true);
 }
 
 void loop_turn(struct loop *loop, bool may_wait)

@@ -43,9 +43,20 @@ void loop_run(struct loop *loop);
 void loop_turn(struct loop *loop, bool may_wait);
 void loop_stop(struct loop *loop);
 
-/* Runs once a turn; true asks for another turn without waiting. One hook a loop. */
-typedef bool loop_turn_fn(void *arg);
+/*
+ * Runs once a turn; true asks for another turn without waiting. One hook a loop.
+ * is_short: among the events of step 4: a few things, and nothing that can wait.
+ */
+typedef bool loop_turn_fn(void *arg, bool is_short);
 void loop_set_turn(struct loop *loop, loop_turn_fn *fn, void *arg);
+
+/*
+ * For a watcher's callback: the hook now, for what it has just made ready, with
+ * is_short. So the answer is written while what it answers is still in the
+ * processor's cache, and not after all who speak at once have been read. Nothing
+ * is freed meanwhile.
+ */
+void loop_run_ready(struct loop *loop);
 
 /* A point in time, embedded in what it is for. See io/timers.h. */
 void loop_timer_start(struct loop *loop, struct timer *timer, int64_t at_ms);

@@ -69,14 +69,6 @@ static inline void unmask(char *out, const struct quick_frame *f)
 		out[i] = (char)(masked[i] ^ f->mask[i % MASK_LEN]);
 }
 
-static inline bool is_utf8(weir_str text)
-{
-	struct utf8 utf8;
-
-	utf8_init(&utf8);
-	return utf8_feed(&utf8, text) && utf8_is_complete(&utf8);
-}
-
 bool ws_quick_take(struct ws_tools *tools, weir_str *bytes, struct ws_room **ret_room,
 		   weir_str *ret_payload, bool *ret_is_text)
 {
@@ -94,7 +86,7 @@ bool ws_quick_take(struct ws_tools *tools, weir_str *bytes, struct ws_room **ret
 	unmask(room->bytes, &f);
 	payload = (weir_str){ room->bytes, f.len };
 	is_text = (uint8_t)*bytes->ptr == FINAL_TEXT;
-	if (is_text && !is_utf8(payload)) {
+	if (is_text && !utf8_is_whole(payload)) {
 		(void)ws_tools_give_room(tools, room);
 		return false;
 	}

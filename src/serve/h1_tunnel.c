@@ -262,6 +262,9 @@ static HOT void on_readable(struct stream *s)
 		throw_away(ht);
 	else
 		receive(ht);
+	/* Who waits for it takes it now, and its block serves the next; what it answers leaves below. */
+	if (!ht->is_closed)
+		loop_run_ready(ht->server->loop);
 	if (!ht->is_closed)
 		flush(ht);
 	ht->is_pumping = false;

@@ -116,7 +116,7 @@ static void publish(struct bench *b)
 		abort();
 }
 
-static bool on_turn(void *arg)
+static bool on_turn(void *arg, bool is_short)
 {
 	struct bench *b = arg;
 

@@ -233,3 +233,24 @@ Test(utf8, nothing_changes_nothing)
 	cr_assert(utf8_feed(&u, WEIR_STR("\x82\xac")));
 	cr_assert(utf8_is_complete(&u));
 }
+
+/* One byte that is not ASCII, right or wrong, at every place of texts of every length that is looked at in steps. */
+Test(utf8, whole_texts_of_every_length)
+{
+	char text[100];
+
+	for (size_t len = 0; len <= sizeof(text); len++) {
+		memset(text, 'a', sizeof(text));
+		cr_expect(utf8_is_whole((weir_str){ text, len }), "%zu", len);
+		for (size_t at = 0; at < len; at++) {
+			memset(text, 'a', sizeof(text));
+			text[at] = '\xc3';
+			cr_expect_not(utf8_is_whole((weir_str){ text, len }), "%zu of %zu", at,
+				      len);
+			if (at + 1 < sizeof(text))
+				text[at + 1] = '\xbc';
+			cr_expect_eq(utf8_is_whole((weir_str){ text, len }), at + 1 < len,
+				     "%zu of %zu", at, len);
+		}
+	}
+}

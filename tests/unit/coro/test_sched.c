@@ -55,6 +55,19 @@ Test(sched, a_turn_ends_although_tasks_are_ready)
 	loop_run(w.loop);
 }
 
+Test(sched, an_event_runs_few_of_many_that_are_ready)
+{
+	struct root root;
+	unsigned n = 0;
+
+	root_start(&w, &root, "yielder", yield_for_ever, &n);
+	loop_run_ready(w.loop);
+	cr_assert_gt(n, 0);
+	cr_assert_lt(n, 100, "an event is no turn");
+	is_stopping = true;
+	loop_run(w.loop);
+}
+
 static void on_ev_idle(struct ev_loop *ev, struct ev_idle *idle, int events)
 {
 	is_stopping = true;

@@ -143,7 +143,7 @@ static void on_later(struct loop_defer *defer)
 	note(l->diary, l->name);
 }
 
-static bool on_turn(void *arg)
+static bool on_turn(void *arg, bool is_short)
 {
 	note(arg, 't');
 	return false;
@@ -167,6 +167,29 @@ Test(loop, a_turn_is_timers_then_the_hook_then_what_was_deferred)
 	loop_free(d.loop);
 }
 
+static bool on_any_turn(void *arg, bool is_short)
+{
+	note(arg, is_short ? 's' : 't');
+	return is_short; /* which asks for nothing: there is no wait to be left out */
+}
+
+Test(loop, an_event_may_run_the_hook_but_nothing_is_freed_meanwhile)
+{
+	struct diary d = { 0 };
+	struct later x = { .diary = &d, .name = 'x' };
+
+	cr_assert_eq(loop_new_virtual(&d.loop), 0);
+	loop_run_ready(d.loop);
+	loop_set_turn(d.loop, on_any_turn, &d);
+	loop_defer_init(&x.defer, on_later);
+	loop_defer(d.loop, &x.defer);
+	loop_run_ready(d.loop);
+	cr_assert_str_eq(d.text, "s");
+	loop_turn(d.loop, false);
+	cr_assert_str_eq(d.text, "stxt");
+	loop_free(d.loop);
+}
+
 /* A hook with a task that becomes ready in a deferred call, and runs once. */
 struct sleeper {
 	struct loop_defer waker;
@@ -179,7 +202,7 @@ static void on_waker(struct loop_defer *defer)
 	container_of(defer, struct sleeper, waker)->is_ready = true;
 }
 
-static bool run_sleeper(void *arg)
+static bool run_sleeper(void *arg, bool is_short)
 {
 	struct sleeper *s = arg;
 
@@ -238,7 +261,7 @@ Test(loop, what_was_deferred_can_be_cancelled)
 	loop_free(d.loop);
 }
 
-static bool on_three_turns(void *arg)
+static bool on_three_turns(void *arg, bool is_short)
 {
 	struct diary *d = arg;
 
@@ -461,7 +484,7 @@ static void be_busy(int64_t ms)
 		;
 }
 
-static bool on_busy_turn(void *arg)
+static bool on_busy_turn(void *arg, bool is_short)
 {
 	struct diary *d = arg;
 

@@ -124,6 +124,69 @@ Test(h1_tunnel, carries_bytes_both_ways)
 	leave(w);
 }
 
+/* Tasks in place of an owner that works at once: they are called by the loop. */
+static struct tasks {
+	bool aborts;
+	unsigned n_worked;
+	size_t n_left; /* bytes that a whole turn found in the queue */
+} tasks;
+
+static bool run_tasks(void *arg, bool is_short)
+{
+	if (!owner.t)
+		return false;
+	if (!is_short) {
+		tasks.n_left += owner.t->out->queued;
+		return false;
+	}
+	if (!owner.t->in)
+		return false;
+	tasks.n_worked++;
+	if (tasks.aborts) {
+		tunnel_abort(owner.t);
+		owner.t = NULL;
+		return false;
+	}
+	owner.reads = true;
+	work();
+	owner.reads = false;
+	return false;
+}
+
+Test(h1_tunnel, who_was_woken_answers_before_the_next_is_read)
+{
+	struct h1_world *w = tunnel_world();
+	struct client *c = client_new(w);
+
+	tasks = (struct tasks){ 0 };
+	client_send(c, UPGRADE);
+	client_forget(c);
+	owner.reads = false;
+	loop_set_turn(w->loop, run_tasks, NULL);
+	client_send(c, "one");
+	cr_assert_str_eq(client_text(c), "one");
+	cr_assert_eq(tasks.n_worked, 1u);
+	cr_assert_eq(tasks.n_left, 0u, "sent with the event, not at the end of the turn");
+	cr_assert_eq(w->server.blocks.n_taken, 0u);
+	leave(w);
+}
+
+Test(h1_tunnel, who_was_woken_may_end_it)
+{
+	struct h1_world *w = tunnel_world();
+	struct client *c = client_new(w);
+
+	tasks = (struct tasks){ .aborts = true };
+	client_send(c, UPGRADE);
+	cr_assert_str_eq(client_text(c), SWITCHED);
+	owner.reads = false;
+	loop_set_turn(w->loop, run_tasks, NULL);
+	client_send(c, "one");
+	cr_assert_eq(tasks.n_worked, 1u);
+	cr_assert_eq(w->server.n_conns, 0u);
+	leave(w);
+}
+
 Test(h1_tunnel, loses_nothing_that_came_behind_the_request)
 {
 	struct h1_world *w = tunnel_world();
