@@ -12,47 +12,18 @@
 #include "base/macro.h"
 #include "daemon/conf.h"
 #include "daemon/hub_pipe.h"
-#include "serve/exchange.h"
-#include "serve/ws_policy.h"
-
-#define KIB ((uint64_t)1024)
-#define MIB (KIB * 1024)
-#define GIB (MIB * 1024)
-#define TIB (GIB * 1024)
-#define SECOND ((uint64_t)1000)
-#define HOUR (SECOND * 3600)
+#include "daemon/option_items.h"
+#include "daemon/option_units.h"
 
 static const struct option_choice log_levels[] = {
 	{ "error", LOG_AT_ERROR }, { "warn", LOG_AT_WARN },   { "notice", LOG_AT_NOTICE },
 	{ "info", LOG_AT_INFO },   { "debug", LOG_AT_DEBUG }, { NULL, 0 },
 };
 
-static const struct option_choice half_closes[] = {
-	{ "cancel", HALF_CLOSE_CANCEL },
-	{ "finish", HALF_CLOSE_FINISH },
-	{ NULL, 0 },
-};
-
-static const struct option_choice slow_clients[] = {
-	{ "wait", WS_SLOW_WAIT },
-	{ "drop-oldest", WS_SLOW_DROP_OLDEST },
-	{ "close", WS_SLOW_CLOSE },
-	{ NULL, 0 },
-};
-
-/* MODULE.NAME; a module's name may have dots too. */
-#define QUALIFIED "^.+\\.[^.]+$"
-/* What option_origin_check() takes; the host may be absent, as in file://. */
-#define ORIGIN_HOST "(\\[[^\\]/?#@*\\s]+\\]|[A-Za-z0-9._~!$&'()+,;=%-]+)"
-#define ORIGIN "^(\\*|null|[A-Za-z][A-Za-z0-9+.-]*://(" ORIGIN_HOST "(:[0-9]{0,5})?)?)$"
-
 #define TOP(field) .place = OPTION_TOP, .offset = offsetof(struct conf, field)
 #define LIMIT(field) .place = OPTION_TOP, .offset = offsetof(struct conf, limits.field)
-#define LISTEN(field) .place = OPTION_LISTEN, .offset = offsetof(struct conf_listen, field)
-#define MODULE(field) .place = OPTION_MODULE, .offset = offsetof(struct conf_module, field)
-#define ROUTE(field) .place = OPTION_ROUTE, .offset = offsetof(struct conf_route, field)
 
-static const struct option_spec options[] = {
+static const struct option_spec top_rows[] = {
 	{ .name = "workers",
 	  TOP(n_workers),
 	  .type = OPTION_WORKERS,
@@ -292,7 +263,7 @@ static const struct option_spec options[] = {
 	{ .name = "slow_client",
 	  LIMIT(websocket.slow_client),
 	  .type = OPTION_CHOICE,
-	  .choices = slow_clients,
+	  .choices = option_items_slow_clients,
 	  .fallback = "wait",
 	  .help = "What becomes of messages that a WebSocket's client does not take: wait, who "
 		  "sends\n"
@@ -369,226 +340,17 @@ static const struct option_spec options[] = {
 	  .max = HUB_PIPE_QUEUE_MAX / 2, /* a larger one would never reach another worker */
 	  .fallback = "1MiB",
 	  .help = "The largest message that can be published." },
-
-	{ .name = "address",
-	  LISTEN(address),
-	  .type = OPTION_ADDRESS,
-	  .is_required = true,
-	  .help = "127.0.0.1:8000, \"[::1]:8000\", \"*:8000\" (every address), or unix:/path." },
-	{ .name = "mode",
-	  LISTEN(mode),
-	  .type = OPTION_OCTAL,
-	  .fallback = "0666",
-	  .help = "Permissions of a Unix socket, in octal." },
-
-	{ .name = "path",
-	  MODULE(path),
-	  .type = OPTION_MODULE_FILE,
-	  .is_required = true,
-	  .help = "The file. Without a slash it is looked for in module_path; otherwise it is\n"
-		  "relative to the directory of this file." },
-	{ .name = "settings",
-	  MODULE(settings),
-	  .n_offset = offsetof(struct conf_module, n_settings),
-	  .type = OPTION_SETTINGS,
-	  .help = "Keys and values that the module asks for." },
-
-	{ .name = "path",
-	  ROUTE(path),
-	  .type = OPTION_NAME,
-	  .is_required = true,
-	  .pattern = "^/",
-	  .help = "Begins with a slash. {name} is one segment, {name...} is all that follows." },
-	{ .name = "methods",
-	  ROUTE(methods),
-	  .kind = OPTION_OF_HTTP,
-	  .type = OPTION_METHODS,
-	  .help = "Such as [GET, POST]; any, if absent. HEAD comes with GET, and OPTIONS is\n"
-		  "answered by the server." },
-	{ .name = "handler",
-	  ROUTE(handler),
-	  .type = OPTION_NAME,
-	  .is_required = true,
-	  .pattern = QUALIFIED,
-	  .help = "MODULE.ENTRY" },
-	{ .name = "middleware",
-	  ROUTE(middleware),
-	  .n_offset = offsetof(struct conf_route, n_middleware),
-	  .type = OPTION_NAMES,
-	  .pattern = QUALIFIED,
-	  .help = "MODULE.NAME of each layer, outermost first." },
-	{ .name = "half_close",
-	  ROUTE(half_close),
-	  .type = OPTION_CHOICE,
-	  .choices = half_closes,
-	  .fallback = "cancel",
-	  .help = "What it means when a client closes its sending side: cancel, it has gone\n"
-		  "away; finish, it waits for the answer." },
-	{ .name = "max_body",
-	  ROUTE(max_body),
-	  .type = OPTION_SIZE,
-	  .max = TIB,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "request_memory",
-	  ROUTE(request_memory),
-	  .type = OPTION_SIZE,
-	  .min = 16 * KIB,
-	  .max = GIB,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "body_timeout",
-	  ROUTE(body_timeout_ms),
-	  .type = OPTION_DURATION,
-	  .min = 1,
-	  .max = HOUR,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "send_timeout",
-	  ROUTE(send_timeout_ms),
-	  .type = OPTION_DURATION,
-	  .min = 1,
-	  .max = HOUR,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "min_rate",
-	  ROUTE(min_rate),
-	  .type = OPTION_RATE,
-	  .max = GIB,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "access_log",
-	  ROUTE(has_access_log),
-	  .type = OPTION_BOOL,
-	  .fallback = "true",
-	  .help = "false keeps this route's requests out of the access log." },
-	{ .name = "websocket",
-	  ROUTE(is_websocket),
-	  .decides_kind = true,
-	  .type = OPTION_BOOL,
-	  .fallback = "false",
-	  .help = "true: the route serves WebSockets (RFC 6455), by a handler that is made for "
-		  "them." },
-	{ .name = "origins",
-	  ROUTE(allowed_origins),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .n_offset = offsetof(struct conf_route, n_allowed_origins),
-	  .type = OPTION_ORIGINS,
-	  .pattern = ORIGIN,
-	  .help = "Pages of which sites may open this WebSocket: scheme://host or\n"
-		  "scheme://host:port of each, \"null\", or \"*\" for all. Default: those of the\n"
-		  "server itself." },
-	{ .name = "max_message",
-	  ROUTE(websocket.max_message),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .type = OPTION_SIZE,
-	  .min = 1,
-	  .max = TIB,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "ping_interval",
-	  ROUTE(websocket.ping_interval_ms),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .type = OPTION_DURATION,
-	  .max = 24 * HOUR,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "ping_timeout",
-	  ROUTE(websocket.ping_timeout_ms),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .type = OPTION_DURATION,
-	  .max = 24 * HOUR,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "close_timeout",
-	  ROUTE(websocket.close_timeout_ms),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .type = OPTION_DURATION,
-	  .min = 1,
-	  .max = HOUR,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "idle_timeout",
-	  ROUTE(websocket.idle_timeout_ms),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .type = OPTION_DURATION,
-	  .max = 24 * HOUR,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "max_lifetime",
-	  ROUTE(websocket.max_lifetime_ms),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .type = OPTION_DURATION,
-	  .max = 8760 * HOUR,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "slow_client",
-	  ROUTE(websocket.slow_client),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .type = OPTION_CHOICE,
-	  .choices = slow_clients,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "send_queue",
-	  ROUTE(websocket.send_queue),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .type = OPTION_SIZE,
-	  .min = KIB,
-	  .max = GIB,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "send_queue_age",
-	  ROUTE(websocket.send_queue_age_ms),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .type = OPTION_DURATION,
-	  .max = HOUR,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "deflate",
-	  ROUTE(websocket.has_deflate),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .type = OPTION_BOOL,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "deflate_window",
-	  ROUTE(websocket.deflate_window),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .type = OPTION_COUNT,
-	  .min = 9,
-	  .max = 15,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "deflate_client_window",
-	  ROUTE(websocket.deflate_client_window),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .type = OPTION_COUNT,
-	  .min = 8,
-	  .max = 15,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "deflate_contexts",
-	  ROUTE(websocket.keeps_contexts),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .type = OPTION_BOOL,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = "deflate_min",
-	  ROUTE(websocket.deflate_min),
-	  .kind = OPTION_OF_WEBSOCKETS,
-	  .type = OPTION_SIZE,
-	  .max = MIB,
-	  .is_inherited = true,
-	  .help = "For this route, instead of what is said for the whole file." },
+	{ .name = NULL },
 };
 
-static_assert(sizeof(enum half_close) == sizeof(int), "a choice is stored as an int");
-static_assert(sizeof(enum ws_slow) == sizeof(int), "a choice is stored as an int");
+static const struct option_spec *rows_of(enum option_place place)
+{
+	return place == OPTION_TOP ? top_rows : option_items_rows;
+}
 
 const struct option_spec *option_table_next(enum option_place place, const struct option_spec *last)
 {
-	const struct option_spec *end = options + ARRAY_LEN(options);
-
-	for (const struct option_spec *o = last ? last + 1 : options; o < end; o++) {
+	for (const struct option_spec *o = last ? last + 1 : rows_of(place); o->name; o++) {
 		if (o->place == place)
 			return o;
 	}

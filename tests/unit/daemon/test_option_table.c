@@ -109,24 +109,6 @@ Test(option_table, what_is_inherited_is_of_one_value_and_the_same_type)
 	each(inherits_the_same);
 }
 
-static void has_its_kind_on_a_route(const struct option_spec *o)
-{
-	cr_expect(o->kind == OPTION_OF_ALL || o->place == OPTION_ROUTE, "%s", o->name);
-	cr_expect(o->kind == OPTION_OF_ALL || !o->is_required, "%s", o->name);
-	if (!o->decides_kind)
-		return;
-	cr_expect_eq(o, option_table_find(OPTION_ROUTE, WEIR_STR("websocket")), "%s", o->name);
-	cr_expect_eq(o->type, OPTION_BOOL);
-	cr_expect_str_eq(o->fallback, "false");
-}
-
-/* False unless it is said: the schema tells from the file alone which kind a route is. */
-Test(option_table, one_bool_decides_which_kind_a_route_is)
-{
-	each(has_its_kind_on_a_route);
-	cr_assert(option_table_find(OPTION_ROUTE, WEIR_STR("websocket"))->decides_kind);
-}
-
 static void has_limits(const struct option_spec *o)
 {
 	if (o->type == OPTION_COUNT || o->type == OPTION_SIZE || o->type == OPTION_DURATION ||
