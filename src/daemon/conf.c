@@ -13,6 +13,7 @@
 #include "daemon/conf_check.h"
 #include "daemon/conf_env.h"
 #include "daemon/conf_file.h"
+#include "daemon/conf_jobs.h"
 #include "daemon/conf_origin.h"
 #include "daemon/conf_read.h"
 #include "daemon/conf_tree.h"
@@ -168,6 +169,9 @@ static int fill(struct conf *conf, const struct cli *cli, const struct conf_node
 	if (r < 0)
 		return r;
 	r = set_module_names(conf);
+	if (r < 0)
+		return r;
+	r = conf_jobs_set_pools(conf);
 	if (r < 0)
 		return r;
 	return conf_check(conf, messages);

@@ -95,6 +95,35 @@ struct conf_route {
 	struct conf_pos *origins;
 };
 
+/* A pool of job processes. Times are milliseconds, sizes are bytes. */
+struct conf_job_pool {
+	const char *name;	/* "default" of the first: what jobs: itself says */
+	struct conf_name label; /* the same, with its place */
+	unsigned processes;	/* that run jobs at the same time */
+	unsigned queue;		/* jobs that may wait */
+	int64_t run_timeout_ms; /* of a job that says nothing; 0: none */
+	int64_t max_run_ms;	/* the most that one may ask for; 0: no limit */
+	int64_t grace_ms;	/* from asking a running job to end to killing it */
+	uint64_t memory;	/* address space of a process (RLIMIT_AS); 0: no limit */
+	int64_t cpu_time_ms;	/* of one job; 0: no limit */
+	unsigned recycle_jobs;	/* a process is replaced after so many; 0: never, as below */
+	int64_t recycle_age_ms;
+	uint64_t recycle_resident;
+	int nice; /* 0 to 19 */
+	bool is_sandboxed;
+	const char *const *sandbox_paths; /* absolute: what a sandboxed job may read */
+	size_t n_sandbox_paths;
+	struct conf_pos *origins;
+};
+
+struct conf_jobs {
+	const struct conf_job_pool *pools; /* at least one */
+	size_t n_pools;
+	uint64_t max_result;	    /* of a job's input, too */
+	struct conf_job_pool usual; /* what a pool has that does not say anything else */
+	struct conf_pos *origins;
+};
+
 enum conf_access_log_type { CONF_ACCESS_LOG_OFF, CONF_ACCESS_LOG_STDOUT, CONF_ACCESS_LOG_FILE };
 
 struct conf_access_log {
@@ -122,6 +151,9 @@ struct conf_limits {
 	unsigned max_connections; /* of one worker */
 	unsigned max_tasks;	  /* of one group, or of a module's background */
 	unsigned backlog;
+	unsigned threads;	/* of one worker, for blocking calls */
+	int64_t stall_limit_ms; /* a handler that holds the loop longer is logged; 0: no watchdog */
+	int64_t stall_abort_ms; /* and its worker replaced; 0: never */
 	struct conf_websocket websocket; /* of routes that say nothing else */
 	uint64_t send_queue_budget;	 /* of one worker's WebSockets */
 	uint64_t publish_budget;	 /* of one worker's topics */
@@ -145,6 +177,7 @@ struct conf {
 	size_t n_modules;
 	const struct conf_route *routes;
 	size_t n_routes;
+	struct conf_jobs jobs;
 	struct conf_pos *origins;
 
 	struct arena arena; /* owns all of the above */

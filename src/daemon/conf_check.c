@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "daemon/conf.h"
 #include "daemon/conf_address.h"
+#include "daemon/conf_jobs.h"
 #include "daemon/conf_origin.h"
 #include "daemon/conf_value.h"
 #include "daemon/messages.h"
@@ -226,6 +227,21 @@ static int check_routes(struct conf *conf, struct messages *messages)
 	return 0;
 }
 
+static void check_watchdog(const struct conf *conf, const struct conf_pos *pos,
+			   struct messages *messages)
+{
+	int64_t limit_ms = conf->limits.stall_limit_ms, abort_ms = conf->limits.stall_abort_ms;
+	char limit[CONF_VALUE_TEXT], abort[CONF_VALUE_TEXT];
+
+	if (abort_ms == 0 || (limit_ms > 0 && limit_ms <= abort_ms))
+		return;
+	messages_add(messages, pos,
+		     limit_ms ? "stall_abort is %s, but nobody looks before %s (stall_limit)"
+			      : "stall_abort is %s, but nobody looks: stall_limit is %s",
+		     conf_value_duration_text((uint64_t)abort_ms, abort),
+		     conf_value_duration_text((uint64_t)limit_ms, limit));
+}
+
 static void check_limits(const struct conf *conf, struct messages *messages)
 {
 	struct conf_pos pos = { conf->file, 0, 0 };
@@ -251,6 +267,7 @@ static void check_limits(const struct conf *conf, struct messages *messages)
 			     "(max_publication: %s)",
 			     conf_value_size_text(conf->limits.publish_budget, budget),
 			     conf_value_size_text(conf->limits.max_publication, publication));
+	check_watchdog(conf, &pos, messages);
 }
 
 int conf_check(struct conf *conf, struct messages *messages)
@@ -258,5 +275,6 @@ int conf_check(struct conf *conf, struct messages *messages)
 	check_limits(conf, messages);
 	check_listeners(conf, messages);
 	check_modules(conf, messages);
+	conf_jobs_check(conf, messages);
 	return check_routes(conf, messages);
 }

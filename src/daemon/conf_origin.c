@@ -12,6 +12,10 @@ static struct conf_pos **slot(enum option_place place, void *base)
 		return &((struct conf_module *)base)->origins;
 	case OPTION_ROUTE:
 		return &((struct conf_route *)base)->origins;
+	case OPTION_JOBS:
+		return &((struct conf_jobs *)base)->origins;
+	case OPTION_POOL:
+		return &((struct conf_job_pool *)base)->origins;
 	case OPTION_TOP:
 		break;
 	}

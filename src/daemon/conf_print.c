@@ -87,15 +87,18 @@ static void put_plain(struct printer *p, const char *text)
 		put(p, "%c", (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
 }
 
-/* A route's value may be what is said for the whole file: then that one's origin counts. */
+/* A route's value may be what is said for the whole file, a pool's what is for all: then that counts. */
 static const struct conf_pos *origin_of(struct printer *p, const struct option_spec *option,
 					const void *base)
 {
 	const struct conf_pos *pos = conf_origin_get(option, base);
+	const struct option_spec *above;
+	const void *from;
 
 	if (pos->file || !option->is_inherited)
 		return pos;
-	return conf_origin_get(option_table_find(OPTION_TOP, weir_strz(option->name)), p->conf);
+	above = option_table_above(option, p->conf, &from);
+	return conf_origin_get(above, from);
 }
 
 static void put_pos(struct printer *p, const struct conf_pos *pos)
@@ -230,9 +233,13 @@ static void put_settings(struct printer *p, const struct conf_module *module)
 	}
 }
 
-static void put_items(struct printer *p, const struct option_spec *option);
+static void put_place(struct printer *p, enum option_place place, const void *base);
+static void put_items(struct printer *p, const struct option_spec *option, const void *base);
 
-/* Those that are not there, such as the methods of a route for all, are left out. */
+/*
+ * Those that are not there, such as the methods of a route for all, are left out; unless it
+ * would mean that they are inherited.
+ */
 static bool is_there(const struct option_spec *option, const void *base)
 {
 	const struct conf_route *route = base;
@@ -241,7 +248,13 @@ static bool is_there(const struct option_spec *option, const void *base)
 	    route->is_websocket != (option->kind == OPTION_OF_WEBSOCKETS))
 		return false;
 	return !option_table_is_list(option) || option->type == OPTION_ITEMS ||
-	       list_len(option, base) > 0;
+	       option->type == OPTION_MAPPING || option->is_inherited || list_len(option, base) > 0;
+}
+
+/* The first pool is what jobs: itself says. */
+static size_t first_item(const struct option_spec *option)
+{
+	return option->items == OPTION_POOL;
 }
 
 static void put_option(struct printer *p, const struct option_spec *option, const void *base)
@@ -249,9 +262,13 @@ static void put_option(struct printer *p, const struct option_spec *option, cons
 	put(p, "%s:", option->name);
 	switch (option->type) {
 	case OPTION_ITEMS:
-		put(p, "%s", list_len(option, base) ? "" : " []");
+		put(p, "%s", list_len(option, base) > first_item(option) ? "" : " []");
 		put_origin(p, option, base);
-		put_items(p, option);
+		put_items(p, option, base);
+		return;
+	case OPTION_MAPPING:
+		put_origin(p, option, base);
+		put_place(p, option->items, (const char *)base + option->offset);
 		return;
 	case OPTION_SETTINGS:
 		put_origin(p, option, base);
@@ -272,32 +289,45 @@ static void put_option(struct printer *p, const struct option_spec *option, cons
 	put_origin(p, option, base);
 }
 
+/* What stands before a mapping's first key, and before the others. */
+struct indent {
+	const char *first, *rest;
+};
+
+static struct indent indent_of(enum option_place place)
+{
+	switch (place) {
+	case OPTION_TOP:
+		return (struct indent){ "", "" };
+	case OPTION_JOBS:
+		return (struct indent){ "  ", "  " };
+	case OPTION_POOL:
+		return (struct indent){ "    - ", "      " };
+	default:
+		return (struct indent){ "  - ", "    " };
+	}
+}
+
 static void put_place(struct printer *p, enum option_place place, const void *base)
 {
-	const char *indent = "  - ";
+	struct indent indent = indent_of(place);
 
 	for (const struct option_spec *o = option_table_next(place, NULL); o;
 	     o = option_table_next(place, o)) {
 		if (!is_there(o, base))
 			continue;
-		put(p, "%s", place == OPTION_TOP ? "" : indent);
+		put(p, "%s", indent.first);
 		put_option(p, o, base);
-		indent = "    ";
+		indent.first = indent.rest;
 	}
 }
 
-static void put_items(struct printer *p, const struct option_spec *option)
+static void put_items(struct printer *p, const struct option_spec *option, const void *base)
 {
-	const struct conf *conf = p->conf;
+	const char *items = *(const void *const *)((const char *)base + option->offset);
 
-	for (size_t i = 0; i < list_len(option, conf); i++) {
-		if (option->items == OPTION_LISTEN)
-			put_place(p, OPTION_LISTEN, &conf->listen[i]);
-		else if (option->items == OPTION_MODULE)
-			put_place(p, OPTION_MODULE, &conf->modules[i]);
-		else
-			put_place(p, OPTION_ROUTE, &conf->routes[i]);
-	}
+	for (size_t i = first_item(option); i < list_len(option, base); i++)
+		put_place(p, option->items, items + i * option_table_size(option->items));
 }
 
 int conf_print(const struct conf *conf, bool has_origins, struct buf *out)

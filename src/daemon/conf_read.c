@@ -23,22 +23,6 @@ struct reader {
 	struct messages *messages;
 };
 
-/* Sizes of what the lists hold. */
-static size_t item_size(enum option_place place)
-{
-	switch (place) {
-	case OPTION_LISTEN:
-		return sizeof(struct conf_listen);
-	case OPTION_MODULE:
-		return sizeof(struct conf_module);
-	case OPTION_ROUTE:
-		return sizeof(struct conf_route);
-	case OPTION_TOP:
-		break;
-	}
-	return 0;
-}
-
 static int read_mapping(struct reader *reader, const struct conf_node *node,
 			enum option_place place, bool wants_lists, void *base);
 
@@ -327,7 +311,7 @@ static struct conf_pos *item_pos(enum option_place place, void *item)
 static int read_items(struct reader *reader, const struct option_spec *option,
 		      const struct conf_node *node, void *base)
 {
-	size_t size = item_size(option->items), n = 0;
+	size_t size = option_table_size(option->items), n = 0;
 	char *items = list_room(reader, node, size);
 	int all = 0;
 
@@ -353,6 +337,20 @@ static int read_items(struct reader *reader, const struct option_spec *option,
 	return all;
 }
 
+/* Items may inherit from the values beside them, so these come first. */
+static int read_inner(struct reader *reader, const struct option_spec *option,
+		      const struct conf_node *node, void *base)
+{
+	void *inner = (char *)base + option->offset;
+	int r, lists;
+
+	r = read_mapping(reader, node, option->items, false, inner);
+	if (r == -ENOMEM || node->type != CONF_NODE_MAPPING)
+		return r;
+	lists = read_mapping(reader, node, option->items, true, inner);
+	return worse(r, lists);
+}
+
 static int read_option(struct reader *reader, const struct option_spec *option,
 		       const struct conf_node *node, void *base)
 {
@@ -362,6 +360,8 @@ static int read_option(struct reader *reader, const struct option_spec *option,
 		return read_scalar(reader, option, node, base);
 	if (option->type == OPTION_SETTINGS)
 		return read_settings(reader, option, node, base);
+	if (option->type == OPTION_MAPPING)
+		return read_inner(reader, option, node, base);
 	r = check_list(reader, option, node);
 	if (r < 0)
 		return r;
@@ -387,6 +387,10 @@ static const char *place_words(enum option_place place)
 		return "a module";
 	case OPTION_ROUTE:
 		return "a route";
+	case OPTION_JOBS:
+		return "jobs";
+	case OPTION_POOL:
+		return "a pool";
 	case OPTION_TOP:
 		break;
 	}
@@ -400,8 +404,8 @@ static const char *place_words(enum option_place place)
 static const struct option_spec *refuse_key(struct reader *reader, const struct conf_node *node,
 					    enum option_place place)
 {
-	static const enum option_place places[] = { OPTION_TOP, OPTION_LISTEN, OPTION_MODULE,
-						    OPTION_ROUTE };
+	static const enum option_place places[] = { OPTION_TOP,	  OPTION_LISTEN, OPTION_MODULE,
+						    OPTION_ROUTE, OPTION_JOBS,	 OPTION_POOL };
 	struct messages_guess guess = { 0 };
 	char quote[MESSAGES_QUOTE];
 
@@ -454,10 +458,12 @@ static int check_required(struct reader *reader, const struct conf_node *node,
 	return all;
 }
 
-/* At the top lists are read in a second step; elsewhere there is one. */
+/* At the top lists are read in a second step, of jobs the pools; elsewhere there is one. */
 static bool is_this_step(const struct option_spec *option, bool wants_lists)
 {
-	return option->place != OPTION_TOP || option_table_is_list(option) == wants_lists;
+	if (option->place == OPTION_TOP)
+		return option_table_is_list(option) == wants_lists;
+	return option->place != OPTION_JOBS || (option->type == OPTION_ITEMS) == wants_lists;
 }
 
 static int read_mapping(struct reader *reader, const struct conf_node *node,
@@ -491,6 +497,18 @@ static int read_mapping(struct reader *reader, const struct conf_node *node,
 	return check_required(reader, node, place, given, good);
 }
 
+static void inherit(const struct option_spec *option, void *base, const struct option_spec *above,
+		    const void *from)
+{
+	size_t size = option_table_is_list(option) ? sizeof(void *)
+						   : option_value_size(option->type);
+
+	memcpy((char *)base + option->offset, (const char *)from + above->offset, size);
+	if (option_table_is_list(option))
+		memcpy((char *)base + option->n_offset, (const char *)from + above->n_offset,
+		       sizeof(size_t));
+}
+
 int conf_read_defaults(struct conf *conf, enum option_place place, void *base)
 {
 	struct option_context context = { .arena = &conf->arena, .dir = conf->dir };
@@ -502,15 +520,14 @@ int conf_read_defaults(struct conf *conf, enum option_place place, void *base)
 		return made;
 	for (const struct option_spec *o = option_table_next(place, NULL); o;
 	     o = option_table_next(place, o)) {
-		const struct option_spec *top = o->is_inherited
-							? option_table_find(OPTION_TOP,
-									    weir_strz(o->name))
-							: NULL;
+		const void *from;
+		const struct option_spec *above = option_table_above(o, conf, &from);
 		int r = 0;
 
-		if (top)
-			memcpy((char *)base + o->offset, (const char *)conf + top->offset,
-			       option_value_size(o->type));
+		if (above)
+			inherit(o, base, above, from);
+		else if (o->type == OPTION_MAPPING)
+			r = conf_read_defaults(conf, o->items, (char *)base + o->offset);
 		else if (o->fallback && !option_table_is_list(o))
 			r = option_value_set(o, weir_strz(o->fallback), &context, base, words);
 		if (r < 0)

@@ -128,13 +128,18 @@ int option_print_help(struct buf *out)
 		r = print_place(out, OPTION_MODULE, "Keys of each module, in modules:");
 	if (r >= 0)
 		r = print_place(out, OPTION_ROUTE, "Keys of each route, in routes:");
+	if (r >= 0)
+		r = print_place(out, OPTION_JOBS, "Keys of jobs:");
+	if (r >= 0)
+		r = print_place(out, OPTION_POOL, "Keys of each pool, in pools: of jobs:");
 	return r;
 }
 
-/* The keys of a list's items, in short. */
-static int print_item_keys(struct buf *out, enum option_place place)
+/* The keys of a mapping, or of a list's items, in short. */
+static int print_inner_keys(struct buf *out, const struct option_spec *option)
 {
-	int r = buf_printf(out, "#\n# Keys of each:\n");
+	enum option_place place = option->items;
+	int r = buf_printf(out, "#\n# Keys of %s:\n", option->type == OPTION_ITEMS ? "each" : "it");
 
 	for (const struct option_spec *o = option_table_next(place, NULL); o && r >= 0;
 	     o = option_table_next(place, o)) {
@@ -156,8 +161,8 @@ static int print_default(struct buf *out, const struct option_spec *option)
 		r = print_lines(out, "# ", option->help);
 	if (r >= 0)
 		r = print_facts(out, "# ", option);
-	if (r >= 0 && option->type == OPTION_ITEMS)
-		r = print_item_keys(out, option->items);
+	if (r >= 0 && (option->type == OPTION_ITEMS || option->type == OPTION_MAPPING))
+		r = print_inner_keys(out, option);
 	if (r < 0)
 		return r;
 	if (option->example)

@@ -260,6 +260,10 @@ static void print_value(struct json *json, const struct option_spec *option)
 		object(json, option->items);
 		json_close(json, '}');
 		break;
+	case OPTION_MAPPING:
+		json_text(json, "type", "object");
+		object(json, option->items);
+		break;
 	case OPTION_SETTINGS:
 		settings_form(json);
 		break;

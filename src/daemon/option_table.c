@@ -13,6 +13,7 @@
 #include "daemon/conf.h"
 #include "daemon/hub_pipe.h"
 #include "daemon/option_items.h"
+#include "daemon/option_jobs.h"
 #include "daemon/option_units.h"
 
 static const struct option_choice log_levels[] = {
@@ -78,6 +79,16 @@ static const struct option_spec top_rows[] = {
 		     "    handler: shop.user\n"
 		     "    middleware: [shop.audit]\n"
 		     "    max_body: 64KiB\n" },
+	{ .name = "jobs",
+	  TOP(jobs),
+	  .type = OPTION_MAPPING,
+	  .items = OPTION_JOBS,
+	  .help = "The processes in which modules' jobs run. Where no module has any, there are\n"
+		  "none.",
+	  .example = "jobs:\n"
+		     "  processes: 2\n"
+		     "  queue: 64\n"
+		     "  pools: [{name: slow, processes: 1, max_run: 1h}]\n" },
 	{ .name = "log_level",
 	  TOP(log_level),
 	  .type = OPTION_CHOICE,
@@ -210,6 +221,27 @@ static const struct option_spec top_rows[] = {
 	  .max = 10000000,
 	  .fallback = "100000",
 	  .help = "Tasks alive at once in one group of a handler, or in a module's background." },
+	{ .name = "threads",
+	  LIMIT(threads),
+	  .type = OPTION_COUNT,
+	  .min = 1,
+	  .max = 256,
+	  .fallback = "4",
+	  .help = "Threads of each worker, for calls that block; they are started when they are\n"
+		  "needed." },
+	{ .name = "stall_limit",
+	  LIMIT(stall_limit_ms),
+	  .type = OPTION_DURATION,
+	  .max = HOUR,
+	  .fallback = "100ms",
+	  .help = "A handler that holds its worker's loop for longer is in the log, with a\n"
+		  "backtrace, while it still does; 0: nobody looks." },
+	{ .name = "stall_abort",
+	  LIMIT(stall_abort_ms),
+	  .type = OPTION_DURATION,
+	  .max = HOUR,
+	  .fallback = "0",
+	  .help = "A worker whose loop is held for so long is replaced; 0: never." },
 	{ .name = "stack_size",
 	  LIMIT(stack_size),
 	  .type = OPTION_SIZE,
@@ -345,7 +377,18 @@ static const struct option_spec top_rows[] = {
 
 static const struct option_spec *rows_of(enum option_place place)
 {
-	return place == OPTION_TOP ? top_rows : option_items_rows;
+	switch (place) {
+	case OPTION_TOP:
+		return top_rows;
+	case OPTION_LISTEN:
+	case OPTION_MODULE:
+	case OPTION_ROUTE:
+		break;
+	case OPTION_JOBS:
+	case OPTION_POOL:
+		return option_jobs_rows;
+	}
+	return option_items_rows;
 }
 
 const struct option_spec *option_table_next(enum option_place place, const struct option_spec *last)
@@ -376,6 +419,36 @@ size_t option_table_index(const struct option_spec *option)
 		n++;
 	assert(n < OPTION_MAX);
 	return n;
+}
+
+const struct option_spec *option_table_above(const struct option_spec *option,
+					     const struct conf *conf, const void **ret_base)
+{
+	bool is_of_pool = option->place == OPTION_POOL;
+
+	if (!option->is_inherited)
+		return NULL;
+	*ret_base = is_of_pool ? (const void *)&conf->jobs : conf;
+	return option_table_find(is_of_pool ? OPTION_JOBS : OPTION_TOP, weir_strz(option->name));
+}
+
+size_t option_table_size(enum option_place place)
+{
+	switch (place) {
+	case OPTION_LISTEN:
+		return sizeof(struct conf_listen);
+	case OPTION_MODULE:
+		return sizeof(struct conf_module);
+	case OPTION_ROUTE:
+		return sizeof(struct conf_route);
+	case OPTION_JOBS:
+		return sizeof(struct conf_jobs);
+	case OPTION_POOL:
+		return sizeof(struct conf_job_pool);
+	case OPTION_TOP:
+		break;
+	}
+	return sizeof(struct conf);
 }
 
 bool option_table_is_list(const struct option_spec *option)

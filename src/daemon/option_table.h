@@ -10,12 +10,16 @@
 #include <stdint.h>
 #include <weir/base.h>
 
+struct conf;
+
 /* Which mapping of the file an option stands in, and so which struct it is a field of. */
 enum option_place {
 	OPTION_TOP,    /* struct conf */
 	OPTION_LISTEN, /* struct conf_listen */
 	OPTION_MODULE, /* struct conf_module */
 	OPTION_ROUTE,  /* struct conf_route */
+	OPTION_JOBS,   /* struct conf_jobs */
+	OPTION_POOL,   /* struct conf_job_pool */
 };
 
 enum option_type {
@@ -39,6 +43,7 @@ enum option_type {
 	OPTION_METHODS,	    /* uint64_t of bits, no number */
 	OPTION_SETTINGS,    /* const struct conf_setting *: any keys */
 	OPTION_ITEMS,	    /* mappings of the place `items` */
+	OPTION_MAPPING,	    /* one of them, which is no list: the struct itself */
 };
 
 enum option_kind { OPTION_OF_ALL, OPTION_OF_HTTP, OPTION_OF_WEBSOCKETS };
@@ -55,12 +60,12 @@ struct option_spec {
 	size_t offset, n_offset;
 	uint64_t min, max;    /* of a number */
 	const char *fallback; /* the default, as it would be written; NULL: none */
-	bool is_inherited;    /* the default is the top option of that name */
+	bool is_inherited;    /* the default is that of the same name, see option_table_above() */
 	bool is_required;
 	enum option_kind kind;		     /* of OPTION_ROUTE: of routes of which kind */
 	bool decides_kind;		     /* a bool: true makes the route one of WebSockets */
 	const char *env;		     /* one more variable, after WEIR_NAME */
-	enum option_place items;	     /* of OPTION_ITEMS */
+	enum option_place items;	     /* of OPTION_ITEMS and OPTION_MAPPING */
 	const struct option_choice *choices; /* ends with word NULL */
 	const char *pattern; /* of names and origins: all that are good match it (ECMA) */
 	const char *help;    /* whole sentences */
@@ -76,6 +81,17 @@ const struct option_spec *option_table_find(enum option_place place, weir_str na
 #define OPTION_MAX 64
 size_t option_table_index(const struct option_spec *option);
 
+/*
+ * The option that it inherits from, and the struct of conf that this one is in: of a route
+ * the whole file's, of a pool that of jobs. NULL when it inherits nothing.
+ */
+const struct option_spec *option_table_above(const struct option_spec *option,
+					     const struct conf *conf, const void **ret_base);
+
+/* Bytes of the struct that such a place is about. */
+size_t option_table_size(enum option_place place);
+
+/* It is no single value, but several, or a mapping. */
 bool option_table_is_list(const struct option_spec *option);
 
 /* "WEIR_MAX_BODY"; only options of OPTION_TOP with one value, and listen, have one. */

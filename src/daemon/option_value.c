@@ -51,6 +51,8 @@ const char *option_value_type_words(enum option_type type)
 		return "a mapping of names to single values";
 	case OPTION_ITEMS:
 		return "a list of mappings";
+	case OPTION_MAPPING:
+		return "a mapping";
 	}
 	return "a value";
 }
@@ -84,9 +86,10 @@ size_t option_value_size(enum option_type type)
 	case OPTION_METHODS:
 	case OPTION_SETTINGS:
 	case OPTION_ITEMS:
+	case OPTION_MAPPING:
 		break;
 	}
-	assert(!"a list is not inherited");
+	assert(!"a list is no single value");
 	return 0;
 }
 

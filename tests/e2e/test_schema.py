@@ -35,6 +35,11 @@ BEYOND = {
     "57-high-water-beyond-the-budget": "two places",
     "64-websocket-and-get": "two places",
     "65-queues-beyond-their-budgets": "two places",
+    "71-pools-of-one-name": "two places",
+    "73-a-job-may-run-longer-than-it-may": "two places",
+    "74-a-pool-without-memory": "two places",
+    "75-stalls": "two places",
+    "76-an-abort-without-a-limit": "two places",
 }
 
 
@@ -93,10 +98,11 @@ def test_takes_a_good_file(validator, path):
 def test_takes_every_example_of_the_packaged_file(validator):
     """With its hashes gone, that is: test_option_print.c reads it so, too."""
     text = (pathlib.Path(TOP) / "conf/weir.yaml").read_text()
-    lines = [line[1:] for line in text.splitlines() if re.match(r"#( {2,4}- |    [a-z_]+: |\S)", line)
+    lines = [line[1:] for line in text.splitlines() if re.match(r"#( {2,4}- |(  |    )[a-z_]+: |\S)", line)
              and not re.match(r"#   [a-z_]+ \(", line)]
     conf = yaml.load("\n".join(lines), Loader=Core)
     assert {"workers", "listen", "routes", "max_tasks"} <= set(conf)
+    assert conf["jobs"]["pools"]
     assert not list(validator.iter_errors(conf))
 
 
@@ -147,6 +153,13 @@ def test_refuses_a_broken_file(validator, path):
     "routes: [{path: /a, handler: a.a, websocket: true, origins: ['https://a@example.org']}]",
     "routes: [{path: /a, handler: a.a, websocket: true, origins: null}]",
     "routes: [{path: /a, handler: a.a, websocket: true, publish_budget: 1MiB}]",
+    "jobs: 2", "jobs: []", "jobs: {processes: 0}", "jobs: {processes: many}", "jobs: {queue: -1}",
+    "jobs: {run_timeout: 30}", "jobs: {nice: 20}", "jobs: {nice: -1}", "jobs: {max_result: 2GiB}",
+    "jobs: {max_result: 0}", "jobs: {sandbox: 1}", "jobs: {name: x}", "jobs: {workers: 2}",
+    "jobs: {pools: slow}", "jobs: {pools: {name: slow}}", "jobs: {pools: [slow]}",
+    "jobs: {pools: [{processes: 1}]}", "jobs: {pools: [{name: 'a b'}]}", "jobs: {pools: [{name: a.b}]}",
+    "jobs: {pools: [{name: a, max_result: 1MiB}]}", "jobs: {pools: [{name: a, pools: []}]}",
+    "jobs: {pools: [{name: a, processes: 0}]}", "processes: 2", "threads: 0", "stall_limit: 1",
     "log_level: $${NOT_A_VARIABLE}", "log_level: ${1}", "log_level: ${A:+b}", "nonsense: 1", "[]", "text",
 ])
 def test_refuses_what_the_reader_refuses(run_weir, validator, tmp_path, text):
@@ -161,6 +174,7 @@ def test_refuses_what_the_reader_refuses(run_weir, validator, tmp_path, text):
     "access_log: ${LEVEL}", "access_log: ${LEVEL:-off}", "listen: [{address: '127.0.0.1:${N}'}]",
     "listen: [{address: 'unix:${LEVEL}', mode: '${N}'}]", "module_path: ${LEVEL}",
     "modules: [{path: '${LEVEL}.so', settings: {a: '${N}'}}]",
+    "jobs: {processes: '${N}', grace: '${N}ms', pools: [{name: '${LEVEL}', queue: '${N}'}]}",
 ])
 def test_takes_a_variable_wherever_the_reader_does(run_weir, validator, tmp_path, monkeypatch, text):
     monkeypatch.setenv("N", "64")
@@ -184,6 +198,10 @@ def test_says_defaults_limits_and_what_it_is_about(schema):
     assert route["properties"]["websocket"]["default"] is False
     assert {"enum": ["wait", "drop-oldest", "close"]} in schema["properties"]["slow_client"]["anyOf"]
     assert "default" not in route["properties"]["slow_client"]
+    jobs = schema["properties"]["jobs"]
+    assert (jobs["type"], jobs["properties"]["processes"]["default"]) == ("object", "auto")
+    pool = jobs["properties"]["pools"]["items"]
+    assert pool["required"] == ["name"] and "default" not in pool["properties"]["processes"]
 
 
 @pytest.mark.parametrize("value, code", [("true", 0), ("false", 78)])

@@ -182,6 +182,33 @@ Test(conf_print, websocket_options_stand_on_websocket_routes_only)
 	fixture_done(&f);
 }
 
+Test(conf_print, jobs_and_their_pools_are_there)
+{
+	static const char *const lines[] = {
+		"\njobs:  # test.yaml:1\n  processes: 2  # test.yaml:2\n",
+		"\n  grace: 500ms  # default\n",
+		"\n  sandbox_paths: [\"/data\"]  # test.yaml:3\n",
+		"\n  pools:  # test.yaml:5\n    - name: \"slow\"  # test.yaml:6\n"
+		"      processes: 1  # test.yaml:7\n      queue: 64  # default\n",
+		"\n      sandbox: true  # test.yaml:4\n"
+		"      sandbox_paths: [\"/data\"]  # test.yaml:3\n    - name: \"b\"  # "
+		"test.yaml:8\n",
+	};
+	_cleanup_(freep) char *text = NULL;
+	struct fixture f;
+
+	fixture_init(&f);
+	fixture_load(&f, "jobs:\n  processes: 2\n  sandbox_paths: /data\n  sandbox: true\n"
+			 "  pools:\n    - name: slow\n      processes: 1\n    - name: b\n");
+	cr_assert_eq(f.r, 0, "%s", f.said);
+	text = print(f.conf, true);
+	expect_lines(text, lines, ARRAY_LEN(lines));
+	expect_same_again(f.conf);
+	conf_free(f.conf);
+	f.conf = NULL;
+	fixture_done(&f);
+}
+
 static void expect_good_again(struct fixture *f)
 {
 	cr_assert_eq(f->r, 0, "%s", f->said);

@@ -81,13 +81,14 @@ Test(option_print, every_example_of_it_is_a_good_configuration)
 	cr_assert_eq(f.conf->n_modules, 1);
 	cr_assert_eq(f.conf->n_routes, 2);
 	cr_assert_eq(f.conf->limits.stack_size, 131072);
+	cr_assert_eq(f.conf->jobs.n_pools, 2);
 	fixture_done(&f);
 }
 
 Test(option_print, help_has_every_option)
 {
-	static const enum option_place places[] = { OPTION_TOP, OPTION_LISTEN, OPTION_MODULE,
-						    OPTION_ROUTE };
+	static const enum option_place places[] = { OPTION_TOP,	  OPTION_LISTEN, OPTION_MODULE,
+						    OPTION_ROUTE, OPTION_JOBS,	 OPTION_POOL };
 	struct buf out;
 	char *text;
 

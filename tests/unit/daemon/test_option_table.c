@@ -8,8 +8,8 @@
 #include "daemon/conf.h"
 #include "daemon/option_value.h"
 
-static const enum option_place places[] = { OPTION_TOP, OPTION_LISTEN, OPTION_MODULE,
-					    OPTION_ROUTE };
+static const enum option_place places[] = { OPTION_TOP,	  OPTION_LISTEN, OPTION_MODULE,
+					    OPTION_ROUTE, OPTION_JOBS,	 OPTION_POOL };
 
 /* Calls check for every option there is; returns how many. */
 static size_t each(void (*check)(const struct option_spec *option))
@@ -58,6 +58,8 @@ static void default_is_good(const struct option_spec *o)
 		struct conf_listen listen;
 		struct conf_module module;
 		struct conf_route route;
+		struct conf_jobs jobs;
+		struct conf_job_pool pool;
 	} base = { 0 };
 	char words[OPTION_WORDS] = "";
 	struct arena arena;
@@ -91,20 +93,25 @@ Test(option_table, every_value_comes_from_somewhere)
 
 static void inherits_the_same(const struct option_spec *o)
 {
-	const struct option_spec *top = option_table_find(OPTION_TOP, weir_strz(o->name));
+	const struct conf conf = { 0 };
+	const void *base = NULL;
+	const struct option_spec *above = option_table_above(o, &conf, &base);
 
-	if (!o->is_inherited)
+	if (!o->is_inherited) {
+		cr_expect_null(above, "%s", o->name);
 		return;
-	cr_assert_not_null(top, "%s", o->name);
-	cr_expect(!option_table_is_list(o), "%s", o->name);
-	cr_expect_eq(top->type, o->type, "%s", o->name);
-	cr_expect_eq(top->min, o->min, "%s", o->name);
-	cr_expect_eq(top->max, o->max, "%s", o->name);
-	cr_expect_eq(top->choices, o->choices, "%s", o->name);
+	}
+	cr_assert_not_null(above, "%s", o->name);
+	cr_expect_eq(base, o->place == OPTION_POOL ? (const void *)&conf.jobs : &conf);
+	cr_expect(!option_table_is_list(o) || o->type == OPTION_DIRECTORIES, "%s", o->name);
+	cr_expect_eq(above->type, o->type, "%s", o->name);
+	cr_expect_eq(above->min, o->min, "%s", o->name);
+	cr_expect_eq(above->max, o->max, "%s", o->name);
+	cr_expect_eq(above->choices, o->choices, "%s", o->name);
 }
 
 /* conf_read.c copies it as it is. */
-Test(option_table, what_is_inherited_is_of_one_value_and_the_same_type)
+Test(option_table, what_is_inherited_is_of_the_same_type)
 {
 	each(inherits_the_same);
 }
@@ -134,6 +141,7 @@ Test(option_table, variables_are_named_after_options)
 	cr_assert(option_table_env(option_table_find(OPTION_TOP, WEIR_STR("listen")), name));
 	cr_assert_str_eq(name, "WEIR_LISTEN");
 	cr_assert_not(option_table_env(option_table_find(OPTION_TOP, WEIR_STR("routes")), name));
+	cr_assert_not(option_table_env(option_table_find(OPTION_TOP, WEIR_STR("jobs")), name));
 	cr_assert_not(
 		option_table_env(option_table_find(OPTION_ROUTE, WEIR_STR("max_body")), name));
 }
