@@ -15,9 +15,11 @@
 #include "coro/local.h"
 #include "coro/task.h"
 #include "io/loop.h"
+#include "io/threads.h"
 
 #define DEFAULT_STACK ((size_t)128 * 1024)
 #define DEFAULT_MAX_TASKS 10000
+#define DEFAULT_THREADS 4
 #define TURN_BUDGET 1000
 /* For an event, which wakes one task as a rule. */
 #define SHORT_BUDGET 4
@@ -100,6 +102,7 @@ int sched_new(struct loop *loop, const struct sched_opts *opts, struct sched **r
 	sched->loop = loop;
 	sched->log = opts->log ? opts->log : &stderr_log;
 	sched->max_tasks = opts->max_tasks ? opts->max_tasks : DEFAULT_MAX_TASKS;
+	sched->max_threads = opts->threads ? opts->threads : DEFAULT_THREADS;
 	sched->swept_ms = loop_now_ms(loop);
 	list_init(&sched->ready);
 	list_init(&sched->parked);
@@ -128,6 +131,8 @@ struct sched *sched_free(struct sched *sched)
 		return NULL;
 	assert(sched_here == sched);
 	assert(sched->n_tasks == 0 && list_is_empty(&sched->ready));
+	/* First: what still runs there may set futures, or be for memory of ours. */
+	sched->threads = threads_free(sched->threads);
 	loop_set_turn(sched->loop, NULL, NULL);
 	future_inbox_close(sched->inbox);
 	local_free_keys(sched);

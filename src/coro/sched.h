@@ -21,10 +21,12 @@ struct loop;
 struct future_inbox;
 struct sched;
 struct task;
+struct threads;
 
 struct sched_opts {
 	size_t stack_size;     /* usable bytes; 0: 128 KiB */
 	unsigned max_tasks;    /* per group; 0: 10 000 */
+	unsigned threads;      /* at most, for blocking calls; 0: 4 */
 	const struct log *log; /* borrowed; NULL: to standard error */
 	enum guard guard;      /* the best to use; 0 is the best there is */
 };
@@ -79,6 +81,8 @@ struct sched {
 	uint32_t n_shields;	    /* numbers them */
 	struct list local_keys;	    /* owned; see local.c */
 	struct future_inbox *inbox; /* shared with futures that outlive the sched */
+	struct threads *threads;    /* owned; NULL until the first call; see offload.c */
+	unsigned max_threads;
 	struct overflow overflow;
 };
 
