@@ -43,9 +43,10 @@
  * weir_write cut short breaks the response. A weir_lock that failed does not
  * hold. Sends and locks of several tasks queue in call order, never mixed.
  *
- * All of this belongs to one worker, which is one thread: apart from
- * weir_future_set, nothing here may be called from another. What suspends may
- * be called in tasks only; in a library's callback, say, it returns -EDEADLK.
+ * All of this belongs to one worker, and to one thread of it: apart from
+ * weir_future_set and weir_offload_unwanted, nothing here may be called from
+ * another. What suspends may be called in tasks only; in a library's callback,
+ * say, it returns -EDEADLK.
  *
  * A task has 128 KiB of stack (an option). What needs more ends the worker,
  * and the log says which task it was: large buffers belong elsewhere.
@@ -175,6 +176,53 @@ WEIR_API WEIR_SUSPENDS int weir_yield(void);
  * meanwhile; -EBADF, and -EINVAL for other events.
  */
 WEIR_API WEIR_SUSPENDS int weir_wait_fd(int fd, int events);
+
+/*
+ * Blocking C, awaited: fn(arg) runs on one of the worker's threads, and other
+ * tasks run meanwhile. Files have calls of their own: weir/file.h. Names, say:
+ *
+ *	#include <netdb.h>
+ *
+ *	struct lookup {
+ *		const char *host;
+ *		struct addrinfo *found;
+ *	};
+ *
+ *	static int look_up(void *arg)
+ *	{
+ *		struct lookup *l = arg;
+ *
+ *		return getaddrinfo(l->host, NULL, NULL, &l->found) == 0 ? 0 : -EHOSTUNREACH;
+ *	}
+ *
+ *	static int print_host(struct lookup *l)
+ *	{
+ *		int r = weir_within(2000, weir_offload(look_up, l));
+ *
+ *		if (r < 0)
+ *			return r;
+ *		freeaddrinfo(l->found);
+ *		return 0;
+ *	}
+ *
+ * Returns what fn returned, whenever fn was called: so who gets a 0 here has
+ * something to free. A task that is cancelled, or whose time is over, while
+ * fn still waits for a thread gets -ECANCELED or -ETIMEDOUT at once, and fn
+ * is never called. While fn runs nothing can be given up, since arg may be on
+ * this stack: the task waits on, weir_offload_unwanted() turns true, and it is
+ * the next suspending call that fails. The other errors for which fn is not
+ * called: -EAGAIN where no thread can be started, -ENOMEM. (A fn that
+ * returns one of these itself cannot be told apart.)
+ *
+ * There are few threads (`threads`, an option: 4), and calls wait in a queue
+ * for them, in their order; nothing but max_tasks limits it. What may hang, or
+ * computes for long, belongs elsewhere, as fn can be killed only with its worker.
+ * fn has 512 KiB of stack, and all signals are blocked but those of crashes.
+ * In virtual time (weir/test.h) the clock stands still until it has returned.
+ */
+WEIR_API WEIR_SUSPENDS int weir_offload(weir_fn *fn, void *arg);
+/* For fn, as often as it likes: nobody needs the result any more. False outside of such calls. */
+WEIR_API bool weir_offload_unwanted(void);
 
 /*
  * A result that arrives by a callback. Born with two references, the waiter's

@@ -14,6 +14,7 @@
 #include "coro/group.h"
 #include "coro/local.h"
 #include "coro/mutex.h"
+#include "coro/offload.h"
 #include "coro/sched.h"
 #include "coro/sem.h"
 #include "coro/task.h"
@@ -136,6 +137,16 @@ int weir_yield(void)
 int weir_wait_fd(int fd, int events)
 {
 	return wait_fd(fd, events);
+}
+
+int weir_offload(weir_fn *fn, void *arg)
+{
+	return offload(fn, arg);
+}
+
+bool weir_offload_unwanted(void)
+{
+	return offload_is_unwanted();
 }
 
 weir_future *weir_future_new(void)

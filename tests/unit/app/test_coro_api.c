@@ -8,6 +8,8 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <weir/http.h>
+#include <weir/test.h>
 
 #include "base/log.h"
 #include "coro/sched.h"
@@ -348,6 +350,56 @@ Test(coro_api, wait_fd_speaks_poll)
 	(void)close(fds[1]);
 }
 
+/* Blocking C: what it gets is a pipe, to read a number from. */
+static int read_number(void *arg)
+{
+	char c;
+
+	return read(*(int *)arg, &c, 1) == 1 && !weir_offload_unwanted() ? c : -EIO;
+}
+
+static int offload_read(void *arg)
+{
+	return weir_within(1000, weir_offload(read_number, arg));
+}
+
+static int write_later(void *arg)
+{
+	int r;
+
+	r = weir_yield();
+	return r == 0 && write(*(int *)arg, "*", 1) == 1 ? 0 : -EIO;
+}
+
+static int read_and_write(void *arg)
+{
+	int *fds = arg, r;
+	weir_task *reader;
+
+	{
+		WEIR_GROUP(g, WEIR_EACH);
+
+		reader = weir_spawn(g, offload_read, &fds[0]);
+		(void)weir_spawn(g, write_later, &fds[1]);
+		r = weir_join(g);
+		if (r == 0)
+			r = weir_task_result(reader);
+	}
+	return r;
+}
+
+Test(coro_api, offload_awaits_blocking_calls)
+{
+	int fds[2];
+
+	cr_assert_eq(pipe(fds), 0);
+	cr_assert_eq(run_to_end(read_and_write, fds), '*');
+	cr_assert_eq(elapsed_ms(), 0, "which take no virtual time");
+	cr_assert_not(weir_offload_unwanted());
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
 static int look_at_the_clock(void *arg)
 {
 	int64_t before = weir_now_ms();
@@ -396,4 +448,40 @@ Test(coro_api_alone, run_is_a_program)
 	cr_assert_eq(weir_run(short_program, &n), 5);
 	cr_assert_eq(weir_run(short_program, &n), 5);
 	cr_assert_eq(weir_run(fail_at_once, NULL), -EIO);
+}
+
+Test(coro_api_alone, offload_is_for_programs)
+{
+	int fds[2];
+
+	cr_assert_eq(pipe(fds), 0);
+	cr_assert_eq(weir_run(read_and_write, fds), '*');
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
+static int offload_and_sleep(void *arg)
+{
+	int r;
+
+	r = weir_offload(fail_at_once, NULL);
+	if (r != -EIO)
+		return r;
+	return weir_sleep(3600 * 1000);
+}
+
+static int handle(weir_req *req)
+{
+	int r;
+
+	r = weir_gather(offload_and_sleep, (int[3]){ 0 }, 3);
+	return r < 0 ? r : weir_respond(req, 200, "text/plain", WEIR_STR("done"));
+}
+
+Test(coro_api_alone, offload_is_for_tests_in_virtual_time)
+{
+	const weir_reply *reply = weir_test_call(handle, .path = "/");
+
+	cr_assert_eq(reply->status, 200);
+	cr_assert(weir_str_eq(reply->body, WEIR_STR("done")));
 }
