@@ -1,0 +1,567 @@
+/*
+ * job_pools.c - see job_pools.h. The hard thing are the ends: a job may be
+ * asked to end while its last word is on the way, its process may die before
+ * or after that, and its worker as well. So a job has one place where it ends,
+ * end_job(), and a process leaves RUNNING once.
+ */
+#include "daemon/job_pools.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+
+#include "base/str.h"
+#include "daemon/conf.h"
+#include "daemon/job_wire.h"
+
+#define MAX_BUCKETS ((size_t)1 << 16)
+
+/* ---- jobs by number */
+
+static struct list *bucket_of(const struct job_pools *pools, unsigned worker, uint64_t worker_id)
+{
+	uint64_t hash = (worker_id * 1024 + worker) * 0x9e3779b97f4a7c15;
+
+	return &pools->by_id[(hash >> 40) & (pools->n_buckets - 1)];
+}
+
+static struct pool_job *find_job(const struct job_pools *pools, unsigned worker, uint64_t worker_id)
+{
+	const struct list *bucket = bucket_of(pools, worker, worker_id);
+
+	list_for_each (link, bucket) {
+		struct pool_job *job = list_entry(link, struct pool_job, by_id);
+
+		if (job->item.worker == worker && job->worker_id == worker_id)
+			return job;
+	}
+	return NULL;
+}
+
+/* Nobody finds it any more. */
+static void unlink_job(struct pool_job *job)
+{
+	list_del(&job->by_worker);
+	list_del(&job->by_id);
+}
+
+/* ---- the end of a job */
+
+static void end_job(struct pool_job *job, const struct pool_job_end *end)
+{
+	struct job_pools *pools = job->pool->pools;
+
+	assert(!job->process || job->process->job != job);
+	timers_stop(&pools->timers, &job->timer);
+	unlink_job(job);
+	pools->ops->ended(pools, job, end);
+}
+
+static void end_queued(struct pool_job *job, int result)
+{
+	job_queue_remove(&job->pool->queue, &job->item);
+	end_job(job, &(struct pool_job_end){ .result = result });
+}
+
+/* ---- processes */
+
+static bool is_unsettled(enum pool_process_state state)
+{
+	return state == POOL_PROCESS_STARTING || state == POOL_PROCESS_RETIRED ||
+	       state == POOL_PROCESS_DYING;
+}
+
+static void set_busy(struct pool_process *process, bool is_busy)
+{
+	if (process->is_busy == is_busy)
+		return;
+	process->is_busy = is_busy;
+	process->pool->n_busy += is_busy ? 1u : -1u;
+}
+
+static void enter(struct pool_process *process, enum pool_process_state state)
+{
+	struct job_pool *pool = process->pool;
+
+	process->state = state;
+	pool->n_unsettled += is_unsettled(state);
+	list_add_head(state == POOL_PROCESS_IDLE ? &pool->idle : &pool->others, &process->link);
+}
+
+static void leave(struct pool_process *process)
+{
+	struct job_pool *pool = process->pool;
+
+	timers_stop(&pool->pools->timers, &process->timer);
+	pool->n_unsettled -= is_unsettled(process->state);
+	list_del(&process->link);
+}
+
+static bool may_become(enum pool_process_state from, enum pool_process_state to)
+{
+	switch (to) {
+	case POOL_PROCESS_STARTING:
+		return false;
+	case POOL_PROCESS_IDLE:
+		return from != POOL_PROCESS_RETIRED && from != POOL_PROCESS_DYING;
+	case POOL_PROCESS_RUNNING:
+		return from == POOL_PROCESS_IDLE;
+	case POOL_PROCESS_ASKED:
+		return from == POOL_PROCESS_RUNNING;
+	case POOL_PROCESS_RETIRED:
+		return from == POOL_PROCESS_IDLE;
+	case POOL_PROCESS_DYING:
+		return from != POOL_PROCESS_DYING;
+	}
+	return false;
+}
+
+static void move(struct pool_process *process, enum pool_process_state state)
+{
+	assert(may_become(process->state, state));
+	leave(process);
+	enter(process, state);
+}
+
+static void set_timer(struct pool_process *process, int64_t at_ms)
+{
+	timers_start(&process->pool->pools->timers, &process->timer, at_ms);
+}
+
+/* It has so long to end by itself. */
+static void give_grace(struct pool_process *process)
+{
+	set_timer(process, process->pool->pools->now_ms + process->pool->conf->grace_ms);
+}
+
+static void kill_process(struct pool_process *process)
+{
+	struct job_pools *pools = process->pool->pools;
+
+	if (process->is_killed)
+		return;
+	process->is_killed = true;
+	if (process->state != POOL_PROCESS_DYING)
+		move(process, POOL_PROCESS_DYING);
+	timers_stop(&pools->timers, &process->timer);
+	pools->ops->kill(pools, process);
+}
+
+static void become_idle(struct pool_process *process)
+{
+	move(process, POOL_PROCESS_IDLE);
+	if (process->retire_ms != INT64_MAX)
+		set_timer(process, process->retire_ms);
+}
+
+static void retire(struct pool_process *process)
+{
+	struct job_pools *pools = process->pool->pools;
+
+	move(process, POOL_PROCESS_RETIRED);
+	pools->ops->retire(pools, process);
+}
+
+/* Old ones go one after the other, and only while all others are well: age is no hurry. */
+static void recycle_by_age(struct job_pool *pool)
+{
+	if (pool->n_unsettled > 0)
+		return;
+	list_for_each (link, &pool->idle) {
+		struct pool_process *process = list_entry(link, struct pool_process, link);
+
+		if (process->retire_ms > pool->pools->now_ms)
+			continue;
+		retire(process);
+		return;
+	}
+}
+
+static void on_process_timer(struct timer *timer)
+{
+	struct pool_process *process = container_of(timer, struct pool_process, timer);
+
+	if (process->state == POOL_PROCESS_IDLE)
+		recycle_by_age(process->pool);
+	else
+		kill_process(process);
+}
+
+/* ---- running */
+
+/* The job is asked to end, and has the grace for it. */
+static void ask(struct pool_job *job, int why)
+{
+	struct pool_process *process = job->process;
+	struct job_pools *pools = job->pool->pools;
+
+	if (process->state != POOL_PROCESS_RUNNING)
+		return;
+	job->why = why;
+	timers_stop(&pools->timers, &job->timer);
+	move(process, POOL_PROCESS_ASKED);
+	give_grace(process);
+	pools->ops->ask(pools, process);
+}
+
+static void on_job_timer(struct timer *timer)
+{
+	struct pool_job *job = container_of(timer, struct pool_job, timer);
+
+	if (job->process)
+		ask(job, -ETIMEDOUT);
+	else
+		end_queued(job, -ETIMEDOUT);
+}
+
+/* When its time is over: its own, not more than the pool gives. 0 and INT64_MAX: never. */
+static int64_t run_until_ms(const struct pool_job *job)
+{
+	const struct conf_job_pool *conf = job->pool->conf;
+	int64_t limit_ms = job->max_run_ms > 0 ? job->max_run_ms : conf->run_timeout_ms;
+	int64_t now_ms = job->pool->pools->now_ms;
+
+	if (conf->max_run_ms > 0 && (limit_ms <= 0 || limit_ms > conf->max_run_ms))
+		limit_ms = conf->max_run_ms;
+	if (limit_ms <= 0 || limit_ms > job->deadline_ms - now_ms)
+		return job->deadline_ms;
+	return now_ms + limit_ms;
+}
+
+static void start_job(struct pool_job *job, struct pool_process *process)
+{
+	struct job_pools *pools = job->pool->pools;
+
+	job->process = process;
+	process->job = job;
+	move(process, POOL_PROCESS_RUNNING);
+	set_busy(process, true);
+	job->deadline_ms = run_until_ms(job);
+	if (job->deadline_ms != INT64_MAX)
+		timers_start(&pools->timers, &job->timer, job->deadline_ms);
+	pools->ops->started(pools, job);
+	pools->ops->run(pools, process, job);
+}
+
+static struct pool_process *free_process(const struct job_pool *pool)
+{
+	if (pool->n_busy >= pool->conf->processes || list_is_empty(&pool->idle))
+		return NULL;
+	return list_entry(pool->idle.next, struct pool_process, link);
+}
+
+static bool is_blocked(void *arg, unsigned worker)
+{
+	struct job_pools *pools = arg;
+
+	return pools->ops->is_blocked(pools, worker);
+}
+
+/* All that can run now, does. */
+static void dispatch(struct job_pool *pool)
+{
+	struct job_pools *pools = pool->pools;
+	struct pool_process *process;
+
+	while (pool->queue.n > 0 && (process = free_process(pool))) {
+		struct job_queue_item *item = job_queue_take(&pool->queue, pools->now_ms,
+							     is_blocked, pools);
+
+		if (!item)
+			return;
+		start_job(container_of(item, struct pool_job, item), process);
+	}
+}
+
+/* ---- what workers say */
+
+static struct job_pool *find_pool(const struct job_pools *pools, weir_str name)
+{
+	for (size_t i = 0; i < pools->n_pools; i++) {
+		const char *own = pools->pools[i].conf->name;
+
+		if (name.len == 0 || weir_str_eq(name, (weir_str){ own, strlen(own) }))
+			return &pools->pools[i];
+	}
+	return NULL;
+}
+
+/* It is started, if it can be now, or waits in the queue. -EAGAIN, -ENOMEM: neither. */
+static int take_in(struct pool_job *job)
+{
+	struct job_pool *pool = job->pool;
+	struct job_pools *pools = pool->pools;
+	struct pool_process *process = free_process(pool);
+	int r;
+
+	/* What is in the queue although a process is free, is blocked. */
+	if (process && !is_blocked(pools, job->item.worker)) {
+		start_job(job, process);
+		return 0;
+	}
+	if (pool->queue.n >= pool->conf->queue)
+		return -EAGAIN;
+	r = job_queue_put(&pool->queue, &job->item, pools->now_ms);
+	if (r < 0)
+		return r;
+	if (job->deadline_ms != INT64_MAX)
+		timers_start(&pools->timers, &job->timer, job->deadline_ms);
+	pools->ops->queued(pools, job);
+	return 0;
+}
+
+int job_pools_submit(struct job_pools *pools, struct pool_job *job, weir_str pool_name)
+{
+	unsigned worker = job->item.worker;
+	int r;
+
+	assert(worker < pools->n_workers);
+	job->id = ++pools->last_id;
+	job->pool = find_pool(pools, pool_name);
+	job->process = NULL;
+	job->why = 0;
+	job->is_orphan = false;
+	timer_init(&job->timer, on_job_timer);
+	list_init(&job->by_worker);
+	list_init(&job->by_id);
+	list_init(&job->item.link);
+	job->item.flow = NULL;
+	if (!job->pool)
+		return -ENOENT;
+	if (find_job(pools, worker, job->worker_id))
+		return -EEXIST;
+	if (job->deadline_ms <= pools->now_ms)
+		return -ETIMEDOUT;
+	list_add_tail(&pools->workers[worker], &job->by_worker);
+	list_add_head(bucket_of(pools, worker, job->worker_id), &job->by_id);
+	r = take_in(job);
+	if (r < 0)
+		unlink_job(job);
+	return r;
+}
+
+static void cancel(struct pool_job *job)
+{
+	if (job->process)
+		ask(job, -ECANCELED);
+	else
+		end_queued(job, -ECANCELED);
+}
+
+void job_pools_cancel(struct job_pools *pools, unsigned worker, uint64_t worker_id)
+{
+	struct pool_job *job = find_job(pools, worker, worker_id);
+
+	if (job)
+		cancel(job);
+}
+
+void job_pools_worker_gone(struct job_pools *pools, unsigned worker)
+{
+	struct list *jobs = &pools->workers[worker];
+
+	while (!list_is_empty(jobs)) {
+		struct pool_job *job = list_entry(jobs->next, struct pool_job, by_worker);
+
+		/* The next worker in this slot has numbers of its own. */
+		unlink_job(job);
+		job->is_orphan = true;
+		cancel(job);
+	}
+}
+
+void job_pools_unblocked(struct job_pools *pools)
+{
+	for (size_t i = 0; i < pools->n_pools; i++)
+		dispatch(&pools->pools[i]);
+}
+
+/* ---- what processes say, and what is heard of them */
+
+int job_pools_idle(struct pool_process *process)
+{
+	if (process->state == POOL_PROCESS_DYING)
+		return 0;
+	if (process->state != POOL_PROCESS_STARTING)
+		return -EPROTO;
+	set_busy(process, false);
+	become_idle(process);
+	recycle_by_age(process->pool);
+	dispatch(process->pool);
+	return 0;
+}
+
+struct pool_job *job_pools_job(const struct pool_process *process, uint64_t id)
+{
+	return process->job && process->job->id == id ? process->job : NULL;
+}
+
+int job_pools_finish(struct pool_process *process, const struct job_packet *packet)
+{
+	struct pool_job *job = job_pools_job(process, packet->id);
+	struct job_pool *pool = process->pool;
+
+	if (process->state == POOL_PROCESS_DYING)
+		return 0;
+	if (!job)
+		return -EPROTO;
+	process->job = NULL;
+	set_busy(process, false);
+	become_idle(process);
+	if (job->why != 0)
+		end_job(job, &(struct pool_job_end){ .result = job->why });
+	else
+		end_job(job, &(struct pool_job_end){ .result = packet->result, .packet = packet });
+	if (process->n_left != UINT_MAX)
+		process->n_left--;
+	if (process->n_left == 0 || packet->resident > process->max_resident)
+		retire(process);
+	recycle_by_age(pool);
+	dispatch(pool);
+	return 0;
+}
+
+void job_pools_lost(struct pool_process *process, bool at_once)
+{
+	int64_t kill_ms = process->pool->pools->now_ms + process->pool->conf->grace_ms;
+
+	/* Who was asked already gains no time by it. */
+	if (process->state == POOL_PROCESS_ASKED)
+		kill_ms = process->timer.at_ms;
+	if (process->state != POOL_PROCESS_DYING) {
+		move(process, POOL_PROCESS_DYING);
+		set_timer(process, kill_ms);
+	}
+	if (at_once)
+		kill_process(process);
+}
+
+void job_pools_remove(struct pool_process *process, int status)
+{
+	struct pool_job *job = process->job;
+	struct job_pool *pool = process->pool;
+
+	process->job = NULL;
+	set_busy(process, false);
+	leave(process);
+	if (job) {
+		int result = job->why != 0 ? job->why : -ECHILD;
+
+		end_job(job, &(struct pool_job_end){ .result = result,
+						     .status = result == -ECHILD ? status : 0,
+						     .was_killed = process->is_killed });
+	}
+	recycle_by_age(pool);
+	dispatch(pool);
+}
+
+/* ---- life of processes */
+
+static uint64_t next_random(struct job_pools *pools)
+{
+	pools->random ^= pools->random << 13;
+	pools->random ^= pools->random >> 7;
+	pools->random ^= pools->random << 17;
+	return pools->random;
+}
+
+/* Up to a tenth more or less. */
+static uint64_t jitter(struct job_pools *pools, uint64_t n)
+{
+	return n - n / 10 + next_random(pools) % (n / 10 * 2 + 1);
+}
+
+int job_pools_add(struct job_pools *pools, struct pool_process *process, uint32_t index,
+		  bool is_old)
+{
+	const struct conf_job_pool *conf;
+
+	if (index >= pools->n_pools)
+		return -ENOENT;
+	conf = pools->pools[index].conf;
+	*process = (struct pool_process){
+		.pool = &pools->pools[index],
+		.n_left = conf->recycle_jobs > 0 ? (unsigned)jitter(pools, conf->recycle_jobs)
+						 : UINT_MAX,
+		.retire_ms = conf->recycle_age_ms > 0
+				     ? pools->now_ms +
+					       (int64_t)jitter(pools,
+							       (uint64_t)conf->recycle_age_ms)
+				     : INT64_MAX,
+		.max_resident = conf->recycle_resident > 0 ? jitter(pools, conf->recycle_resident)
+							   : UINT64_MAX,
+	};
+	timer_init(&process->timer, on_process_timer);
+	enter(process, POOL_PROCESS_STARTING);
+	if (is_old) {
+		set_busy(process, true);
+		give_grace(process);
+	}
+	return 0;
+}
+
+/* ---- */
+
+static size_t n_buckets_for(const struct conf_jobs *conf)
+{
+	size_t n = 16, n_jobs = 0;
+
+	for (size_t i = 0; i < conf->n_pools; i++)
+		n_jobs += (size_t)conf->pools[i].queue + conf->pools[i].processes;
+	while (n < n_jobs && n < MAX_BUCKETS)
+		n *= 2;
+	return n;
+}
+
+static struct list *new_lists(size_t n)
+{
+	struct list *lists = calloc(n, sizeof(*lists));
+
+	for (size_t i = 0; lists && i < n; i++)
+		list_init(&lists[i]);
+	return lists;
+}
+
+static void init_pool(struct job_pools *pools, struct job_pool *pool,
+		      const struct conf_job_pool *conf)
+{
+	*pool = (struct job_pool){ .pools = pools, .conf = conf };
+	job_queue_init(&pool->queue);
+	list_init(&pool->idle);
+	list_init(&pool->others);
+}
+
+int job_pools_init(struct job_pools *pools, const struct conf_jobs *conf, unsigned n_workers,
+		   uint64_t seed, const struct job_pools_ops *ops)
+{
+	*pools = (struct job_pools){
+		.ops = ops, .n_workers = n_workers, .n_buckets = n_buckets_for(conf), .random = seed
+	};
+	pools->pools = calloc(conf->n_pools, sizeof(*pools->pools));
+	pools->workers = new_lists(n_workers);
+	pools->by_id = new_lists(pools->n_buckets);
+	if (!pools->pools || !pools->workers || !pools->by_id) {
+		job_pools_done(pools);
+		return -ENOMEM;
+	}
+	pools->n_pools = conf->n_pools;
+	for (size_t i = 0; i < conf->n_pools; i++)
+		init_pool(pools, &pools->pools[i], &conf->pools[i]);
+	return 0;
+}
+
+void job_pools_done(struct job_pools *pools)
+{
+	for (size_t i = 0; i < pools->n_pools; i++)
+		job_queue_done(&pools->pools[i].queue);
+	free(pools->pools);
+	free(pools->workers);
+	free(pools->by_id);
+	*pools = (struct job_pools){ 0 };
+}
+
+void job_pools_advance(struct job_pools *pools, int64_t now_ms)
+{
+	pools->now_ms = now_ms;
+	timers_fire(&pools->timers, now_ms);
+}
