@@ -51,13 +51,64 @@ int control_send_return(int fd, unsigned slot)
 	return send_plain(fd, CONTROL_RETURN, slot);
 }
 
-int control_send_hub(int fd, unsigned slot, int pipe_fd)
+int control_send_hub(int fd, unsigned slot, const int *fds, size_t n_fds)
 {
-	struct ipc_message message = {
-		.type = CONTROL_HUB, .number = slot, .n_fds = 1, .fds = { pipe_fd }
-	};
+	struct ipc_message message = { .type = CONTROL_HUB, .number = slot, .n_fds = n_fds };
 
+	if (n_fds > IPC_FDS_MAX)
+		return -EMSGSIZE;
+	memcpy(message.fds, fds, n_fds * sizeof(*fds));
 	return ipc_send(fd, &message);
+}
+
+int control_send_job_process(int fd, unsigned child, const struct control_job_process *what,
+			     int pipe_fd)
+{
+	struct ipc_message message = { .type = CONTROL_JOB_PROCESS,
+				       .number = child,
+				       .text_len = sizeof(*what),
+				       .n_fds = 1,
+				       .fds = { pipe_fd } };
+
+	memcpy(message.text, what, sizeof(*what));
+	return ipc_send(fd, &message);
+}
+
+int control_send_job_ended(int fd, unsigned child, int status)
+{
+	struct ipc_message message = { .type = CONTROL_JOB_ENDED,
+				       .number = child,
+				       .text_len = sizeof(status) };
+
+	memcpy(message.text, &status, sizeof(status));
+	return ipc_send(fd, &message);
+}
+
+int control_send_job_kill(int fd, unsigned child)
+{
+	return send_plain(fd, CONTROL_JOB_KILL, child);
+}
+
+int control_send_job_retire(int fd, unsigned child)
+{
+	return send_plain(fd, CONTROL_JOB_RETIRE, child);
+}
+
+int control_read_job_process(const struct ipc_message *message,
+			     struct control_job_process *ret_what)
+{
+	if (message->type != CONTROL_JOB_PROCESS || message->text_len != sizeof(*ret_what))
+		return -EBADMSG;
+	memcpy(ret_what, message->text, sizeof(*ret_what));
+	return 0;
+}
+
+int control_read_job_ended(const struct ipc_message *message, int *ret_status)
+{
+	if (message->type != CONTROL_JOB_ENDED || message->text_len != sizeof(*ret_status))
+		return -EBADMSG;
+	memcpy(ret_status, message->text, sizeof(*ret_status));
+	return 0;
 }
 
 int control_receive(int fd, struct ipc_message *ret_message)
@@ -67,7 +118,7 @@ int control_receive(int fd, struct ipc_message *ret_message)
 	r = ipc_receive(fd, ret_message);
 	if (r <= 0)
 		return r;
-	if (ret_message->type < CONTROL_READY || ret_message->type > CONTROL_HUB ||
+	if (ret_message->type < CONTROL_READY || ret_message->type > CONTROL_JOB_RETIRE ||
 	    ret_message->text_len >= sizeof(ret_message->text)) {
 		for (size_t i = 0; i < ret_message->n_fds; i++)
 			close_fdp(&ret_message->fds[i]);

@@ -1,10 +1,11 @@
 #ifndef WEIR_DAEMON_CONTROL_H
 #define WEIR_DAEMON_CONTROL_H
 /*
- * control.h - what the master and its children, workers and the hub, say to
- * each other, over a socket pair made before the fork. End of file means that the other is dead.
+ * control.h - what the master and its children, workers, job processes and the
+ * hub, say to each other, over a socket pair made before the fork. End of file
+ * means that the other is dead.
  *
- *	worker to master	READY	it serves
+ *	worker to master	READY	it serves; of a job process: its modules are loaded
  *				LEAVING	it stops by itself, and does not accept any more
  *				FAILED	it cannot start; the text says why, then it exits
  *	master to worker	DRAIN	finish what is in flight, then exit with 0
@@ -12,8 +13,18 @@
  *					number is the slot, with the socket of each TCP
  *					address in the order of the configuration
  *				RETURN	that slot has a worker again
+ *	master to worker	HUB	two pipes to the hub, for publications and for jobs
+ *	and to the hub			(to a worker: the other ends); number is the slot
+ *	master to job process	HUB	a pipe to the hub, the one before is over
+ *				DRAIN	finish the job that runs, then exit with 0
+ *	master to hub	JOB_PROCESS	a job process is there: number is the master's for it, and
+ *					never given to another; with its pipe
+ *			JOB_ENDED	it has ended, and how
+ *	hub to master	JOB_KILL	SIGKILL for it, now
+ *			JOB_RETIRE	it gets no more jobs: it is to end, and another to come
  */
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/macro.h"
 #include "io/ipc.h"
@@ -26,6 +37,17 @@ enum control_type {
 	CONTROL_ADOPT,
 	CONTROL_RETURN,
 	CONTROL_HUB,
+	CONTROL_JOB_PROCESS,
+	CONTROL_JOB_ENDED,
+	CONTROL_JOB_KILL,
+	CONTROL_JOB_RETIRE,
+};
+
+/* What JOB_PROCESS says. */
+struct control_job_process {
+	uint32_t pool;	 /* index in the configuration */
+	uint32_t is_old; /* another hub knew it, and may have given it a job */
+	int32_t pid;
 };
 
 /* All of them never block; -EAGAIN or -EPIPE when the other side is stuck or gone. */
@@ -36,12 +58,23 @@ MUST_USE int control_send_failed(int fd, const char *why);
 MUST_USE int control_send_drain(int fd);
 MUST_USE int control_send_adopt(int fd, unsigned slot, const int *fds, size_t n_fds);
 int control_send_return(int fd, unsigned slot);
-MUST_USE int control_send_hub(int fd, unsigned slot, int pipe_fd);
+/* n_fds: 2 for workers, 1 for a job process. */
+MUST_USE int control_send_hub(int fd, unsigned slot, const int *fds, size_t n_fds);
+MUST_USE int control_send_job_process(int fd, unsigned child,
+				      const struct control_job_process *what, int pipe_fd);
+/* status: as waitpid() says. */
+MUST_USE int control_send_job_ended(int fd, unsigned child, int status);
+MUST_USE int control_send_job_kill(int fd, unsigned child);
+MUST_USE int control_send_job_retire(int fd, unsigned child);
 
 /*
  * 1: a message, with text NUL-terminated; its descriptors are the caller's. 0:
  * the other side is gone. -EAGAIN, or -EBADMSG for a message of no known type.
  */
 MUST_USE int control_receive(int fd, struct ipc_message *ret_message);
+/* What these two carry beyond the number. -EBADMSG when it is not that. */
+MUST_USE int control_read_job_process(const struct ipc_message *message,
+				      struct control_job_process *ret_what);
+MUST_USE int control_read_job_ended(const struct ipc_message *message, int *ret_status);
 
 #endif

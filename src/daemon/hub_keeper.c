@@ -101,21 +101,31 @@ void hub_keeper_listen(struct hub_keeper *k)
 
 /* ---- introductions */
 
+static void close_pairs(int pairs[2][2])
+{
+	for (int i = 0; i < 2; i++) {
+		close_fdp(&pairs[i][0]);
+		close_fdp(&pairs[i][1]);
+	}
+}
+
 bool hub_keeper_introduce(struct hub_keeper *k, unsigned slot, int control_fd)
 {
-	int ends[2];
-	int r;
+	int pairs[2][2] = { { -1, -1 }, { -1, -1 } };
+	int r = -EMFILE;
 
 	if (k->slot.control_fd < 0 || control_fd < 0)
 		return false;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
-		return false;
-	r = control_send_hub(k->slot.control_fd, slot, ends[0]);
-	/* If only the hub hears of it, it sees the end of the other end at once. */
+	/* Publications are many to a send, jobs one packet a message. */
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pairs[0]) == 0)
+		r = ipc_pair(pairs[1]);
 	if (r == 0)
-		r = control_send_hub(control_fd, slot, ends[1]);
-	(void)close(ends[0]);
-	(void)close(ends[1]);
+		r = control_send_hub(k->slot.control_fd, slot, (int[]){ pairs[0][0], pairs[1][0] },
+				     2);
+	/* If only the hub hears of it, it sees the end of the other ends at once. */
+	if (r == 0)
+		r = control_send_hub(control_fd, slot, (int[]){ pairs[0][1], pairs[1][1] }, 2);
+	close_pairs(pairs);
 	return r == 0;
 }
 

@@ -37,7 +37,7 @@ void hub_keeper_died(struct hub_keeper *keeper, int status, bool is_last);
 void hub_keeper_listen(struct hub_keeper *keeper);
 
 /*
- * Gives each an end of a pipe to the other. The control socket is that of the
+ * Gives each its ends of two pipes to the other, for publications and for jobs. The control socket is that of the
  * slot's worker, which may not be born yet. False when one of them has not
  * taken it: to be tried again.
  */

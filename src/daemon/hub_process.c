@@ -52,8 +52,10 @@ static const struct hub_ops hub_ops = { on_idle, on_failed };
 
 static void on_introduction(struct hub_process *p, const struct ipc_message *message)
 {
-	for (size_t i = 0; i < message->n_fds; i++)
-		hub_connect(&p->hub, message->number, message->fds[i]);
+	if (message->n_fds > 0)
+		hub_connect(&p->hub, message->number, message->fds[0]);
+	for (size_t i = 1; i < message->n_fds; i++)
+		close_fdp(&message->fds[i]);
 }
 
 /* All it has said so far. */

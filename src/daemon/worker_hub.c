@@ -85,6 +85,8 @@ void worker_hub_serve(struct worker_hub *hub, struct topics *topics)
 
 void worker_hub_meet(struct worker_hub *hub, const struct ipc_message *message)
 {
-	for (size_t i = 0; i < message->n_fds; i++)
-		hub_link_connect(&hub->link, message->fds[i]);
+	if (message->n_fds > 0)
+		hub_link_connect(&hub->link, message->fds[0]);
+	for (size_t i = 1; i < message->n_fds; i++)
+		close_fdp(&message->fds[i]);
 }

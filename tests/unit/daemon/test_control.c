@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -132,10 +133,65 @@ Test(control, a_master_introduces_worker_and_hub)
 	int pipe_fds[2];
 
 	cr_assert_eq(pipe(pipe_fds), 0);
-	cr_assert_eq(control_send_hub(ends.master, 3, pipe_fds[1]), 0);
+	cr_assert_eq(control_send_hub(ends.master, 3, &pipe_fds[1], 1), 0);
 	cr_assert_eq(control_receive(ends.worker, &message), 1);
 	cr_assert_eq(message.type, CONTROL_HUB);
 	cr_assert_eq(message.number, 3u);
 	cr_assert_eq(message.n_fds, 1u);
 	cr_assert_eq(write(message.fds[0], "x", 1), 1);
+}
+
+Test(control, a_master_introduces_a_job_process)
+{
+	const struct control_job_process what = { .pool = 2, .is_old = 1, .pid = 4711 };
+	struct control_job_process read_back = { 0 };
+	struct ends ends = make_ends();
+	struct ipc_message message;
+	int pipe_fds[2], status;
+
+	cr_assert_eq(pipe(pipe_fds), 0);
+	cr_assert_eq(control_send_job_process(ends.master, 7, &what, pipe_fds[1]), 0);
+	cr_assert_eq(control_receive(ends.worker, &message), 1);
+	cr_assert_eq(message.type, CONTROL_JOB_PROCESS);
+	cr_assert_eq(message.number, 7u);
+	cr_assert_eq(message.n_fds, 1u);
+	cr_assert_eq(write(message.fds[0], "x", 1), 1);
+	cr_assert_eq(control_read_job_process(&message, &read_back), 0);
+	cr_assert_eq(read_back.pool, 2u);
+	cr_assert_eq(read_back.is_old, 1u);
+	cr_assert_eq(read_back.pid, 4711);
+	cr_assert_eq(control_read_job_ended(&message, &status), -EBADMSG);
+	message.text_len--;
+	cr_assert_eq(control_read_job_process(&message, &read_back), -EBADMSG);
+}
+
+Test(control, a_master_says_how_a_job_process_ended)
+{
+	struct ends ends = make_ends();
+	struct ipc_message message;
+	int status = 0;
+
+	cr_assert_eq(control_send_job_ended(ends.master, 7, SIGKILL), 0);
+	cr_assert_eq(control_receive(ends.worker, &message), 1);
+	cr_assert_eq(message.type, CONTROL_JOB_ENDED);
+	cr_assert_eq(message.number, 7u);
+	cr_assert_eq(control_read_job_ended(&message, &status), 0);
+	cr_assert_eq(status, SIGKILL);
+	message.text_len--;
+	cr_assert_eq(control_read_job_ended(&message, &status), -EBADMSG);
+}
+
+Test(control, a_hub_has_job_processes_killed_and_retired)
+{
+	struct ends ends = make_ends();
+	struct ipc_message message;
+
+	cr_assert_eq(control_send_job_kill(ends.worker, 7), 0);
+	cr_assert_eq(control_send_job_retire(ends.worker, 8), 0);
+	cr_assert_eq(control_receive(ends.master, &message), 1);
+	cr_assert_eq(message.type, CONTROL_JOB_KILL);
+	cr_assert_eq(message.number, 7u);
+	cr_assert_eq(control_receive(ends.master, &message), 1);
+	cr_assert_eq(message.type, CONTROL_JOB_RETIRE);
+	cr_assert_eq(message.number, 8u);
 }

@@ -175,14 +175,15 @@ static int pretend(struct world *w)
 	return fds[1];
 }
 
-static int take_pipe(int control_fd, unsigned slot)
+static int take_pipes(int control_fd, unsigned slot, int *ret_jobs)
 {
 	struct ipc_message message;
 
 	cr_assert_eq(control_receive(control_fd, &message), 1);
 	cr_assert_eq(message.type, (uint32_t)CONTROL_HUB);
 	cr_assert_eq(message.number, slot);
-	cr_assert_eq(message.n_fds, 1u);
+	cr_assert_eq(message.n_fds, 2u);
+	*ret_jobs = message.fds[1];
 	return message.fds[0];
 }
 
@@ -197,16 +198,27 @@ Test(hub_keeper, introduces_each_worker_once)
 	hub = pretend(&w);
 	cr_assert_eq(hub_keeper_introduce_all(&w.keeper, w.slots, N_SLOTS), 0u);
 	for (unsigned i = 0; i < N_SLOTS; i++) {
-		int ours = take_pipe(hub, i), theirs = take_pipe(w.workers[i], i);
+		int our_jobs = -1, their_jobs = -1;
+		int ours = take_pipes(hub, i, &our_jobs);
+		int theirs = take_pipes(w.workers[i], i, &their_jobs);
 
 		cr_assert_eq(send(ours, "abc", 3, 0), 3);
 		cr_assert_eq(recv(theirs, got, 4, 0), 3);
 		cr_assert_eq(fcntl(theirs, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
 		cr_assert_eq(fcntl(ours, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
-		/* The master has kept neither end. */
+		/* That of jobs keeps packets apart. */
+		cr_assert_eq(send(our_jobs, "ab", 2, 0), 2);
+		cr_assert_eq(send(our_jobs, "c", 1, 0), 1);
+		cr_assert_eq(recv(their_jobs, got, 4, 0), 2);
+		cr_assert_eq(fcntl(their_jobs, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+		/* The master has kept none of the ends. */
 		(void)close(ours);
+		(void)close(our_jobs);
 		cr_assert_eq(recv(theirs, got, 4, 0), 0);
+		cr_assert_eq(recv(their_jobs, got, 4, 0), 1);
+		cr_assert_eq(recv(their_jobs, got, 4, 0), 0);
 		(void)close(theirs);
+		(void)close(their_jobs);
 	}
 	cr_assert_eq(hub_keeper_introduce_all(&w.keeper, w.slots, N_SLOTS), 0u);
 	cr_assert_eq(control_receive(hub, &message), -EAGAIN);
@@ -216,7 +228,7 @@ Test(hub_keeper, who_could_not_be_introduced_is_tried_again)
 {
 	struct ipc_message message;
 	struct world w;
-	int hub;
+	int hub, jobs = -1;
 
 	begin(&w);
 	hub = pretend(&w);
@@ -227,7 +239,8 @@ Test(hub_keeper, who_could_not_be_introduced_is_tried_again)
 	while (control_receive(w.workers[1], &message) == 1)
 		cr_assert_eq(message.type, (uint32_t)CONTROL_DRAIN);
 	cr_assert_eq(hub_keeper_introduce_all(&w.keeper, w.slots, N_SLOTS), 0u);
-	(void)close(take_pipe(w.workers[1], 1));
+	(void)close(take_pipes(w.workers[1], 1, &jobs));
+	(void)close(jobs);
 	(void)close(hub);
 }
 

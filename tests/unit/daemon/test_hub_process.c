@@ -58,7 +58,7 @@ static void begin(struct world *w)
 	w->access_log = access_log[0];
 	for (unsigned i = 0; i < 2; i++) {
 		cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-		cr_assert_eq(control_send_hub(w->control, i, ends[0]), 0);
+		cr_assert_eq(control_send_hub(w->control, i, ends, 1), 0);
 		(void)close(ends[0]);
 		w->workers[i] = ends[1];
 	}

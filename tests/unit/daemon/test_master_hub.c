@@ -13,7 +13,7 @@ static int meeting_worker(const struct worker_args *args)
 		if (message.type == CONTROL_DRAIN)
 			break;
 		if (message.type == CONTROL_HUB)
-			log_write(args->log, LOG_AT_NOTICE, "meets the hub by %zu descriptor",
+			log_write(args->log, LOG_AT_NOTICE, "meets the hub by %zu descriptors",
 				  message.n_fds);
 		for (size_t i = 0; i < message.n_fds; i++)
 			(void)close(message.fds[i]);
@@ -96,8 +96,10 @@ Test(master, a_dead_hub_is_replaced_and_introduced_to_all_workers, .timeout = 20
 	cr_assert_eq(count(&world, "hub: begins, pid "), 2);
 	cr_assert_eq(count(&world, "hub: meets worker 0"), 2, "%s", world.text);
 	cr_assert_eq(count(&world, "hub: meets worker 1"), 2, "%s", world.text);
-	cr_assert_eq(count(&world, "worker 0: meets the hub by 1 descriptor"), 2, "%s", world.text);
-	cr_assert_eq(count(&world, "worker 1: meets the hub by 1 descriptor"), 2, "%s", world.text);
+	cr_assert_eq(count(&world, "worker 0: meets the hub by 2 descriptors"), 2, "%s",
+		     world.text);
+	cr_assert_eq(count(&world, "worker 1: meets the hub by 2 descriptors"), 2, "%s",
+		     world.text);
 }
 
 Test(master, a_new_worker_is_introduced_to_the_hub, .timeout = 20)

@@ -27,7 +27,7 @@ Test(worker_hub, publishes_to_the_hub_it_was_introduced_to)
 	worker_hub_init(&hub, loop, &log, 1024);
 	cr_assert_eq(ipc_pair(control), 0);
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-	cr_assert_eq(control_send_hub(control[0], 0, ends[0]), 0);
+	cr_assert_eq(control_send_hub(control[0], 0, ends, 1), 0);
 	(void)close(ends[0]);
 
 	cr_assert_eq(control_receive(control[1], &message), 1);
