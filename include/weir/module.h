@@ -52,6 +52,23 @@ typedef struct weir_handler_entry {
 } weir_handler_entry;
 enum { WEIR_FINISH_ANYWAY = 1 << 0 }; /* do not cancel when the client goes away */
 
+/*
+ * A job has a name, too; handlers start it by that name (weir/job.h), and it
+ * runs in another process, which has loaded the same module:
+ *
+ *	WEIR_MODULE(.name = "shop", .handlers = WEIR_HANDLERS(...),
+ *		    .jobs = WEIR_JOBS({ "resize", resize }));
+ *
+ * startup(), drain() and shutdown() are not called there: a job has its input,
+ * weir_app_setting() and what it makes itself.
+ */
+typedef struct weir_work weir_work;
+typedef int weir_job_fn(weir_work *work, weir_str input);
+typedef struct weir_job_entry {
+	const char *name;
+	weir_job_fn *fn;
+} weir_job_entry;
+
 typedef struct weir_module {
 	uint32_t size, handler_size, job_size;
 	uint16_t abi_major, abi_minor; /* a minor newer than the server's is refused */
@@ -63,7 +80,7 @@ typedef struct weir_module {
 	void (*shutdown)(weir_app *app);
 
 	const weir_handler_entry *handlers;
-	const void *jobs; /* reserved: NULL in this version */
+	const weir_job_entry *jobs;
 
 	/* The worker is about to stop: say goodbye; may suspend. */
 	void (*drain)(weir_app *app);
@@ -72,8 +89,8 @@ typedef struct weir_module {
 #define WEIR_MODULE_FIELDS_(...)                                                         \
 	{                                                                                \
 		.size = sizeof(weir_module), .handler_size = sizeof(weir_handler_entry), \
-		.job_size = 0, .abi_major = WEIR_ABI_MAJOR, .abi_minor = WEIR_ABI_MINOR, \
-		__VA_ARGS__                                                              \
+		.job_size = sizeof(weir_job_entry), .abi_major = WEIR_ABI_MAJOR,         \
+		.abi_minor = WEIR_ABI_MINOR, __VA_ARGS__                                 \
 	}
 
 /*
@@ -82,6 +99,7 @@ typedef struct weir_module {
  */
 #ifndef __cplusplus
 #define WEIR_HANDLERS(...) ((const weir_handler_entry[]){ __VA_ARGS__, { 0 } })
+#define WEIR_JOBS(...) ((const weir_job_entry[]){ __VA_ARGS__, { 0 } })
 #define WEIR_MODULE(...)                                 \
 	extern WEIR_API const weir_module weir_module_1; \
 	const weir_module weir_module_1 = WEIR_MODULE_FIELDS_(__VA_ARGS__)
@@ -95,6 +113,11 @@ typedef struct weir_module {
 	([]() -> const weir_handler_entry * {                                    \
 		static const weir_handler_entry entries[] = { __VA_ARGS__, {} }; \
 		return entries;                                                  \
+	}())
+#define WEIR_JOBS(...)                                                       \
+	([]() -> const weir_job_entry * {                                    \
+		static const weir_job_entry entries[] = { __VA_ARGS__, {} }; \
+		return entries;                                              \
 	}())
 /* clang-format off */
 #define WEIR_MODULE(...)                                                               \

@@ -20,10 +20,12 @@
 
 /* A table without its empty last entry ends here at the latest, and is then refused. */
 #define MAX_HANDLERS 1000
+#define MAX_JOBS 1000
 
 /* What ABI 1.0 had: older does not exist. */
 #define SIZE_1_0 (offsetof(weir_module, drain) + sizeof(((weir_module *)0)->drain))
 #define HANDLER_SIZE_1_0 (offsetof(weir_handler_entry, flags) + sizeof(uint32_t))
+#define JOB_SIZE_1_0 (offsetof(weir_job_entry, fn) + sizeof(weir_job_fn *))
 
 #define KNOWN_FLAGS ((uint32_t)WEIR_FINISH_ANYWAY)
 
@@ -56,6 +58,16 @@ weir_handler_entry module_handler_at(const struct weir_app *app, size_t i)
 	return entry;
 }
 
+weir_job_entry module_job_at(const struct weir_app *app, size_t i)
+{
+	const char *at = (const char *)app->def.jobs + i * app->def.job_size;
+	weir_job_entry entry = { 0 };
+
+	assert(i < app->n_jobs);
+	memcpy(&entry, at, app->def.job_size < sizeof(entry) ? app->def.job_size : sizeof(entry));
+	return entry;
+}
+
 static int check_abi(const weir_module *def, const char *who, struct buf *words)
 {
 	if (def->abi_major != WEIR_ABI_MAJOR || def->abi_minor > WEIR_ABI_MINOR) {
@@ -74,6 +86,14 @@ static int check_abi(const weir_module *def, const char *who, struct buf *words)
 			"%s: its description is damaged (size %u, handler size %u): "
 			"write it with WEIR_MODULE(...)",
 			who, def->size, def->handler_size);
+		return -EINVAL;
+	}
+	if (def->jobs &&
+	    (def->job_size < JOB_SIZE_1_0 || def->job_size % _Alignof(weir_job_entry) != 0)) {
+		buf_say(words,
+			"%s: its description is damaged (job size %u): "
+			"write it with WEIR_MODULE(...)",
+			who, def->job_size);
 		return -EINVAL;
 	}
 	return 0;
@@ -154,6 +174,51 @@ static int check_handlers(struct weir_app *app, const char *who, struct buf *wor
 	return 0;
 }
 
+static int check_job(const struct weir_app *app, size_t i, const char *who, struct buf *words)
+{
+	weir_job_entry entry = module_job_at(app, i);
+
+	if (!is_name(weir_strz(entry.name))) {
+		buf_say(words, "%s: job name '%s': only letters, digits, '_' and '-'", who,
+			entry.name);
+		return -EINVAL;
+	}
+	if (!entry.fn) {
+		buf_say(words, "%s: job '%s' has no function", who, entry.name);
+		return -EINVAL;
+	}
+	for (size_t j = 0; j < i; j++) {
+		if (strcmp(module_job_at(app, j).name, entry.name) != 0)
+			continue;
+		buf_say(words, "%s: two jobs are called '%s'", who, entry.name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* As for handlers. */
+static int check_jobs(struct weir_app *app, const char *who, struct buf *words)
+{
+	int r;
+
+	for (size_t i = 0; app->def.jobs; i++) {
+		app->n_jobs = i + 1;
+		if (!module_job_at(app, i).name) {
+			app->n_jobs = i;
+			break;
+		}
+		if (i == MAX_JOBS) {
+			buf_say(words, "%s: more than %d jobs; write them with WEIR_JOBS(...)", who,
+				MAX_JOBS);
+			return -EINVAL;
+		}
+		r = check_job(app, i, who, words);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* Takes def over into app, after a look at all of it. who is for the words: a file, or a name. */
 static int app_describe(struct weir_app *app, const weir_module *def, const char *who,
 			struct buf *words)
@@ -168,11 +233,10 @@ static int app_describe(struct weir_app *app, const weir_module *def, const char
 		buf_say(words, "%s: needs a name of letters, digits, '_' and '-'", who);
 		return -EINVAL;
 	}
-	if (app->def.jobs) {
-		buf_say(words, "%s: has jobs, which this version of weir does not run", who);
-		return -EINVAL;
-	}
-	return check_handlers(app, who, words);
+	r = check_handlers(app, who, words);
+	if (r < 0)
+		return r;
+	return check_jobs(app, who, words);
 }
 
 /* The last part of the path, without ".so". */
@@ -306,14 +370,32 @@ int module_wrap(const weir_module *def, const struct log *log, struct buf *reter
 	return 0;
 }
 
+/* Handlers or jobs, for the words about one that is not there. */
+struct entries {
+	const char *what;
+	size_t n;
+	const char *(*name_at)(const struct weir_app *app, size_t i);
+};
+
+static const char *handler_name(const struct weir_app *app, size_t i)
+{
+	return module_handler_at(app, i).name;
+}
+
+static const char *job_name(const struct weir_app *app, size_t i)
+{
+	return module_job_at(app, i).name;
+}
+
 /* "did you mean", and what there is. */
-static void say_unknown(const struct weir_app *app, weir_str name, struct buf *words)
+static void say_unknown(const struct weir_app *app, const struct entries *of, weir_str name,
+			struct buf *words)
 {
 	size_t nearest = SIZE_MAX, best = 3;
 
-	buf_say(words, "module '%s' has no handler '%.*s'", app->name, WEIR_ARG(name));
-	for (size_t i = 0; i < app->n_handlers; i++) {
-		size_t d = str_distance(name, weir_strz(module_handler_at(app, i).name));
+	buf_say(words, "module '%s' has no %s '%.*s'", app->name, of->what, WEIR_ARG(name));
+	for (size_t i = 0; i < of->n; i++) {
+		size_t d = str_distance(name, weir_strz(of->name_at(app, i)));
 
 		if (d < best && d < name.len) {
 			best = d;
@@ -321,18 +403,18 @@ static void say_unknown(const struct weir_app *app, weir_str name, struct buf *w
 		}
 	}
 	if (nearest != SIZE_MAX) {
-		buf_say(words, "; did you mean '%s'?", module_handler_at(app, nearest).name);
+		buf_say(words, "; did you mean '%s'?", of->name_at(app, nearest));
 		return;
 	}
-	if (app->n_handlers == 0) {
+	if (of->n == 0) {
 		buf_say(words, ", nor any other");
 		return;
 	}
 	buf_say(words, "; it has");
-	for (size_t i = 0; i < app->n_handlers && i < 20; i++)
-		buf_say(words, "%s %s", i ? "," : "", module_handler_at(app, i).name);
-	if (app->n_handlers > 20)
-		buf_say(words, " and %zu more", app->n_handlers - 20);
+	for (size_t i = 0; i < of->n && i < 20; i++)
+		buf_say(words, "%s %s", i ? "," : "", of->name_at(app, i));
+	if (of->n > 20)
+		buf_say(words, " and %zu more", of->n - 20);
 }
 
 int module_handler(const struct weir_app *app, weir_str name, struct buf *reterr_words,
@@ -346,7 +428,23 @@ int module_handler(const struct weir_app *app, weir_str name, struct buf *reterr
 		*ret_entry = entry;
 		return 0;
 	}
-	say_unknown(app, name, reterr_words);
+	say_unknown(app, &(struct entries){ "handler", app->n_handlers, handler_name }, name,
+		    reterr_words);
+	return -ENOENT;
+}
+
+int module_job(const struct weir_app *app, weir_str name, struct buf *reterr_words,
+	       weir_job_entry *ret_entry)
+{
+	for (size_t i = 0; i < app->n_jobs; i++) {
+		weir_job_entry entry = module_job_at(app, i);
+
+		if (!weir_str_eq(weir_strz(entry.name), name))
+			continue;
+		*ret_entry = entry;
+		return 0;
+	}
+	say_unknown(app, &(struct entries){ "job", app->n_jobs, job_name }, name, reterr_words);
 	return -ENOENT;
 }
 

@@ -2,8 +2,8 @@
 #define WEIR_APP_MODULE_H
 /*
  * module.h - a handler module as one worker has it: its description checked,
- * its handlers and middleware found by name. What it does at start and end is
- * lifespan's.
+ * its handlers, jobs and middleware found by name. What it does at start and
+ * end is lifespan's.
  */
 #include <stddef.h>
 #include <weir/module.h>
@@ -36,6 +36,7 @@ struct weir_app {
 	void *handle;			 /* dlopen's; NULL when it is linked in */
 	weir_module def;		 /* a copy, what an older module did not know set to zero */
 	size_t n_handlers;		 /* def.handlers before its end */
+	size_t n_jobs;			 /* def.jobs before its end */
 	struct module_setting *settings; /* owned, texts too */
 	size_t n_settings;
 	void *state;	       /* the module's own: weir_app_set_state() */
@@ -67,6 +68,10 @@ weir_handler_entry module_handler_at(const struct weir_app *app, size_t i);
 /* By name. -ENOENT. */
 MUST_USE int module_handler(const struct weir_app *app, weir_str name, struct buf *reterr_words,
 			    weir_handler_entry *ret_entry);
+/* The same for jobs. i < n_jobs. */
+weir_job_entry module_job_at(const struct weir_app *app, size_t i);
+MUST_USE int module_job(const struct weir_app *app, weir_str name, struct buf *reterr_words,
+			weir_job_entry *ret_entry);
 /* By name; next is for the caller to fill in. -ENOENT. */
 MUST_USE int module_middleware(const struct weir_app *app, weir_str name, struct buf *reterr_words,
 			       weir_io *ret_io);

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/module.h"
 #include "base/buf.h"
 #include "daemon/binding.h"
 #include "daemon/messages.h"
@@ -19,6 +20,18 @@
 
 /* A child that loads modules for a check gets this long. */
 #define CHECK_MS 30000
+
+/* The first byte of what the child says; messages follow. */
+enum { HAS_NO_JOBS = '-', HAS_JOBS = 'j' };
+
+static bool has_jobs(const struct binding *b)
+{
+	for (size_t i = 0; b && i < b->n_apps; i++) {
+		if (b->apps[i]->n_jobs > 0)
+			return true;
+	}
+	return false;
+}
 
 /* Opens everything, and writes what there is to say to fd. */
 static int check_in_child(const struct conf *conf, const struct log *log, int fd)
@@ -31,6 +44,8 @@ static int check_in_child(const struct conf *conf, const struct log *log, int fd
 	messages_init(&messages);
 	r = binding_new(conf, log, &messages, &b);
 	if (r >= 0 || r == -EINVAL)
+		r = buf_append(&packed, &(char){ has_jobs(b) ? HAS_JOBS : HAS_NO_JOBS }, 1);
+	if (r >= 0)
 		r = messages_pack(&messages, &packed);
 	messages_done(&messages);
 	for (size_t sent = 0; r >= 0 && sent < packed.len;) {
@@ -68,7 +83,17 @@ static int read_all(int fd, struct buf *out)
 	}
 }
 
-int binding_check(const struct conf *conf, const struct log *log, struct messages *messages)
+/* What check_in_child() has written. */
+static int unpack(struct messages *messages, weir_str packed, bool *ret_has_jobs)
+{
+	if (packed.len == 0)
+		return -EBADMSG;
+	*ret_has_jobs = packed.ptr[0] == HAS_JOBS;
+	return messages_unpack(messages, (weir_str){ packed.ptr + 1, packed.len - 1 });
+}
+
+int binding_check(const struct conf *conf, const struct log *log, struct messages *messages,
+		  bool *ret_has_jobs)
 {
 	_cleanup_(buf_done) struct buf packed = { 0 };
 	char how[PROC_END_MAX];
@@ -103,7 +128,7 @@ int binding_check(const struct conf *conf, const struct log *log, struct message
 			     "ended with %s",
 			     how);
 	else if (r >= 0)
-		r = messages_unpack(messages, buf_str(&packed));
+		r = unpack(messages, buf_str(&packed), ret_has_jobs);
 	if (r < 0 && r != -ETIMEDOUT)
 		return r;
 	return messages->n_errors ? -EINVAL : 0;

@@ -74,13 +74,14 @@ static int serve(const struct conf *conf, const struct log *log)
 static int load(const struct cli *cli, struct log *log, struct conf **ret_conf)
 {
 	struct messages messages;
+	bool has_jobs;
 	int r, r_binding = 0;
 
 	messages_init(&messages);
 	r = conf_load(cli, &messages, ret_conf);
 	if (*ret_conf) {
 		log->level = (*ret_conf)->log_level;
-		r_binding = binding_check(*ret_conf, log, &messages);
+		r_binding = binding_check(*ret_conf, log, &messages, &has_jobs);
 	}
 	messages_sort(&messages);
 	messages_write(&messages, STDERR_FILENO);

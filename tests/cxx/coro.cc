@@ -133,12 +133,18 @@ int pass_on(const weir_io *io, weir_req *req, const weir_event *ev)
 	return io->next->send(io->next, req, ev);
 }
 
+int count(weir_work *, weir_str)
+{
+	return 0;
+}
+
 } /* namespace */
 
 extern "C" {
 WEIR_MIDDLEWARE(pass, nullptr, pass_on);
 }
-WEIR_MODULE(.name = "cxx", .handlers = WEIR_HANDLERS({ "hello", hello, "GET", "/hello", 0 }));
+WEIR_MODULE(.name = "cxx", .handlers = WEIR_HANDLERS({ "hello", hello, "GET", "/hello", 0 }),
+	    .jobs = WEIR_JOBS({ "count", count }));
 
 int main()
 {

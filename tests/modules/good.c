@@ -26,8 +26,14 @@ static int stamp(const weir_io *io, weir_req *req, const weir_event *ev)
 
 WEIR_MIDDLEWARE(audit, NULL, stamp);
 
+static int sum(weir_work *work, weir_str input)
+{
+	return 0;
+}
+
 WEIR_MODULE(.name = "good",
 	    .handlers = WEIR_HANDLERS({ "user", user, "GET", "/users/{id}", WEIR_FINISH_ANYWAY },
 				      { "users", user, NULL, NULL, 0 },
 				      { "chat", chat, "WS", "/chat", 0 },
-				      { .name = "turns", .method = "WS", .ws = &turns }));
+				      { .name = "turns", .method = "WS", .ws = &turns }),
+	    .jobs = WEIR_JOBS({ "sum", sum }, { "noop", sum }));

@@ -24,6 +24,7 @@ static weir_module describe(const weir_handler_entry *handlers)
 	return (weir_module){
 		.size = sizeof(weir_module),
 		.handler_size = sizeof(weir_handler_entry),
+		.job_size = sizeof(weir_job_entry),
 		.abi_major = WEIR_ABI_MAJOR,
 		.abi_minor = WEIR_ABI_MINOR,
 		.name = "shop",
@@ -257,14 +258,6 @@ Test(module_wrap, refuses_a_name_that_no_route_could_say)
 	refuses(&def, -EINVAL, "my.shop: needs a name of letters, digits, '_' and '-'");
 }
 
-Test(module_wrap, refuses_jobs)
-{
-	weir_module def = describe(NULL);
-
-	def.jobs = &def;
-	refuses(&def, -EINVAL, "shop: has jobs, which this version of weir does not run");
-}
-
 Test(module_wrap, refuses_a_handler_without_a_function)
 {
 	refuses_handler((weir_handler_entry){ .name = "user" },
@@ -481,4 +474,147 @@ Test(module_middleware, is_not_fooled_by_long_names)
 		     -ENOENT);
 	buf_done(&said);
 	module_free(app);
+}
+
+/* ---- jobs */
+
+static int work(weir_work *w, weir_str input)
+{
+	return 0;
+}
+
+static int work_too(weir_work *w, weir_str input)
+{
+	return 1;
+}
+
+static void refuses_jobs(const weir_job_entry *jobs, const char *words)
+{
+	weir_module def = describe(NULL);
+
+	def.jobs = jobs;
+	refuses(&def, -EINVAL, words);
+}
+
+Test(module_job, finds_an_entry_by_name)
+{
+	struct weir_app *app = open_good();
+	weir_job_entry entry;
+	struct buf said;
+
+	buf_init(&said, 4096);
+	cr_assert_eq(app->n_jobs, 2);
+	cr_assert_eq(module_job(app, WEIR_STR("sum"), &said, &entry), 0);
+	cr_assert_str_eq(entry.name, "sum");
+	cr_assert_not_null(entry.fn);
+	module_free(app);
+}
+
+static void does_not_find_job(const struct weir_app *app, const char *name, const char *words)
+{
+	weir_job_entry entry;
+	struct buf said;
+	char *text;
+
+	buf_init(&said, 4096);
+	cr_assert_eq(module_job(app, weir_strz(name), &said, &entry), -ENOENT);
+	text = buf_steal(&said);
+	cr_assert_str_eq(text, words);
+	free(text);
+}
+
+Test(module_job, asks_did_you_mean)
+{
+	struct weir_app *app = open_good();
+
+	does_not_find_job(app, "sun", "module 'good' has no job 'sun'; did you mean 'sum'?");
+	module_free(app);
+}
+
+Test(module_job, is_no_handler)
+{
+	struct weir_app *app = open_good();
+
+	does_not_find_job(app, "user", "module 'good' has no job 'user'; it has sum, noop");
+	module_free(app);
+}
+
+struct longer_job {
+	weir_job_entry known;
+	uint64_t unknown;
+};
+
+Test(module_wrap, steps_through_the_jobs_with_the_modules_size)
+{
+	struct longer_job jobs[] = { { { "one", work }, 1 },
+				     { { "two", work_too }, 2 },
+				     { { 0 }, 0 } };
+	weir_module def = describe(NULL);
+	struct weir_app *app = NULL;
+	weir_job_entry entry;
+	struct buf said;
+
+	def.jobs = &jobs[0].known;
+	def.job_size = sizeof(struct longer_job);
+	buf_init(&said, 4096);
+	cr_assert_eq(module_wrap(&def, NULL, &said, &app), 0);
+	cr_assert_eq(app->n_jobs, 2);
+	cr_assert_eq(module_job(app, WEIR_STR("two"), &said, &entry), 0);
+	cr_assert_eq(entry.fn, work_too);
+	module_free(app);
+}
+
+/* Those that were built before there were jobs. */
+Test(module_wrap, a_module_without_jobs_says_no_size)
+{
+	weir_module def = describe(NULL);
+	struct weir_app *app = NULL;
+	struct buf said;
+
+	def.job_size = 0;
+	buf_init(&said, 4096);
+	cr_assert_eq(module_wrap(&def, NULL, &said, &app), 0);
+	cr_assert_eq(app->n_jobs, 0);
+	module_free(app);
+}
+
+Test(module_wrap, refuses_jobs_that_are_too_small)
+{
+	const weir_job_entry jobs[] = { { "sum", work }, { 0 } };
+	weir_module def = describe(NULL);
+
+	def.jobs = jobs;
+	def.job_size = 8;
+	refuses(&def, -EINVAL,
+		"shop: its description is damaged (job size 8): write it with WEIR_MODULE(...)");
+}
+
+Test(module_wrap, refuses_a_job_without_a_function)
+{
+	refuses_jobs((const weir_job_entry[]){ { "sum", NULL }, { 0 } },
+		     "shop: job 'sum' has no function");
+}
+
+Test(module_wrap, refuses_a_job_whose_name_has_a_dot)
+{
+	refuses_jobs((const weir_job_entry[]){ { "a.b", work }, { 0 } },
+		     "shop: job name 'a.b': only letters, digits, '_' and '-'");
+}
+
+Test(module_wrap, refuses_two_jobs_of_one_name)
+{
+	refuses_jobs((const weir_job_entry[]){ { "sum", work }, { "sum", work_too }, { 0 } },
+		     "shop: two jobs are called 'sum'");
+}
+
+Test(module_wrap, stops_in_a_table_of_jobs_without_an_end)
+{
+	static weir_job_entry jobs[1001];
+	static char names[1001][8];
+
+	for (size_t i = 0; i < 1001; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "j%zu", i);
+		jobs[i] = (weir_job_entry){ names[i], work };
+	}
+	refuses_jobs(jobs, "shop: more than 1000 jobs; write them with WEIR_JOBS(...)");
 }

@@ -14,6 +14,7 @@ struct world {
 	struct fixture fixture;
 	struct buf words;
 	int r;
+	bool has_jobs;
 };
 
 static void check(struct world *w, const char *text)
@@ -25,7 +26,7 @@ static void check(struct world *w, const char *text)
 	fixture_init(&w->fixture);
 	fixture_load(&w->fixture, text);
 	cr_assert_eq(w->fixture.r, 0, "%s", w->fixture.said);
-	w->r = binding_check(w->fixture.conf, &log, &w->fixture.messages);
+	w->r = binding_check(w->fixture.conf, &log, &w->fixture.messages, &w->has_jobs);
 	buf_init(&w->words, 0);
 	cr_assert_eq(messages_format(&w->fixture.messages, &w->words), 0);
 	cr_assert_eq(buf_append(&w->words, "", 1), 0);
@@ -99,5 +100,20 @@ Test(binding_check, hands_over_more_than_a_pipe_holds)
 	check(&w, text.data);
 	cr_assert_eq(w.r, -EINVAL);
 	cr_assert_eq(w.fixture.messages.n_items, 100u); /* what anybody reads */
+	done(&w);
+}
+
+Test(binding_check, knows_whether_a_module_has_jobs)
+{
+	struct world w;
+
+	check(&w, "modules: [{path: " TEST_MODULES "/no_paths.so}, {path: " TEST_MODULES
+		  "/good.so}]\n");
+	cr_assert_eq(w.r, 0, "%s", w.words.data);
+	cr_assert(w.has_jobs);
+	done(&w);
+	check(&w, "modules: [{path: " TEST_MODULES "/no_paths.so}]\n");
+	cr_assert_eq(w.r, 0, "%s", w.words.data);
+	cr_assert_not(w.has_jobs);
 	done(&w);
 }
