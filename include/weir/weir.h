@@ -3,8 +3,10 @@
 /*
  * weir/weir.h - everything a handler module needs. Start with weir/module.h
  * and weir/http.h; weir/coro.h is for doing several things at
- * once, weir/ws.h for WebSockets, weir/sse.h for server-sent events.
+ * once, weir/job.h for what computes, weir/ws.h for WebSockets, weir/sse.h for
+ * server-sent events.
  */
+#include <weir/job.h>
 #include <weir/module.h>
 #include <weir/sse.h>
 #include <weir/ws.h>
