@@ -1,0 +1,78 @@
+/* sealed.c - see sealed.h. */
+#include "io/sealed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3; without it newer kernels complain in their log */
+#endif
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
+
+static int create(void)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	int fd = memfd_create("weir", flags | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("weir", flags);
+	return fd < 0 ? -errno : fd;
+}
+
+static int write_all(int fd, weir_str bytes)
+{
+	while (bytes.len > 0) {
+		ssize_t n = write(fd, bytes.ptr, bytes.len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		bytes.ptr += n;
+		bytes.len -= (size_t)n;
+	}
+	return 0;
+}
+
+int sealed_new(weir_str bytes, int *ret_fd)
+{
+	_cleanup_(close_fdp) int fd = create();
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = write_all(fd, bytes);
+	if (r < 0)
+		return r;
+	if (fcntl(fd, F_ADD_SEALS, SEALS) < 0)
+		return -errno;
+	*ret_fd = steal_fd(fd);
+	return 0;
+}
+
+int sealed_map(int fd, uint64_t len, weir_str *ret_bytes)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+	void *at;
+
+	/* Only what can be sealed has seals: no file, no device. */
+	if (seals < 0 || (seals & SEALS) != SEALS)
+		return -EPROTO;
+	if (len == 0 || fstat(fd, &st) < 0 || st.st_size < 0 || (uint64_t)st.st_size != len)
+		return -EPROTO;
+	at = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (at == MAP_FAILED)
+		return -ENOMEM;
+	*ret_bytes = (weir_str){ at, len };
+	return 0;
+}
+
+void sealed_unmap(weir_str bytes)
+{
+	if (bytes.len > 0)
+		(void)munmap((void *)(uintptr_t)bytes.ptr, bytes.len);
+}
