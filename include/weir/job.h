@@ -63,7 +63,7 @@
  * process dies: what was running when the hub died is -ECHILD, what was still waiting goes to the
  * next one.
  */
-#include <weir/http.h>
+#include <weir/module.h>
 WEIR_BEGIN
 
 /* ---- In a handler. */
@@ -156,22 +156,13 @@ WEIR_API WEIR_SUSPENDS int weir_job_map_with(weir_req *req, weir_job_item *items
 
 /* ---- In a job. */
 
-typedef struct weir_work weir_work;
-
 /*
- * Runs in a job process, on its main thread, one at a time. Nothing of weir/coro.h may be waited
- * for there, there is no request and no module state: startup() is not called in job processes.
- * What it keeps in static variables is there for the next job that comes to this process, if one
- * does. The input is valid, and may not be written to, until it returns. Returns 0, or a negative
- * errno, which weir_job_await() hands on.
+ * A weir_job_fn (weir/module.h) runs in a job process, on its main thread, one at a time. Nothing of
+ * weir/coro.h may be waited for there; there is no request, and no state of the module, for
+ * startup() is not called in job processes. What it keeps in static variables is there for the
+ * next job that comes to this process, if one does. The input is valid, and may not be written to,
+ * until it returns. It returns 0, or a negative errno, which weir_job_await() hands on.
  */
-typedef int weir_job_fn(weir_work *work, weir_str input);
-
-/* A module's list of them ends with one without a name: see WEIR_JOBS in weir/module.h. */
-typedef struct weir_job_entry {
-	const char *name; /* letters, digits, '_' and '-' */
-	weir_job_fn *fn;
-} weir_job_entry;
 
 /* Memory until the job returns; aligned for any type, not cleared. NULL when there is none. */
 WEIR_API void *weir_work_alloc(weir_work *work, size_t size);

@@ -7,7 +7,6 @@
  * server-sent events.
  */
 #include <weir/job.h>
-#include <weir/module.h>
 #include <weir/sse.h>
 #include <weir/ws.h>
 #endif
