@@ -58,7 +58,7 @@ const struct option_spec option_jobs_rows[] = {
 	  .type = OPTION_DURATION,
 	  .max = 720 * HOUR,
 	  .fallback = "0",
-	  .help = "CPU time that one job may use, in whole seconds; 0: no limit." },
+	  .help = "CPU time that one job may use; 0: no limit." },
 	{ .name = "recycle_jobs",
 	  USUAL(recycle_jobs),
 	  .type = OPTION_COUNT,
