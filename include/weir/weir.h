@@ -2,10 +2,11 @@
 #define WEIR_H
 /*
  * weir/weir.h - everything a handler module needs. Start with weir/module.h
- * and weir/http.h; weir/coro.h is for doing several things at
- * once, weir/job.h for what computes, weir/ws.h for WebSockets, weir/sse.h for
- * server-sent events.
+ * and weir/http.h; weir/coro.h is for doing several things at once, weir/file.h
+ * for files, weir/job.h for what computes, weir/ws.h for WebSockets, weir/sse.h
+ * for server-sent events.
  */
+#include <weir/file.h>
 #include <weir/job.h>
 #include <weir/sse.h>
 #include <weir/ws.h>
