@@ -12,12 +12,14 @@
 #include "daemon/control.h"
 #include "daemon/exit_code.h"
 #include "daemon/hub.h"
+#include "daemon/hub_jobs.h"
 #include "io/loop.h"
 
 struct hub_process {
 	const struct hub_args *args;
 	struct loop *loop;
 	struct hub hub;
+	struct hub_jobs jobs;
 	bool has_master; /* it has not died */
 	int exit_code;
 	ev_io control;
@@ -50,11 +52,56 @@ static const struct hub_ops hub_ops = { on_idle, on_failed };
 
 /* ---- the master */
 
-static void on_introduction(struct hub_process *p, const struct ipc_message *message)
+static int take_fd(struct ipc_message *message, size_t i)
 {
-	if (message->n_fds > 0)
-		hub_connect(&p->hub, message->number, message->fds[0]);
-	for (size_t i = 1; i < message->n_fds; i++)
+	return i < message->n_fds ? steal_fd(message->fds[i]) : -1;
+}
+
+/* A worker: a pipe for publications, and one for jobs. */
+static void on_worker(struct hub_process *p, struct ipc_message *message)
+{
+	int publications = take_fd(message, 0), jobs = take_fd(message, 1);
+
+	if (publications >= 0)
+		hub_connect(&p->hub, message->number, publications);
+	if (jobs >= 0)
+		hub_jobs_connect(&p->jobs, message->number, jobs);
+}
+
+static void on_job_process(struct hub_process *p, struct ipc_message *message)
+{
+	struct control_job_process what;
+	int fd = take_fd(message, 0);
+
+	if (fd >= 0 && control_read_job_process(message, &what) >= 0)
+		hub_jobs_meet(&p->jobs, message->number, &what, fd);
+}
+
+static void on_job_ended(struct hub_process *p, const struct ipc_message *message)
+{
+	int status;
+
+	if (control_read_job_ended(message, &status) >= 0)
+		hub_jobs_ended(&p->jobs, message->number, status);
+}
+
+static void on_message(struct hub_process *p, struct ipc_message *message)
+{
+	switch (message->type) {
+	case CONTROL_HUB:
+		on_worker(p, message);
+		break;
+	case CONTROL_JOB_PROCESS:
+		on_job_process(p, message);
+		break;
+	case CONTROL_JOB_ENDED:
+		on_job_ended(p, message);
+		break;
+	case CONTROL_DRAIN:
+		leave(p, EXIT_CODE_OK);
+		break;
+	}
+	for (size_t i = 0; i < message->n_fds; i++)
 		close_fdp(&message->fds[i]);
 }
 
@@ -64,16 +111,13 @@ static void listen_to_master(struct hub_process *p)
 	struct ipc_message message;
 	int r;
 
-	while ((r = control_receive(p->args->control_fd, &message)) > 0) {
-		if (message.type == CONTROL_HUB)
-			on_introduction(p, &message);
-		else if (message.type == CONTROL_DRAIN)
-			leave(p, EXIT_CODE_OK);
-	}
+	while ((r = control_receive(p->args->control_fd, &message)) > 0)
+		on_message(p, &message);
 	if (r == -EAGAIN)
 		return;
 	ev_io_stop(loop_ev(p->loop), &p->control);
 	p->has_master = false;
+	hub_jobs_orphaned(&p->jobs);
 	if (p->hub.n_open == 0)
 		leave(p, EXIT_CODE_OK);
 }
@@ -128,17 +172,36 @@ static void unwatch(struct hub_process *p)
 	ev_signal_stop(loop_ev(p->loop), &p->terminate);
 }
 
+static int init_loop(struct hub_process *p)
+{
+	const struct hub_setup *setup = p->args->arg;
+	int r;
+
+	r = loop_new(&p->loop);
+	if (r < 0)
+		return r;
+	r = hub_init(&p->hub, p->loop, p->args->log, p->args->n_slots, setup->max_publication,
+		     &hub_ops);
+	if (r < 0)
+		return r;
+	r = hub_jobs_init(&p->jobs, &(struct hub_jobs_setup){ .loop = p->loop,
+							      .log = p->args->log,
+							      .conf = setup->jobs,
+							      .counts = setup->counts,
+							      .n_workers = p->args->n_slots,
+							      .control_fd = p->args->control_fd });
+	if (r < 0)
+		hub_done(&p->hub);
+	return r;
+}
+
 int hub_process_main(const struct hub_args *args)
 {
-	const struct hub_setup *setup = args->arg;
 	struct hub_process p = { .args = args, .has_master = true };
 	int r;
 
 	close_outputs(args);
-	r = loop_new(&p.loop);
-	if (r >= 0)
-		r = hub_init(&p.hub, p.loop, args->log, args->n_slots, setup->max_publication,
-			     &hub_ops);
+	r = init_loop(&p);
 	if (r < 0) {
 		log_write(args->log, LOG_AT_ERROR, "cannot start: %s", strerror(-r));
 		p.loop = loop_free(p.loop);
@@ -147,6 +210,8 @@ int hub_process_main(const struct hub_args *args)
 	watch(&p);
 	loop_run(p.loop);
 	unwatch(&p);
+	hub_jobs_say_counts(&p.jobs);
+	hub_jobs_done(&p.jobs);
 	hub_done(&p.hub);
 	p.loop = loop_free(p.loop);
 	return p.exit_code;

@@ -2,18 +2,23 @@
 #define WEIR_DAEMON_HUB_PROCESS_H
 /*
  * hub_process.h - the process that runs the hub: one loop, the pipes to the
- * workers, and the master, who introduces them. It loads no module and reads
- * no byte that a client sent but in publications. When the master has died, it
+ * workers and the job processes, and the master, who introduces them. It loads
+ * no module and reads no byte that a client sent but in publications and jobs. When the master has died, it
  * stays for the workers that still drain.
  */
 #include <stddef.h>
 
 #include "daemon/master.h"
 
+struct conf_jobs;
+struct job_counts;
+
 /* What the master hands through: hub_args.arg. */
 struct hub_setup {
-	int access_log_fd;	/* to be closed; -1: none */
-	size_t max_publication; /* bytes */
+	int access_log_fd;		 /* to be closed; -1: none */
+	size_t max_publication;		 /* bytes */
+	const struct conf_jobs *jobs;	 /* NULL: no pools */
+	const struct job_counts *counts; /* shared with the master; NULL: none */
 };
 
 /* A hub_main_fn: returns an enum exit_code. */

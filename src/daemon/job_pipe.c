@@ -82,6 +82,15 @@ static void on_readable(struct ev_loop *ev, ev_io *w, int events)
 	}
 }
 
+void job_pipe_finish(struct job_pipe *p)
+{
+	struct job_packet packet;
+
+	while (job_pipe_is_open(p) && job_wire_receive(p->fd, p->buf, &packet) == 1)
+		p->ops->message(p, &packet);
+	job_pipe_close(p);
+}
+
 /* ---- out */
 
 /* Too many descriptors are on their way: the other gets it torn, which costs one job. */

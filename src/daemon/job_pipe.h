@@ -30,8 +30,8 @@ struct job_pipe_ops {
 	/* All that waited has left. NULL: who cares. */
 	void (*drained)(struct job_pipe *pipe);
 	/*
-	 * It is closed, not by its owner: 0, the other process is gone; -EPROTO, it has sent what
-	 * makes no sense; -ENOMEM and others.
+	 * It is closed, not by its owner, and may be freed: 0, the other process is gone; -EPROTO,
+	 * it has sent what makes no sense; -ENOMEM and others.
 	 */
 	void (*closed)(struct job_pipe *pipe, int error);
 };
@@ -68,6 +68,9 @@ static inline bool job_pipe_is_full(const struct job_pipe *pipe)
 {
 	return !list_is_empty(&pipe->unsent);
 }
+
+/* The other process is known to have ended: hears its last words, all of them, and closes. Not from message(). */
+void job_pipe_finish(struct job_pipe *pipe);
 
 /*
  * For an open one: sends it now, or a copy as soon as the socket takes it; the packet's descriptor

@@ -396,28 +396,36 @@ struct pool_job *job_pools_job(const struct pool_process *process, uint64_t id)
 	return process->job && process->job->id == id ? process->job : NULL;
 }
 
+/* It takes another, if it is still young and small. */
+static void look_at_age(struct pool_process *process, uint64_t resident)
+{
+	if (process->n_left != UINT_MAX)
+		process->n_left--;
+	if (process->n_left == 0 || resident > process->max_resident)
+		retire(process);
+	else
+		recycle_by_age(process->pool);
+}
+
 int job_pools_finish(struct pool_process *process, const struct job_packet *packet)
 {
 	struct pool_job *job = job_pools_job(process, packet->id);
-	struct job_pool *pool = process->pool;
 
-	if (process->state == POOL_PROCESS_DYING)
+	if (process->is_killed)
 		return 0;
 	if (!job)
 		return -EPROTO;
 	process->job = NULL;
 	set_busy(process, false);
-	become_idle(process);
+	if (process->state != POOL_PROCESS_DYING)
+		become_idle(process);
 	if (job->why != 0)
 		end_job(job, &(struct pool_job_end){ .result = job->why });
 	else
 		end_job(job, &(struct pool_job_end){ .result = packet->result, .packet = packet });
-	if (process->n_left != UINT_MAX)
-		process->n_left--;
-	if (process->n_left == 0 || packet->resident > process->max_resident)
-		retire(process);
-	recycle_by_age(pool);
-	dispatch(pool);
+	if (process->state == POOL_PROCESS_IDLE)
+		look_at_age(process, packet->resident);
+	dispatch(process->pool);
 	return 0;
 }
 

@@ -54,7 +54,7 @@ enum pool_process_state {
 	POOL_PROCESS_RUNNING,  /* it has one */
 	POOL_PROCESS_ASKED,    /* the same, which is to end */
 	POOL_PROCESS_RETIRED,  /* it gets no more, and will end */
-	POOL_PROCESS_DYING, /* it gets no more, is not heard any more, and is killed if it does not end */
+	POOL_PROCESS_DYING,    /* it gets no more, and is killed if it does not end */
 };
 
 /* Embedded in its owner's. */
@@ -159,7 +159,7 @@ void job_pools_remove(struct pool_process *process, int status);
 MUST_USE int job_pools_idle(struct pool_process *process);
 /* Its job, if it has this number and may still say something; NULL otherwise. */
 struct pool_job *job_pools_job(const struct pool_process *process, uint64_t id);
-/* Its job has ended, as the packet says. -EPROTO: it has none of this number. */
+/* Its job has ended, as the packet says; in DYING too, until it is killed. -EPROTO: it has none of this number. */
 MUST_USE int job_pools_finish(struct pool_process *process, const struct job_packet *packet);
 /* Its pipe is closed, so it must end: at once, or by itself within the grace. */
 void job_pools_lost(struct pool_process *process, bool at_once);

@@ -16,6 +16,7 @@
 #include "daemon/conf_print.h"
 #include "daemon/exit_code.h"
 #include "daemon/hub_process.h"
+#include "daemon/job_counts.h"
 #include "daemon/listeners.h"
 #include "daemon/master.h"
 #include "daemon/messages.h"
@@ -42,8 +43,11 @@ static int open_access_log(const struct conf *conf, const struct log *log, int *
 static int serve(const struct conf *conf, const struct log *log)
 {
 	_cleanup_(listeners_closep) struct listeners *listeners = NULL;
+	_cleanup_(job_counts_done) struct job_counts counts = { 0 };
 	struct worker_setup worker = { .conf = conf };
-	struct hub_setup hub = { .max_publication = conf->limits.max_publication };
+	struct hub_setup hub = { .max_publication = conf->limits.max_publication,
+				 .jobs = &conf->jobs,
+				 .counts = &counts };
 	char words[LISTENERS_WORDS_MAX];
 	int r;
 
@@ -58,6 +62,7 @@ static int serve(const struct conf *conf, const struct log *log)
 	if (r != EXIT_CODE_OK)
 		return r;
 	hub.access_log_fd = worker.access_log_fd;
+	(void)!job_counts_init(&counts, conf->jobs.n_pools); /* nothing is counted then */
 	return master_run(&(struct master_setup){
 		.log = log,
 		.listeners = listeners,

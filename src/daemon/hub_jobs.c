@@ -1,0 +1,642 @@
+/*
+ * hub_jobs.c - see hub_jobs.h. What is easy to get wrong is who is told first:
+ * a worker must know that its job was started before a process does, for if the
+ * hub dies in between, what was not started is submitted again.
+ */
+#include "daemon/hub_jobs.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/conf.h"
+#include "daemon/control.h"
+#include "daemon/hub_job.h"
+#include "daemon/job_counts.h"
+#include "daemon/job_pipe.h"
+
+/* A worker that leaves so much unread is not listened to. */
+#define MAX_UNSENT ((size_t)1024 * 1024)
+/* The master takes no more for the moment. */
+#define AGAIN_MS 20
+
+struct hub_jobs_worker {
+	struct hub_jobs *jobs; /* borrowed */
+	unsigned slot;
+	struct job_pipe pipe;
+	int broken; /* nothing can be sent any more: why; 0 */
+};
+
+struct hub_jobs_process {
+	struct list link;
+	struct hub_jobs *jobs; /* borrowed */
+	unsigned child;
+	pid_t pid;
+	struct pool_process process;
+	struct job_pipe pipe;
+	int broken;
+	enum hub_job_fault fault;
+	bool wants_kill, wants_retire; /* the master is to be told */
+};
+
+static struct hub_jobs *jobs_of(struct job_pools *pools)
+{
+	return container_of(pools, struct hub_jobs, pools);
+}
+
+static struct hub_jobs_process *process_of(struct pool_process *process)
+{
+	return container_of(process, struct hub_jobs_process, process);
+}
+
+static struct hub_jobs_worker *worker_of(struct hub_jobs *jobs, const struct pool_job *job)
+{
+	return &jobs->workers[job->item.worker];
+}
+
+static struct job_pool_counts *counts_of(const struct hub_jobs *jobs, const struct job_pool *pool)
+{
+	return job_counts_at(jobs->setup.counts, (size_t)(pool - jobs->pools.pools));
+}
+
+/* ---- time */
+
+/* What the pools know of the clock is now; before anything that they decide. */
+static void begin(struct hub_jobs *jobs)
+{
+	job_pools_advance(&jobs->pools, loop_now_ms(jobs->setup.loop));
+}
+
+/* And after it. */
+static void end(struct hub_jobs *jobs)
+{
+	int64_t next_ms = job_pools_next_ms(&jobs->pools);
+
+	if (next_ms == INT64_MAX)
+		loop_timer_stop(jobs->setup.loop, &jobs->timer);
+	else if (!timer_is_active(&jobs->timer) || jobs->timer.at_ms != next_ms)
+		loop_timer_start(jobs->setup.loop, &jobs->timer, next_ms);
+}
+
+static void on_timer(struct timer *timer)
+{
+	struct hub_jobs *jobs = container_of(timer, struct hub_jobs, timer);
+
+	begin(jobs);
+	end(jobs);
+}
+
+/* ---- to the master */
+
+static void tell_master(struct hub_jobs *jobs, struct hub_jobs_process *process)
+{
+	int r = 0;
+
+	if (process->wants_kill)
+		r = control_send_job_kill(jobs->setup.control_fd, process->child);
+	else if (process->wants_retire)
+		r = control_send_job_retire(jobs->setup.control_fd, process->child);
+	/* One that is not there any more needs not be told. */
+	if (r != -EAGAIN)
+		process->wants_kill = process->wants_retire = false;
+	else
+		loop_timer_start(jobs->setup.loop, &jobs->again,
+				 loop_now_ms(jobs->setup.loop) + AGAIN_MS);
+}
+
+static void on_again(struct timer *timer)
+{
+	struct hub_jobs *jobs = container_of(timer, struct hub_jobs, again);
+
+	list_for_each (link, &jobs->processes)
+		tell_master(jobs, list_entry(link, struct hub_jobs_process, link));
+}
+
+/* ---- to workers and processes */
+
+/* Without memory, or descriptors, or whatever it is: that pipe is closed, when nobody is busy with it. */
+static void break_later(struct hub_jobs *jobs, int *broken, int error)
+{
+	*broken = error;
+	loop_defer(jobs->setup.loop, &jobs->broken);
+}
+
+static void tell_worker(struct hub_jobs *jobs, const struct pool_job *job,
+			struct job_packet *packet)
+{
+	struct hub_jobs_worker *worker = worker_of(jobs, job);
+	int r;
+
+	if (job->is_orphan || !job_pipe_is_open(&worker->pipe))
+		return;
+	packet->id = job->worker_id;
+	r = job_pipe_send(&worker->pipe, packet);
+	if (r == -EMFILE) {
+		/* The result has no room here: it is lost, and no other. */
+		packet->result = r;
+		packet->fd_len = 0;
+		r = job_pipe_send(&worker->pipe, packet);
+	}
+	if (r < 0)
+		break_later(jobs, &worker->broken, r);
+}
+
+static void tell_process(struct hub_jobs_process *process, const struct job_packet *packet)
+{
+	int r = job_pipe_is_open(&process->pipe) ? job_pipe_send(&process->pipe, packet) : 0;
+
+	if (r < 0)
+		break_later(process->jobs, &process->broken, r);
+}
+
+static void give(struct hub_jobs_process *process, struct hub_job *job)
+{
+	struct job_packet packet = hub_job_packet(job);
+
+	job->is_held = false;
+	tell_process(process, &packet);
+	close_fdp(&job->fd);
+	job->fd = -1;
+}
+
+/* ---- what the pools want */
+
+/* Once, when it has not been refused. */
+static void count_submit(struct hub_jobs *jobs, struct hub_job *job)
+{
+	if (!job->is_taken)
+		job_counts_submit(counts_of(jobs, job->job.pool));
+	job->is_taken = true;
+}
+
+static void on_queued(struct job_pools *pools, struct pool_job *job)
+{
+	count_submit(jobs_of(pools), hub_job_of(job));
+	tell_worker(jobs_of(pools), job, &(struct job_packet){ .word = JOB_QUEUED });
+}
+
+static void on_started(struct job_pools *pools, struct pool_job *pool_job)
+{
+	struct hub_jobs *jobs = jobs_of(pools);
+	struct hub_job *job = hub_job_of(pool_job);
+
+	count_submit(jobs, job);
+	job->started_us = clock_monotonic_us();
+	job_counts_start(counts_of(jobs, pool_job->pool),
+			 (uint64_t)(job->started_us - job->submitted_us));
+	tell_worker(jobs, pool_job, &(struct job_packet){ .word = JOB_STARTED });
+}
+
+static bool is_blocked(struct job_pools *pools, unsigned worker)
+{
+	return job_pipe_is_full(&jobs_of(pools)->workers[worker].pipe);
+}
+
+static void on_run(struct job_pools *pools, struct pool_process *process, struct pool_job *pool_job)
+{
+	struct hub_job *job = hub_job_of(pool_job);
+
+	/* That it was started has not left yet. */
+	job->is_held = is_blocked(pools, pool_job->item.worker);
+	if (!job->is_held)
+		give(process_of(process), job);
+}
+
+static void on_ask(struct job_pools *pools, struct pool_process *process)
+{
+	if (!hub_job_of(process->job)->is_held)
+		tell_process(process_of(process),
+			     &(struct job_packet){ .word = JOB_CANCEL, .id = process->job->id });
+}
+
+static void count_end(struct hub_jobs *jobs, const struct hub_job *job,
+		      const struct pool_job_end *how)
+{
+	struct job_pool_counts *counts = counts_of(jobs, job->job.pool);
+	bool is_done = how->packet && how->result >= 0;
+
+	if (job->started_us == 0)
+		job_counts_give_up(counts);
+	else
+		job_counts_end(counts,
+			       how->was_killed ? JOB_COUNTS_KILLED
+			       : is_done       ? JOB_COUNTS_DONE
+					       : JOB_COUNTS_FAILED,
+			       (uint64_t)(clock_monotonic_us() - job->started_us));
+}
+
+static void on_ended(struct job_pools *pools, struct pool_job *pool_job,
+		     const struct pool_job_end *how)
+{
+	struct job_packet packet = { .word = JOB_ENDED };
+	struct hub_jobs *jobs = jobs_of(pools);
+
+	if (how->packet) {
+		packet.bytes = how->packet->bytes;
+		packet.fd = how->packet->fd;
+		packet.fd_len = how->packet->fd_len;
+	}
+	packet.result = how->result;
+	packet.status = how->status;
+	tell_worker(jobs, pool_job, &packet);
+	count_end(jobs, hub_job_of(pool_job), how);
+	(void)hub_job_free(hub_job_of(pool_job));
+}
+
+static void on_kill(struct job_pools *pools, struct pool_process *pool_process)
+{
+	struct hub_jobs_process *process = process_of(pool_process);
+
+	if (process->fault == HUB_JOB_FAULT_CLOSED && !pool_process->job)
+		log_write(process->jobs->setup.log, LOG_AT_WARN,
+			  "a job process of pool %s (pid %d) has closed its descriptor, and does "
+			  "not end: it is killed",
+			  pool_process->pool->conf->name, (int)process->pid);
+	process->wants_kill = true;
+	/* What it says from now on does not count; and it may say a lot. */
+	job_pipe_close(&process->pipe);
+	if (!jobs_of(pools)->has_master)
+		break_later(jobs_of(pools), &process->broken, -EPIPE);
+	tell_master(jobs_of(pools), process);
+}
+
+static void on_retire(struct job_pools *pools, struct pool_process *pool_process)
+{
+	process_of(pool_process)->wants_retire = true;
+	tell_master(jobs_of(pools), process_of(pool_process));
+}
+
+static const struct job_pools_ops pools_ops = { on_queued, on_started, on_ended, is_blocked,
+						on_run,	   on_ask,     on_kill,	 on_retire };
+
+/* ---- processes */
+
+/* It is no more. */
+static void forget(struct hub_jobs_process *process, int status)
+{
+	struct hub_job_death death = { .pid = process->pid,
+				       .status = status,
+				       .was_killed = process->process.is_killed,
+				       .fault = process->fault };
+
+	if (process->process.job)
+		hub_job_say_death(hub_job_of(process->process.job), process->jobs->setup.log,
+				  &death);
+	job_pipe_close(&process->pipe);
+	list_del(&process->link);
+	job_pools_remove(&process->process, status);
+	free(process);
+}
+
+/* It sends what makes no sense. Its pipe is closed, or will be by on_kill(). */
+static void give_up_process(struct hub_jobs_process *process)
+{
+	process->fault = HUB_JOB_FAULT_GARBAGE;
+	if (!process->process.job)
+		log_write(process->jobs->setup.log, LOG_AT_ERROR,
+			  "a job process of pool %s (pid %d) sends what makes no sense: "
+			  "it is killed",
+			  process->process.pool->conf->name, (int)process->pid);
+	job_pools_lost(&process->process, true);
+}
+
+static void on_process_closed(struct job_pipe *pipe, int error)
+{
+	struct hub_jobs_process *process = container_of(pipe, struct hub_jobs_process, pipe);
+	struct hub_jobs *jobs = process->jobs;
+
+	begin(jobs);
+	if (!jobs->has_master) {
+		forget(process, 0);
+	} else if (error == -EPROTO) {
+		give_up_process(process);
+	} else {
+		process->fault = HUB_JOB_FAULT_CLOSED;
+		job_pools_lost(&process->process, false);
+	}
+	end(jobs);
+}
+
+static int on_report(struct hub_jobs_process *process, const struct job_packet *packet)
+{
+	struct pool_job *job = job_pools_job(&process->process, packet->id);
+	struct job_packet report = *packet;
+
+	if (!job)
+		return -EPROTO;
+	tell_worker(process->jobs, job, &report);
+	return 0;
+}
+
+static int on_result(struct hub_jobs_process *process, const struct job_packet *packet)
+{
+	struct job_packet result = *packet;
+
+	if (job_packet_is_torn(packet)) {
+		result.result = -EMFILE;
+		result.fd_len = 0;
+	}
+	return job_pools_finish(&process->process, &result);
+}
+
+static void on_process_message(struct job_pipe *pipe, const struct job_packet *packet)
+{
+	struct hub_jobs_process *process = container_of(pipe, struct hub_jobs_process, pipe);
+	int r = -EPROTO;
+
+	begin(process->jobs);
+	if (packet->word == JOB_IDLE)
+		r = job_pools_idle(&process->process);
+	else if (packet->word == JOB_PROGRESS)
+		r = on_report(process, packet);
+	else if (packet->word == JOB_ENDED)
+		r = on_result(process, packet);
+	close_fdp(&packet->fd);
+	if (r < 0)
+		give_up_process(process);
+	end(process->jobs);
+}
+
+static const struct job_pipe_ops process_ops = { on_process_message, NULL, on_process_closed };
+
+void hub_jobs_meet(struct hub_jobs *jobs, unsigned child, const struct control_job_process *what,
+		   int take_fd)
+{
+	struct hub_jobs_process *process = malloc(sizeof(*process));
+	int r;
+
+	if (!process) {
+		/* Another will be sent, when there may be memory. */
+		log_write(jobs->setup.log, LOG_AT_ERROR, "no memory for another job process");
+		(void)close(take_fd);
+		(void)!control_send_job_kill(jobs->setup.control_fd, child);
+		return;
+	}
+	*process = (struct hub_jobs_process){ .jobs = jobs, .child = child, .pid = what->pid };
+	begin(jobs);
+	r = job_pools_add(&jobs->pools, &process->process, what->pool, what->is_old != 0);
+	if (r < 0) {
+		(void)close(take_fd);
+		free(process);
+		return;
+	}
+	job_pipe_init(&process->pipe, jobs->setup.loop, jobs->buf, SIZE_MAX, &process_ops);
+	list_add_tail(&jobs->processes, &process->link);
+	job_pipe_open(&process->pipe, take_fd);
+	end(jobs);
+}
+
+void hub_jobs_ended(struct hub_jobs *jobs, unsigned child, int status)
+{
+	list_for_each (link, &jobs->processes) {
+		struct hub_jobs_process *process = list_entry(link, struct hub_jobs_process, link);
+
+		if (process->child != child)
+			continue;
+		begin(jobs);
+		/* It gets no job any more; but that it has done one may still be unread. */
+		job_pools_lost(&process->process, false);
+		job_pipe_finish(&process->pipe);
+		forget(process, status);
+		end(jobs);
+		return;
+	}
+}
+
+/* ---- workers */
+
+static void close_worker(struct hub_jobs_worker *worker)
+{
+	job_pipe_close(&worker->pipe);
+	worker->broken = 0;
+	job_pools_worker_gone(&worker->jobs->pools, worker->slot);
+}
+
+static void on_worker_closed(struct job_pipe *pipe, int error)
+{
+	struct hub_jobs_worker *worker = container_of(pipe, struct hub_jobs_worker, pipe);
+	const struct log *log = worker->jobs->setup.log;
+
+	begin(worker->jobs);
+	close_worker(worker);
+	if (error == -EPROTO)
+		log_write(log, LOG_AT_ERROR,
+			  "worker %u sends what makes no sense: it has no jobs any more",
+			  worker->slot);
+	else if (error < 0)
+		log_write(log, LOG_AT_ERROR, "the link for jobs of worker %u is closed: %s",
+			  worker->slot, strerror(-error));
+	end(worker->jobs);
+}
+
+/* Now it knows which of its jobs were started; and others may be. */
+static void on_worker_drained(struct job_pipe *pipe)
+{
+	struct hub_jobs_worker *worker = container_of(pipe, struct hub_jobs_worker, pipe);
+	struct job_pools *pools = &worker->jobs->pools;
+
+	begin(worker->jobs);
+	list_for_each (link, &pools->workers[worker->slot]) {
+		struct pool_job *job = list_entry(link, struct pool_job, by_worker);
+
+		if (!hub_job_of(job)->is_held)
+			continue;
+		give(process_of(job->process), hub_job_of(job));
+		if (job->why != 0)
+			on_ask(pools, job->process);
+	}
+	job_pools_unblocked(pools);
+	end(worker->jobs);
+}
+
+/* -EPROTO: the worker has lost its mind. */
+static int submit(struct hub_jobs_worker *worker, const struct job_packet *packet)
+{
+	struct hub_jobs *jobs = worker->jobs;
+	struct hub_job *job = NULL;
+	int r = -EAGAIN; /* for one whose input has found no room here */
+
+	if (!job_packet_is_torn(packet)) {
+		job = hub_job_new(packet, clock_monotonic_us());
+		r = -ENOMEM;
+	}
+	if (!job) {
+		close_fdp(&packet->fd);
+	} else {
+		job->job.item.worker = worker->slot;
+		list_add_tail(&jobs->jobs, &job->link);
+		r = job_pools_submit(&jobs->pools, &job->job, packet->pool);
+	}
+	if (r >= 0)
+		return 0;
+	if (job && job->job.pool)
+		job_counts_refuse(counts_of(jobs, job->job.pool));
+	(void)hub_job_free(job);
+	return r == -EEXIST
+		       ? -EPROTO
+		       : job_pipe_send(&worker->pipe, &(struct job_packet){ .word = JOB_REFUSED,
+									    .id = packet->id,
+									    .result = r });
+}
+
+static void on_worker_message(struct job_pipe *pipe, const struct job_packet *packet)
+{
+	struct hub_jobs_worker *worker = container_of(pipe, struct hub_jobs_worker, pipe);
+	int r = 0;
+
+	begin(worker->jobs);
+	switch (packet->word) {
+	case JOB_SUBMIT:
+		r = submit(worker, packet);
+		break;
+	case JOB_CANCEL:
+		job_pools_cancel(&worker->jobs->pools, worker->slot, packet->id);
+		break;
+	default:
+		close_fdp(&packet->fd);
+		r = -EPROTO;
+	}
+	if (r < 0) {
+		job_pipe_close(pipe);
+		on_worker_closed(pipe, r);
+	}
+	end(worker->jobs);
+}
+
+static const struct job_pipe_ops worker_ops = { on_worker_message, on_worker_drained,
+						on_worker_closed };
+
+void hub_jobs_connect(struct hub_jobs *jobs, unsigned slot, int take_fd)
+{
+	struct hub_jobs_worker *worker;
+
+	if (slot >= jobs->setup.n_workers) {
+		(void)close(take_fd);
+		return;
+	}
+	worker = &jobs->workers[slot];
+	begin(jobs);
+	if (job_pipe_is_open(&worker->pipe))
+		close_worker(worker);
+	job_pipe_open(&worker->pipe, take_fd);
+	end(jobs);
+}
+
+/* ---- life */
+
+static void on_broken(struct loop_defer *defer)
+{
+	struct hub_jobs *jobs = container_of(defer, struct hub_jobs, broken);
+
+	begin(jobs);
+	for (unsigned i = 0; i < jobs->setup.n_workers; i++) {
+		int error = jobs->workers[i].broken;
+
+		if (error < 0 && job_pipe_is_open(&jobs->workers[i].pipe)) {
+			job_pipe_close(&jobs->workers[i].pipe);
+			on_worker_closed(&jobs->workers[i].pipe, error);
+		}
+	}
+	list_for_each_safe (link, &jobs->processes) {
+		struct hub_jobs_process *process = list_entry(link, struct hub_jobs_process, link);
+
+		if (process->broken < 0 && !jobs->has_master)
+			forget(process, 0);
+		else if (process->broken < 0)
+			job_pools_lost(&process->process, true);
+	}
+	end(jobs);
+}
+
+void hub_jobs_orphaned(struct hub_jobs *jobs)
+{
+	jobs->has_master = false;
+	list_for_each (link, &jobs->processes) {
+		struct hub_jobs_process *process = list_entry(link, struct hub_jobs_process, link);
+
+		if (!job_pipe_is_open(&process->pipe))
+			break_later(jobs, &process->broken, -EPIPE);
+	}
+}
+
+void hub_jobs_say_counts(const struct hub_jobs *jobs)
+{
+	for (size_t i = 0; i < jobs->pools.n_pools; i++) {
+		const struct job_pool_counts *counts = job_counts_at(jobs->setup.counts, i);
+		struct job_pool_counts now = job_counts_read(counts);
+		char words[JOB_COUNTS_WORDS_MAX];
+
+		if (now.submitted + now.refused == 0)
+			continue;
+		job_counts_describe(counts, words);
+		log_write(jobs->setup.log, LOG_AT_INFO, "jobs of pool %s: %s",
+			  jobs->pools.pools[i].conf->name, words);
+	}
+}
+
+static void init_workers(struct hub_jobs *jobs)
+{
+	for (unsigned i = 0; i < jobs->setup.n_workers; i++) {
+		struct hub_jobs_worker *worker = &jobs->workers[i];
+
+		worker->jobs = jobs;
+		worker->slot = i;
+		job_pipe_init(&worker->pipe, jobs->setup.loop, jobs->buf, MAX_UNSENT, &worker_ops);
+	}
+}
+
+int hub_jobs_init(struct hub_jobs *jobs, const struct hub_jobs_setup *setup)
+{
+	static const struct conf_jobs no_pools = { 0 };
+	const struct conf_jobs *conf = setup->conf ? setup->conf : &no_pools;
+	uint64_t seed = (uint64_t)clock_monotonic_us() | 1;
+	int r;
+
+	*jobs = (struct hub_jobs){ .setup = *setup, .has_master = true };
+	list_init(&jobs->processes);
+	list_init(&jobs->jobs);
+	timer_init(&jobs->timer, on_timer);
+	timer_init(&jobs->again, on_again);
+	loop_defer_init(&jobs->broken, on_broken);
+	r = job_pools_init(&jobs->pools, conf, setup->n_workers, seed, &pools_ops);
+	if (r < 0)
+		return r;
+	jobs->buf = malloc(JOB_PACKET_MAX);
+	jobs->workers = calloc(setup->n_workers, sizeof(*jobs->workers));
+	if (!jobs->buf || !jobs->workers) {
+		jobs->setup.n_workers = 0;
+		hub_jobs_done(jobs);
+		return -ENOMEM;
+	}
+	init_workers(jobs);
+	for (size_t i = 0; i < conf->n_pools; i++)
+		job_counts_begin(job_counts_at(setup->counts, i));
+	return 0;
+}
+
+void hub_jobs_done(struct hub_jobs *jobs)
+{
+	loop_timer_stop(jobs->setup.loop, &jobs->timer);
+	loop_timer_stop(jobs->setup.loop, &jobs->again);
+	loop_defer_cancel(&jobs->broken);
+	for (unsigned i = 0; i < jobs->setup.n_workers; i++)
+		job_pipe_close(&jobs->workers[i].pipe);
+	list_for_each_safe (link, &jobs->processes) {
+		struct hub_jobs_process *process = list_entry(link, struct hub_jobs_process, link);
+
+		job_pipe_close(&process->pipe);
+		list_del(link);
+		free(process);
+	}
+	job_pools_done(&jobs->pools);
+	list_for_each_safe (link, &jobs->jobs)
+		(void)hub_job_free(list_entry(link, struct hub_job, link));
+	free(jobs->workers);
+	free(jobs->buf);
+	jobs->workers = NULL;
+	jobs->buf = NULL;
+	jobs->setup.n_workers = 0;
+}

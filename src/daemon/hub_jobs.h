@@ -1,0 +1,64 @@
+#ifndef WEIR_DAEMON_HUB_JOBS_H
+#define WEIR_DAEMON_HUB_JOBS_H
+/*
+ * hub_jobs.h - the hub's part in jobs: pipes to workers and to job processes,
+ * and the master, who keeps those. What is to be done is job_pools' to decide;
+ * here it is done. Nothing of it waits for anybody: who does not listen has no
+ * job started until he does. Payloads pass through, and are never looked at.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/list.h"
+#include "base/macro.h"
+#include "daemon/job_pools.h"
+#include "io/loop.h"
+
+struct conf_jobs;
+struct control_job_process;
+struct hub_jobs_worker;
+struct job_counts;
+struct log;
+
+/* All is borrowed. */
+struct hub_jobs_setup {
+	struct loop *loop;
+	const struct log *log;
+	const struct conf_jobs *conf;	 /* NULL: no pools */
+	const struct job_counts *counts; /* NULL: nothing is counted */
+	unsigned n_workers;		 /* slots */
+	int control_fd;			 /* the master */
+};
+
+struct hub_jobs {
+	struct hub_jobs_setup setup;
+	bool has_master; /* it has not died */
+	struct job_pools pools;
+	struct hub_jobs_worker *workers; /* owned, one for each slot */
+	struct list processes;		 /* of struct hub_jobs_process, owned */
+	struct list jobs;		 /* of struct hub_job, owned */
+	void *buf;			 /* owned: what all pipes receive */
+	struct timer timer;		 /* of the pools */
+	struct timer again;		 /* what the master has not taken is sent again */
+	struct loop_defer broken;	 /* pipes that nothing can be sent on are closed */
+};
+
+/* -ENOMEM. */
+MUST_USE int hub_jobs_init(struct hub_jobs *jobs, const struct hub_jobs_setup *setup);
+/* All pipes are closed. */
+void hub_jobs_done(struct hub_jobs *jobs);
+
+/* The worker in this slot is new, or its former pipe is not good any more. */
+void hub_jobs_connect(struct hub_jobs *jobs, unsigned slot, int take_fd);
+/* A job process, by the master's number of it. */
+void hub_jobs_meet(struct hub_jobs *jobs, unsigned child, const struct control_job_process *what,
+		   int take_fd);
+/* It has ended, as waitpid() says. */
+void hub_jobs_ended(struct hub_jobs *jobs, unsigned child, int status);
+/* The master has died: nobody can be killed any more, and the end of a pipe is the end of its process. */
+void hub_jobs_orphaned(struct hub_jobs *jobs);
+
+/* What was counted, in the log, of each pool that was used. */
+void hub_jobs_say_counts(const struct hub_jobs *jobs);
+
+#endif
