@@ -1,15 +1,16 @@
 #ifndef WEIR_DAEMON_MASTER_H
 #define WEIR_DAEMON_MASTER_H
 /*
- * master.h - the process that keeps the workers and the hub alive. It forks
- * them, says why each one died, starts the next, and stops them all in good
- * order. It runs no
- * threads, loads no module, and never reads a byte that a client sent.
+ * master.h - the process that keeps the workers, the hub and the job processes
+ * alive. It forks them, says why each one died, starts the next, and stops them
+ * all in good order. It runs no threads, loads no module, and never reads a byte
+ * that a client sent.
  */
 #include <stdint.h>
 
 #include "base/macro.h"
 
+struct conf_jobs;
 struct listeners;
 struct log;
 struct worker_note;
@@ -43,6 +44,18 @@ struct hub_args {
 /* Runs in the child, as a worker does. */
 typedef int hub_main_fn(const struct hub_args *args);
 
+/* What a job process begins its life with; as for workers, all is borrowed. */
+struct job_args {
+	unsigned pool; /* index in the configuration */
+	int control_fd;
+	struct worker_note *note; /* clear */
+	const struct log *log;	  /* says "job default" */
+	void *arg;		  /* master_setup's */
+};
+
+/* Runs in the child, as a worker does. */
+typedef int job_main_fn(const struct job_args *args);
+
 struct master_setup {
 	const struct log *log;	     /* says "master" */
 	struct listeners *listeners; /* open, borrowed; with n_workers slots. A stop closes them */
@@ -52,6 +65,9 @@ struct master_setup {
 	void *worker_arg;
 	hub_main_fn *hub_main;
 	void *hub_arg;
+	const struct conf_jobs *jobs; /* borrowed; NULL: no job processes */
+	job_main_fn *job_main;
+	void *job_arg;
 };
 
 /* Returns in the master, when all workers have ended: an enum exit_code. */
