@@ -85,18 +85,23 @@ void hub_keeper_died(struct hub_keeper *k, int status, bool is_last)
 	log_write(k->log, LOG_AT_WARN, "the hub (pid %d) did not stop cleanly: %s", (int)pid, how);
 }
 
-void hub_keeper_listen(struct hub_keeper *k)
+bool hub_keeper_listen(struct hub_keeper *k, struct ipc_message *ret_message)
 {
-	struct ipc_message message;
 	int r;
 
-	r = control_receive(k->slot.control_fd, &message);
+	if (k->slot.control_fd < 0)
+		return false;
+	r = control_receive(k->slot.control_fd, ret_message);
 	if (r == -EAGAIN)
-		return;
-	for (size_t i = 0; r == 1 && i < message.n_fds; i++)
-		close_fdp(&message.fds[i]);
+		return false;
+	for (size_t i = 0; r == 1 && i < ret_message->n_fds; i++)
+		close_fdp(&ret_message->fds[i]);
+	if (r == 1 &&
+	    (ret_message->type == CONTROL_JOB_KILL || ret_message->type == CONTROL_JOB_RETIRE))
+		return true;
 	(void)close(k->slot.control_fd);
 	k->slot.control_fd = -1;
+	return false;
 }
 
 /* ---- introductions */

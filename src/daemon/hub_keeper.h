@@ -13,6 +13,7 @@
 #include "base/macro.h"
 #include "daemon/worker_slot.h"
 
+struct ipc_message;
 struct log;
 
 struct hub_keeper {
@@ -33,8 +34,11 @@ static inline bool hub_keeper_is_due(const struct hub_keeper *keeper, int64_t no
 MUST_USE pid_t hub_keeper_fork(struct hub_keeper *keeper, int *ret_control_fd);
 /* It has ended. is_last: no other will follow, whether it was told to stop or not. */
 void hub_keeper_died(struct hub_keeper *keeper, int status, bool is_last);
-/* It closed its socket, or said what is not known: SIGCHLD will tell the rest. */
-void hub_keeper_listen(struct hub_keeper *keeper);
+/*
+ * True: it wants a job process killed or retired. False: that was all, or it has closed its
+ * socket, or said what it may not: SIGCHLD will tell the rest.
+ */
+bool hub_keeper_listen(struct hub_keeper *keeper, struct ipc_message *ret_message);
 
 /*
  * Gives each its ends of two pipes to the other, for publications and for jobs. The control socket is that of the

@@ -19,9 +19,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/adoption.h"
+#include "daemon/conf.h"
 #include "daemon/control.h"
 #include "daemon/exit_code.h"
 #include "daemon/hub_keeper.h"
+#include "daemon/job_keeper.h"
 #include "daemon/listeners.h"
 #include "daemon/notify.h"
 #include "daemon/signals.h"
@@ -48,9 +50,10 @@ struct master {
 	const struct master_setup *setup;
 	const struct log *log;
 	struct worker_slot *slots; /* owned, n_workers of them */
-	struct pollfd *polled;	   /* owned: the signals, the hub's control socket, each slot's */
+	struct pollfd *polled; /* owned: the signals, control sockets: the hub's, workers', jobs' */
 	struct hub_keeper hub;
-	unsigned n_strangers;	   /* workers that could not be introduced to the hub */
+	struct job_keeper jobs;
+	unsigned n_strangers;	   /* who could not be introduced to the hub */
 	struct worker_notes notes; /* what a slot's worker wants known when it dies */
 	int signals_fd;
 	enum master_phase phase;
@@ -69,6 +72,7 @@ static void kill_all(struct master *m)
 {
 	for (unsigned i = 0; i < m->setup->n_workers; i++)
 		send_signal(&m->slots[i], SIGKILL);
+	job_keeper_kill_all(&m->jobs);
 	m->kill_ms = INT64_MAX;
 }
 
@@ -95,6 +99,7 @@ static void begin_stop(struct master *m, int exit_code, int64_t grace_ms)
 	m->kill_ms = clock_monotonic_ms() + grace_ms;
 	(void)notify_send("STOPPING=1"); /* a courtesy */
 	hub_keeper_give_up(&m->hub);
+	job_keeper_give_up(&m->jobs);
 	for (unsigned i = 0; i < m->setup->n_workers; i++)
 		drain_slot(&m->slots[i]);
 	/* The workers do the same; then clients are refused at once, not left in a queue to die. */
@@ -114,6 +119,7 @@ static void forget_master(const struct master *m)
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)close(m->signals_fd);
 	close_fdp(&m->hub.slot.control_fd);
+	job_keeper_forget(&m->jobs);
 	for (unsigned i = 0; i < m->setup->n_workers; i++)
 		close_fdp(&m->slots[i].control_fd);
 }
@@ -208,6 +214,42 @@ static void start_hub(struct master *m)
 		run_hub(m, control_fd);
 }
 
+/* In the child. */
+__attribute__((noreturn)) static void run_job_process(struct master *m, const struct job_slot *slot,
+						      int control_fd)
+{
+	const struct master_setup *setup = m->setup;
+	struct log log = *setup->log;
+	struct job_args args = { .pool = slot->pool,
+				 .control_fd = control_fd,
+				 .note = job_keeper_note(&m->jobs, slot),
+				 .log = &log,
+				 .arg = setup->job_arg };
+
+	log_set_who(&log, "job %s", setup->jobs->pools[slot->pool].name);
+	forget_master(m);
+	listeners_stop(setup->listeners);
+	worker_notes_clear(args.note);
+	exit(setup->job_main(&args));
+}
+
+/* Those that are due. */
+static void start_job_processes(struct master *m)
+{
+	struct job_slot *slot;
+	pid_t pid = 1;
+
+	while (pid > 0 && (slot = job_keeper_due(&m->jobs, clock_monotonic_ms()))) {
+		int control_fd = -1;
+
+		pid = job_keeper_fork(&m->jobs, slot, &control_fd);
+		if (pid == 0)
+			run_job_process(m, slot, control_fd);
+	}
+	if (pid < 0 && m->phase == MASTER_STARTING)
+		fail_start(m, EXIT_CODE_SYSTEM);
+}
+
 static void say_ready(struct master *m)
 {
 	unsigned n = m->setup->n_workers;
@@ -218,6 +260,19 @@ static void say_ready(struct master *m)
 		  n == 1 ? "" : "s", (int)getpid());
 	if (notify_send("READY=1") < 0)
 		log_write(m->log, LOG_AT_WARN, "cannot tell the service manager that we are ready");
+}
+
+/* When all are. */
+static void become_ready(struct master *m)
+{
+	for (unsigned i = 0; i < m->setup->n_workers; i++) {
+		if (m->slots[i].state != WORKER_READY)
+			return;
+	}
+	if (m->phase != MASTER_STARTING || !job_keeper_is_ready(&m->jobs))
+		return;
+	m->phase = MASTER_RUNNING;
+	say_ready(m);
 }
 
 static void on_ready(struct master *m, struct worker_slot *slot)
@@ -231,12 +286,7 @@ static void on_ready(struct master *m, struct worker_slot *slot)
 			  (int)slot->pid);
 		return;
 	}
-	for (unsigned i = 0; i < m->setup->n_workers; i++) {
-		if (m->slots[i].state != WORKER_READY)
-			return;
-	}
-	m->phase = MASTER_RUNNING;
-	say_ready(m);
+	become_ready(m);
 }
 
 static void on_failed(struct master *m, struct worker_slot *slot, const char *why)
@@ -359,12 +409,33 @@ static void on_hub_death(struct master *m, int status)
 	hub_keeper_died(&m->hub, status, m->phase == MASTER_STOPPING);
 }
 
+static void on_job_process_death(struct master *m, pid_t pid, int status)
+{
+	bool has_failed;
+
+	if (job_keeper_died(&m->jobs, pid, status, &has_failed) && has_failed &&
+	    m->phase == MASTER_STARTING)
+		fail_start(m, EXIT_CODE_START);
+}
+
+/* A child that has ended, and its status; 0: no other. */
+static pid_t next_dead(const struct master *m, int *ret_status)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+		return 0;
+	job_keeper_end_group(&m->jobs, info.si_pid);
+	return waitpid(info.si_pid, ret_status, 0);
+}
+
 static void reap(struct master *m)
 {
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = next_dead(m, &status)) > 0) {
+		on_job_process_death(m, pid, status);
 		if (m->hub.slot.pid == pid)
 			on_hub_death(m, status);
 		for (unsigned i = 0; i < m->setup->n_workers; i++) {
@@ -430,8 +501,12 @@ static void tick_hub(struct master *m, int64_t now_ms)
 	if (hub_keeper_is_due(&m->hub, now_ms))
 		start_hub(m);
 	m->n_strangers = hub_keeper_introduce_all(&m->hub, m->slots, m->setup->n_workers);
-	/* The last to go, so that workers can publish as long as they live. */
+	m->n_strangers += job_keeper_introduce_all(&m->jobs, m->hub.slot.control_fd,
+						   m->hub.slot.pid);
+	/* Workers have jobs and publish as long as they live, so these go after them, the hub last. */
 	if (m->phase == MASTER_STOPPING && !has_workers(m))
+		job_keeper_stop(&m->jobs);
+	if (m->phase == MASTER_STOPPING && !has_workers(m) && job_keeper_is_empty(&m->jobs))
 		hub_keeper_stop(&m->hub, HUB_GRACE_MS);
 	if (m->hub.slot.state == WORKER_DRAINING && m->hub.slot.kill_ms <= now_ms)
 		hub_keeper_kill(&m->hub);
@@ -442,7 +517,9 @@ static void tick(struct master *m)
 {
 	int64_t now_ms = clock_monotonic_ms();
 
+	start_job_processes(m);
 	tick_hub(m, now_ms);
+	job_keeper_tick(&m->jobs, now_ms);
 	for (unsigned i = 0; i < m->setup->n_workers; i++) {
 		struct worker_slot *slot = &m->slots[i];
 
@@ -465,7 +542,10 @@ static int wait_ms(const struct master *m)
 {
 	int64_t next_ms = m->phase == MASTER_STOPPING ? m->kill_ms : INT64_MAX;
 	int64_t now_ms = clock_monotonic_ms();
+	int64_t jobs_ms = job_keeper_next_ms(&m->jobs);
 
+	if (jobs_ms < next_ms)
+		next_ms = jobs_ms;
 	if (m->n_strangers > 0 && now_ms + INTRODUCE_AGAIN_MS < next_ms)
 		next_ms = now_ms + INTRODUCE_AGAIN_MS;
 	if (m->hub.slot.state == WORKER_BACKING_OFF && m->hub.slot.retry_ms < next_ms)
@@ -487,6 +567,14 @@ static int wait_ms(const struct master *m)
 	return next_ms - now_ms < INT32_MAX ? (int)(next_ms - now_ms) : INT32_MAX;
 }
 
+static void listen_to_hub(struct master *m)
+{
+	struct ipc_message message;
+
+	while (hub_keeper_listen(&m->hub, &message))
+		job_keeper_obey(&m->jobs, &message);
+}
+
 static void wait_and_handle(struct master *m)
 {
 	unsigned n = m->setup->n_workers;
@@ -497,7 +585,8 @@ static void wait_and_handle(struct master *m)
 	for (unsigned i = 0; i < n; i++)
 		m->polled[2 + i] = (struct pollfd){ .fd = m->slots[i].control_fd,
 						    .events = POLLIN };
-	r = poll(m->polled, n + 2, wait_ms(m));
+	job_keeper_poll(&m->jobs, &m->polled[2 + n]);
+	r = poll(m->polled, n + 2 + m->jobs.n_slots, wait_ms(m));
 	if (r < 0) {
 		assert(errno == EINTR || errno == EAGAIN || errno == ENOMEM);
 		return;
@@ -507,15 +596,19 @@ static void wait_and_handle(struct master *m)
 		if (m->polled[2 + i].revents)
 			listen_to(m, &m->slots[i]);
 	}
+	if (!job_keeper_listen(&m->jobs, &m->polled[2 + n]) && m->phase == MASTER_STARTING)
+		fail_start(m, EXIT_CODE_START);
+	become_ready(m);
 	if (m->polled[1].revents)
-		hub_keeper_listen(&m->hub);
+		listen_to_hub(m);
 	if (m->polled[0].revents)
 		on_signals(m);
 }
 
 static bool has_ended(const struct master *m)
 {
-	return m->phase == MASTER_STOPPING && !has_workers(m) && m->hub.slot.state == WORKER_EMPTY;
+	return m->phase == MASTER_STOPPING && !has_workers(m) && job_keeper_is_empty(&m->jobs) &&
+	       m->hub.slot.state == WORKER_EMPTY;
 }
 
 int master_run(const struct master_setup *setup)
@@ -533,8 +626,10 @@ int master_run(const struct master_setup *setup)
 		return EXIT_CODE_SYSTEM;
 	}
 	slots = calloc(setup->n_workers, sizeof(*slots));
-	polled = calloc(setup->n_workers + 2, sizeof(*polled));
 	r = worker_notes_init(&notes, setup->n_workers);
+	if (r >= 0)
+		r = job_keeper_init(&m.jobs, setup->log, setup->jobs);
+	polled = calloc(setup->n_workers + 2 + m.jobs.n_slots, sizeof(*polled));
 	if (!slots || !polled || r < 0) {
 		log_write(m.log, LOG_AT_ERROR, "cannot start: %s", strerror(ENOMEM));
 		return EXIT_CODE_SYSTEM;
@@ -548,12 +643,14 @@ int master_run(const struct master_setup *setup)
 		worker_slot_init(&slots[i], i);
 	hub_keeper_init(&m.hub, setup->log);
 	start_hub(&m);
+	start_job_processes(&m);
 	for (unsigned i = 0; i < setup->n_workers && m.phase == MASTER_STARTING; i++)
 		start_worker(&m, &slots[i]);
 	while (!has_ended(&m)) {
 		wait_and_handle(&m);
 		tick(&m);
 	}
+	job_keeper_done(&m.jobs);
 	if (m.exit_code == EXIT_CODE_OK)
 		log_write(m.log, LOG_AT_NOTICE, "stopped");
 	return m.exit_code;

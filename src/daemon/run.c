@@ -17,6 +17,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/hub_process.h"
 #include "daemon/job_counts.h"
+#include "daemon/job_process.h"
 #include "daemon/listeners.h"
 #include "daemon/master.h"
 #include "daemon/messages.h"
@@ -40,7 +41,7 @@ static int open_access_log(const struct conf *conf, const struct log *log, int *
 	return r == -EACCES || r == -EPERM ? EXIT_CODE_PERMISSION : EXIT_CODE_START;
 }
 
-static int serve(const struct conf *conf, const struct log *log)
+static int serve(const struct conf *conf, bool has_jobs, const struct log *log)
 {
 	_cleanup_(listeners_closep) struct listeners *listeners = NULL;
 	_cleanup_(job_counts_done) struct job_counts counts = { 0 };
@@ -48,6 +49,7 @@ static int serve(const struct conf *conf, const struct log *log)
 	struct hub_setup hub = { .max_publication = conf->limits.max_publication,
 				 .jobs = &conf->jobs,
 				 .counts = &counts };
+	struct job_setup job = { .conf = conf };
 	char words[LISTENERS_WORDS_MAX];
 	int r;
 
@@ -72,21 +74,23 @@ static int serve(const struct conf *conf, const struct log *log)
 		.worker_arg = &worker,
 		.hub_main = hub_process_main,
 		.hub_arg = &hub,
+		.jobs = has_jobs ? &conf->jobs : NULL,
+		.job_main = job_process_main,
+		.job_arg = &job,
 	});
 }
 
 /* Loads the configuration and tries whether it can be bound; says what is wrong with either. */
-static int load(const struct cli *cli, struct log *log, struct conf **ret_conf)
+static int load(const struct cli *cli, struct log *log, struct conf **ret_conf, bool *ret_has_jobs)
 {
 	struct messages messages;
-	bool has_jobs;
 	int r, r_binding = 0;
 
 	messages_init(&messages);
 	r = conf_load(cli, &messages, ret_conf);
 	if (*ret_conf) {
 		log->level = (*ret_conf)->log_level;
-		r_binding = binding_check(*ret_conf, log, &messages, &has_jobs);
+		r_binding = binding_check(*ret_conf, log, &messages, ret_has_jobs);
 	}
 	messages_sort(&messages);
 	messages_write(&messages, STDERR_FILENO);
@@ -110,12 +114,13 @@ static int print(const struct conf *conf)
 static int run(const struct cli *cli)
 {
 	_cleanup_(conf_freep) struct conf *conf = NULL;
+	bool has_jobs = false;
 	struct log log;
 	int r;
 
 	log_init(&log, STDERR_FILENO, LOG_AT_INFO);
 	log_set_who(&log, "master");
-	r = load(cli, &log, &conf);
+	r = load(cli, &log, &conf, &has_jobs);
 	if (r == -EINVAL)
 		return EXIT_CODE_CONFIG;
 	if (r < 0) {
@@ -129,7 +134,7 @@ static int run(const struct cli *cli)
 			      conf->file ? conf->file : "weir");
 		return EXIT_CODE_OK;
 	}
-	return serve(conf, &log);
+	return serve(conf, has_jobs, &log);
 }
 
 int weir_main(int argc, char **argv)

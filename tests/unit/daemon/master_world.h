@@ -1,6 +1,6 @@
 #ifndef WEIR_TESTS_MASTER_WORLD_H
 #define WEIR_TESTS_MASTER_WORLD_H
-/* master_world.h - a real master for test_master.c and test_master_hub.c, and what its workers begin with. */
+/* master_world.h - a real master for test_master*.c, and what its workers begin with. */
 #include "daemon/master.h"
 
 #include <criterion/criterion.h>
@@ -55,10 +55,8 @@ static inline void open_listeners(struct world *world, unsigned n_workers)
 	cr_assert_eq(sock_local(listeners_fd(world->listeners, 0, 0), &world->address), 0);
 }
 
-/* A daemon with so many workers, each of which lives as given, and so does its hub. */
-static inline void begin_with_hub(struct world *world, unsigned n_workers,
-				  worker_main_fn *worker_main, hub_main_fn *hub_main,
-				  int64_t graceful_ms)
+/* A daemon whose processes live as given. */
+static inline void begin_with_jobs(struct world *world, const struct master_setup *lives)
 {
 	int fds[2];
 
@@ -67,19 +65,17 @@ static inline void begin_with_hub(struct world *world, unsigned n_workers,
 	world->log_fd = fds[0];
 	log_init(&world->log, fds[1], LOG_AT_DEBUG);
 	world->log.has_time = false;
-	open_listeners(world, n_workers);
+	open_listeners(world, lives->n_workers);
 
 	world->master = fork();
 	cr_assert_geq(world->master, 0);
 	if (world->master == 0) {
 		struct hub_setup hub = { .access_log_fd = -1, .max_publication = 1024 };
-		struct master_setup setup = { .log = &world->log,
-					      .listeners = world->listeners,
-					      .n_workers = n_workers,
-					      .graceful_ms = graceful_ms,
-					      .worker_main = worker_main,
-					      .hub_main = hub_main,
-					      .hub_arg = &hub };
+		struct master_setup setup = *lives;
+
+		setup.log = &world->log;
+		setup.listeners = world->listeners;
+		setup.hub_arg = &hub;
 
 		/* A test that fails leaves nobody behind. */
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -90,6 +86,17 @@ static inline void begin_with_hub(struct world *world, unsigned n_workers,
 	/* From now on the log ends when master and workers are gone, and so does the port. */
 	close(fds[1]);
 	world->listeners = listeners_close(world->listeners);
+}
+
+/* The same without jobs. */
+static inline void begin_with_hub(struct world *world, unsigned n_workers,
+				  worker_main_fn *worker_main, hub_main_fn *hub_main,
+				  int64_t graceful_ms)
+{
+	begin_with_jobs(world, &(struct master_setup){ .n_workers = n_workers,
+						       .graceful_ms = graceful_ms,
+						       .worker_main = worker_main,
+						       .hub_main = hub_main });
 }
 
 /* LeakSanitizer does not know its way about in a child of a child. */

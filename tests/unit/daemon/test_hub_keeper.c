@@ -244,17 +244,22 @@ Test(hub_keeper, who_could_not_be_introduced_is_tried_again)
 	(void)close(hub);
 }
 
-Test(hub_keeper, a_hub_that_talks_is_not_listened_to)
+Test(hub_keeper, a_hub_may_speak_of_job_processes_only)
 {
+	struct ipc_message message;
 	struct world w;
 	int hub;
 
 	begin(&w);
 	hub = pretend(&w);
-	hub_keeper_listen(&w.keeper);
+	cr_assert_not(hub_keeper_listen(&w.keeper, &message));
 	cr_assert_geq(w.keeper.slot.control_fd, 0);
+	cr_assert_eq(control_send_job_kill(hub, 7), 0);
+	cr_assert(hub_keeper_listen(&w.keeper, &message));
+	cr_assert_eq(message.type, (uint32_t)CONTROL_JOB_KILL);
+	cr_assert_eq(message.number, 7u);
 	cr_assert_eq(control_send_ready(hub), 0);
-	hub_keeper_listen(&w.keeper);
+	cr_assert_not(hub_keeper_listen(&w.keeper, &message));
 	cr_assert_lt(w.keeper.slot.control_fd, 0);
 	cr_assert_eq(hub_keeper_introduce_all(&w.keeper, w.slots, N_SLOTS), 0u);
 	(void)close(hub);
