@@ -219,7 +219,7 @@ Test(master, a_second_signal_ends_job_processes_too, .timeout = 20)
 	begin_jobs(&world, stubborn_job, quiet_hub);
 	expect(&world, "ready: ");
 	kill(world.master, SIGTERM);
-	expect(&world, "stopping: ");
+	expect(&world, "drained");
 	kill(world.master, SIGTERM);
 	expect(&world, "ending at once");
 	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
