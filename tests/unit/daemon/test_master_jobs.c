@@ -215,12 +215,15 @@ Test(master, a_job_process_that_does_not_end_is_killed, .timeout = 20)
 Test(master, a_second_signal_ends_job_processes_too, .timeout = 20)
 {
 	struct world world;
+	int code;
 
 	begin_jobs(&world, stubborn_job, quiet_hub);
 	expect(&world, "ready: ");
 	kill(world.master, SIGTERM);
-	expect(&world, "drained");
+	expect(&world, "stopping: ");
 	kill(world.master, SIGTERM);
 	expect(&world, "ending at once");
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	/* The worker may have ended by itself just before. */
+	code = exit_code(&world);
+	cr_assert(code == EXIT_CODE_OK || code == EXIT_CODE_UNCLEAN, "%d", code);
 }
