@@ -23,6 +23,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/job_limits.h"
 #include "daemon/job_run.h"
+#include "daemon/job_sandbox.h"
 #include "daemon/last_resort.h"
 #include "daemon/messages.h"
 
@@ -205,7 +206,10 @@ static int make(struct job_process *p, struct buf *words)
 	r = job_run_init(&p->run, &setup);
 	if (r < 0)
 		return r;
-	return job_limits_apply(&p->limits, p->pool, words);
+	r = job_limits_apply(&p->limits, p->pool, words);
+	if (r < 0 || !p->pool->is_sandboxed)
+		return r;
+	return job_sandbox_enter(p->pool->sandbox_paths, p->pool->n_sandbox_paths, words);
 }
 
 static void fail(struct job_process *p, struct buf *words, int error)
@@ -240,5 +244,8 @@ int job_process_main(const struct job_args *args)
 	job_run_done(&p.run);
 	job_limits_done(&p.limits);
 	p.binding = binding_free(p.binding);
+	/* What libraries do at exit may be what a sandbox does not let them. */
+	if (p.pool->is_sandboxed)
+		_exit(p.exit_code);
 	return p.exit_code;
 }

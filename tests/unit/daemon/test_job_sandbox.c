@@ -1,0 +1,357 @@
+/* test_job_sandbox.c - processes that try to get out. */
+#include "daemon/job_sandbox.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "on_valgrind.h"
+
+/* 0 or an errno: it becomes the exit code. */
+typedef int attempt_fn(const char *arg);
+
+/* In a process that is in a sandbox where paths can be read: what came of it; -1: it died. */
+static int attempt_reading(attempt_fn *attempt, const char *arg, const char *const *paths,
+			   size_t n_paths)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	cr_assert_geq(pid, 0);
+	if (pid == 0) {
+		struct buf words = { 0 };
+
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		    job_sandbox_enter(paths, n_paths, &words) < 0) {
+			(void)!write(STDERR_FILENO, words.data, words.len);
+			_exit(255);
+		}
+		_exit(attempt(arg));
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int attempts(attempt_fn *attempt)
+{
+	return attempt_reading(attempt, NULL, NULL, 0);
+}
+
+/* valgrind has files, signals and threads of its own to care for. */
+#define SKIP_ON_VALGRIND()               \
+	do {                             \
+		if (RUNNING_ON_VALGRIND) \
+			cr_skip_test();  \
+	} while (0)
+
+static int error_of(long r)
+{
+	return r < 0 ? errno : 0;
+}
+
+/* ---- files */
+
+static int reads(const char *path)
+{
+	return error_of(open(path, O_RDONLY | O_CLOEXEC));
+}
+
+static int writes(const char *path)
+{
+	return error_of(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
+static int removes(const char *path)
+{
+	return error_of(unlink(path));
+}
+
+static int changes_mode(const char *path)
+{
+	return error_of(chmod(path, 0777));
+}
+
+static int changes_owner(const char *path)
+{
+	return error_of(chown(path, getuid(), getgid()));
+}
+
+static int cuts(const char *path)
+{
+	return error_of(truncate(path, 0));
+}
+
+struct files {
+	char dir[32], in[80], out[80];
+	const char *paths[1];
+};
+
+static void make_files(struct files *f)
+{
+	char within[64];
+	FILE *file;
+
+	*f = (struct files){ .dir = "/tmp/weir-sandbox-XXXXXX" };
+	cr_assert_not_null(mkdtemp(f->dir));
+	(void)snprintf(within, sizeof(within), "%s/open", f->dir);
+	cr_assert_eq(mkdir(within, 0700), 0);
+	(void)snprintf(f->in, sizeof(f->in), "%s/file", within);
+	(void)snprintf(f->out, sizeof(f->out), "%s/file", f->dir);
+	for (int i = 0; i < 2; i++) {
+		file = fopen(i ? f->in : f->out, "we");
+		cr_assert(file && fputs("text", file) >= 0);
+		(void)fclose(file);
+	}
+	f->paths[0] = strdup(within);
+}
+
+static int try_file(const struct files *f, attempt_fn *attempt, const char *path)
+{
+	return attempt_reading(attempt, path, f->paths, 1);
+}
+
+static void remove_files(struct files *f)
+{
+	cr_assert_eq(unlink(f->in), 0);
+	cr_assert_eq(unlink(f->out), 0);
+	cr_assert_eq(rmdir(f->paths[0]), 0);
+	cr_assert_eq(rmdir(f->dir), 0);
+	free((char *)(uintptr_t)f->paths[0]);
+}
+
+Test(job_sandbox, reads_what_it_may_and_nothing_else)
+{
+	struct files f;
+
+	make_files(&f);
+	cr_expect_eq(try_file(&f, reads, f.in), 0);
+	cr_expect_eq(try_file(&f, reads, f.out), EACCES);
+	cr_expect_eq(try_file(&f, reads, "/etc/passwd"), EACCES);
+	cr_expect_eq(try_file(&f, reads, "/proc/self/statm"), 0);
+	cr_expect_eq(try_file(&f, reads, "/proc/1/statm"), EACCES);
+	remove_files(&f);
+}
+
+Test(job_sandbox, changes_no_file)
+{
+	struct files f;
+
+	make_files(&f);
+	cr_expect_eq(try_file(&f, writes, f.in), EACCES);
+	cr_expect_eq(try_file(&f, removes, f.in), EACCES);
+	cr_expect_eq(try_file(&f, changes_mode, f.in), EPERM);
+	cr_expect_eq(try_file(&f, changes_owner, f.in), EPERM);
+	cr_expect_eq(try_file(&f, cuts, f.in), EACCES);
+	remove_files(&f);
+}
+
+/* Criterion has a thread of its own in each test: this needs a process of its own. */
+static int names_missing_path(void)
+{
+	const char *const paths[] = { "/nowhere/at/all" };
+	struct buf words = { 0 };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    job_sandbox_enter(paths, 1, &words) != -ENOENT)
+		return 1;
+	return !weir_str_eq(buf_str(&words),
+			    WEIR_STR("sandbox_paths: /nowhere/at/all: No such file or directory"));
+}
+
+Test(job_sandbox, says_which_path_is_not_there)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(names_missing_path());
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(status, 0);
+}
+
+/* ---- the network */
+
+static int makes_socket(const char *family)
+{
+	return error_of(socket(atoi(family), SOCK_STREAM, 0));
+}
+
+Test(job_sandbox, has_no_network)
+{
+	char family[8];
+
+	(void)snprintf(family, sizeof(family), "%d", AF_INET);
+	cr_expect_eq(attempt_reading(makes_socket, family, NULL, 0), EPERM);
+	(void)snprintf(family, sizeof(family), "%d", AF_INET6);
+	cr_expect_eq(attempt_reading(makes_socket, family, NULL, 0), EPERM);
+	(void)snprintf(family, sizeof(family), "%d", AF_UNIX);
+	cr_expect_eq(attempt_reading(makes_socket, family, NULL, 0), EPERM);
+	(void)snprintf(family, sizeof(family), "%d", AF_NETLINK);
+	cr_expect_eq(attempt_reading(makes_socket, family, NULL, 0), EPERM);
+}
+
+static int makes_ring(const char *arg)
+{
+	return error_of(syscall(425, 8, NULL));
+}
+
+Test(job_sandbox, has_no_way_around_system_calls)
+{
+	cr_assert_eq(attempts(makes_ring), EPERM);
+}
+
+/* ---- processes */
+
+static int forks(const char *arg)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	return error_of(pid);
+}
+
+static int executes(const char *arg)
+{
+	return error_of(execl("/bin/true", "true", (char *)NULL));
+}
+
+static int traces(const char *arg)
+{
+	return error_of(ptrace(PTRACE_TRACEME, 0, NULL, NULL));
+}
+
+static int kills_parent(const char *arg)
+{
+	return error_of(kill(getppid(), SIGUSR1));
+}
+
+static int limits_parent(const char *arg)
+{
+	const struct rlimit limit = { 0, 0 };
+
+	return error_of(prlimit(getppid(), RLIMIT_CORE, &limit, NULL));
+}
+
+static int shares_memory(const char *arg)
+{
+	return error_of(shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600));
+}
+
+Test(job_sandbox, reaches_no_other_process)
+{
+	SKIP_ON_VALGRIND();
+	cr_expect_eq(attempts(forks), EPERM);
+	cr_expect_eq(attempts(executes), EPERM);
+	cr_expect_eq(attempts(traces), EPERM);
+	cr_expect_eq(attempts(kills_parent), EPERM);
+	cr_expect_eq(attempts(limits_parent), EPERM);
+	cr_expect_eq(attempts(shares_memory), EPERM);
+}
+
+/* ---- the system */
+
+static int mounts(const char *arg)
+{
+	return error_of(mount("none", "/tmp", "tmpfs", 0, NULL));
+}
+
+static int unshares(const char *arg)
+{
+	return error_of(syscall(SYS_unshare, 0x10000000 /* CLONE_NEWUSER */));
+}
+
+static int calls_bpf(const char *arg)
+{
+	return error_of(syscall(SYS_bpf, 0, NULL, 0));
+}
+
+static int asks_for_keys(const char *arg)
+{
+	return error_of(syscall(SYS_keyctl, 0, -3, 0));
+}
+
+Test(job_sandbox, changes_nothing_about_the_system)
+{
+	cr_expect_eq(attempts(mounts), EPERM);
+	cr_expect_eq(attempts(unshares), EPERM);
+	cr_expect_eq(attempts(calls_bpf), EPERM);
+	cr_expect_eq(attempts(asks_for_keys), EPERM);
+}
+
+/* ---- what is left */
+
+static void *be_a_thread(void *arg)
+{
+	*(int *)arg = 7;
+	return NULL;
+}
+
+static int starts_thread(const char *arg)
+{
+	pthread_t thread;
+	int seven = 0, r;
+
+	r = pthread_create(&thread, NULL, be_a_thread, &seven);
+	if (r == 0)
+		r = pthread_join(thread, NULL);
+	return r ? r : seven != 7;
+}
+
+static int makes_memfd(const char *arg)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || write(fd, "x", 1) != 1)
+		return errno;
+	return error_of(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+}
+
+static int signals_itself(const char *arg)
+{
+	(void)signal(SIGUSR1, SIG_IGN);
+	return raise(SIGUSR1) == 0 ? error_of(kill(getpid(), SIGUSR1)) : errno;
+}
+
+Test(job_sandbox, can_do_what_a_job_needs)
+{
+	SKIP_ON_VALGRIND();
+	cr_expect_eq(attempts(starts_thread), 0);
+	cr_expect_eq(attempts(makes_memfd), 0);
+	cr_expect_eq(attempts(signals_itself), 0);
+}
+
+static void *wait_for_ever(void *arg)
+{
+	for (;;)
+		(void)pause();
+	return NULL;
+}
+
+Test(job_sandbox, refuses_threads_that_would_be_outside)
+{
+	struct buf words = { 0 };
+	pthread_t thread;
+
+	cr_assert_eq(pthread_create(&thread, NULL, wait_for_ever, NULL), 0);
+	cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	cr_assert_eq(job_sandbox_enter(NULL, 0, &words), -EBUSY);
+	cr_assert_gt(words.len, 0u);
+	buf_done(&words);
+}
