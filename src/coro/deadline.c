@@ -93,6 +93,13 @@ bool deadline_has_passed(void)
 	return t && t->limit_ms <= loop_now_ms(t->sched->loop);
 }
 
+int64_t deadline_nearest_ms(void)
+{
+	const struct task *t = task_current();
+
+	return t ? t->limit_ms : INT64_MAX;
+}
+
 void deadline_push_shield(int64_t ms)
 {
 	struct task *t = task_current();

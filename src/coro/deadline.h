@@ -21,6 +21,8 @@ void deadline_push(int64_t ms);
 MUST_USE int deadline_pop(int result);
 /* Has one of those in force passed? */
 bool deadline_has_passed(void);
+/* When the nearest one passes, by the loop's clock; INT64_MAX: none is in force. */
+int64_t deadline_nearest_ms(void);
 
 void deadline_push_shield(int64_t ms);
 MUST_USE int deadline_pop_shield(int result);

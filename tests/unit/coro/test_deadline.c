@@ -124,6 +124,25 @@ Test(deadline, nests_a_hundred_deep)
 	cr_assert_eq(world_run(&w, deep, NULL), 99);
 }
 
+static int look_at_limits(void *arg)
+{
+	int64_t began_ms = sched_now_ms();
+
+	cr_assert_eq(deadline_nearest_ms(), INT64_MAX);
+	deadline_push(100);
+	deadline_push(200);
+	cr_assert_eq(deadline_nearest_ms(), began_ms + 100);
+	deadline_push_shield(500);
+	cr_assert_eq(deadline_nearest_ms(), began_ms + 500);
+	return deadline_pop(deadline_pop(deadline_pop_shield(7)));
+}
+
+Test(deadline, tells_the_nearest_in_force)
+{
+	cr_assert_eq(world_run(&w, look_at_limits, NULL), 7);
+	cr_assert_eq(deadline_nearest_ms(), INT64_MAX);
+}
+
 static int shield_past(void *arg)
 {
 	int r;
