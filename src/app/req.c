@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "app/asgi.h"
+#include "app/job.h"
 #include "app/module.h"
 #include "app/pubsub.h"
 #include "app/response_api.h"
@@ -178,6 +179,8 @@ static void on_done(struct task_spec *spec, int result)
 		buf_done(&req->body);
 	if (req->subs)
 		pubsub_end(&req->subs);
+	if (req->jobs)
+		job_release_all(&req->jobs);
 	if (req->sse)
 		result = sse_end(req, result);
 	if (ex->phase != EXCHANGE_ENDED || result < 0)
@@ -264,6 +267,7 @@ void req_init(struct req *req, struct site *site, struct weir_app *app, const ch
 	req->fail_words = (weir_str){ NULL, 0 };
 	req->offer = NULL;
 	req->subs = NULL;
+	req->jobs = NULL;
 	req->sse = NULL;
 	req->is_receiving = false;
 	req->has_body_ended = false;
@@ -444,6 +448,7 @@ static void on_task_done(struct task_spec *spec, int result)
 
 	req->task = NULL;
 	pubsub_end(&req->subs);
+	job_release_all(&req->jobs);
 	req->ended(req, result);
 }
 

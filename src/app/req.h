@@ -22,6 +22,7 @@
 #include "serve/exchange.h"
 
 struct route;
+struct weir_job;
 struct weir_sse;
 struct weir_sub;
 struct ws_offer;
@@ -60,6 +61,7 @@ struct req {
 
 	struct ws_offer *offer; /* borrowed: of a WebSocket request; see ws.h */
 	struct weir_sub *subs;	/* owned: subscriptions that end with it; see pubsub.c */
+	struct weir_job *jobs;	/* owned: those that end with it; see job.c */
 	struct weir_sse *sse;	/* owned: its answer is one; see sse.c */
 
 	/* a background task's, and a session's */

@@ -1,6 +1,7 @@
 /* site.c - see site.h. */
 #include "app/site.h"
 
+#include "app/job.h"
 #include "app/req.h"
 #include "app/sse.h"
 #include "app/ws.h"
@@ -18,6 +19,7 @@ void site_init(struct site *site, struct loop *loop, struct sched *sched, const 
 	*site = (struct site){ .loop = loop, .sched = sched, .log = log, .router = router };
 	list_init(&site->running);
 	list_init(&site->streams);
+	list_init(&site->lone_jobs);
 	site->last_route = &site->no_route;
 }
 
@@ -34,7 +36,17 @@ void site_session_came(struct site *site)
 void site_session_gone(struct site *site)
 {
 	site->n_sessions--;
-	if (site->n_sessions == 0 && site->is_draining && site->quiet)
+	site_note_quiet(site);
+}
+
+bool site_is_quiet(const struct site *site)
+{
+	return site->n_sessions == 0 && list_is_empty(&site->lone_jobs);
+}
+
+void site_note_quiet(struct site *site)
+{
+	if (site->is_draining && site->quiet && site_is_quiet(site))
 		site->quiet(site);
 }
 
@@ -49,4 +61,6 @@ void site_cancel(struct site *site)
 	site->is_cancelled = true;
 	list_for_each_safe (link, &site->running)
 		task_cancel_now(list_entry(link, struct req, link)->task, REASON_SHUTDOWN);
+	job_cancel_alone(&site->lone_jobs);
+	site_note_quiet(site);
 }

@@ -15,6 +15,7 @@
 #include "serve/pace.h"
 #include "serve/ws_policy.h"
 
+struct job_carrier;
 struct log;
 struct loop;
 struct sched;
@@ -66,10 +67,14 @@ struct site {
 
 	struct topics *topics; /* borrowed; NULL: nothing can be published */
 	size_t max_publication;
-	unsigned n_sessions;	      /* WebSockets whose handler, or memory, is still there */
+	struct job_carrier *jobs; /* borrowed; NULL: none can be started */
+	uint64_t max_job_payload; /* of an input or a result; 0: no limit */
+	struct list
+		lone_jobs;   /* whose request has ended, and which go on to their end; see job.c */
+	unsigned n_sessions; /* WebSockets whose handler, or memory, is still there */
 	struct ws_turn *unused_turns; /* owned; see ws_turns.c */
 	unsigned n_unused_turns;
-	/* The last of them has gone while draining. NULL: nobody waits for that. */
+	/* The last of these jobs, or sessions, has gone while draining. NULL: nobody waits for that. */
 	void (*quiet)(struct site *site);
 
 	/* The number of the route whose handler was started last: somebody may read it after a crash. */
@@ -89,9 +94,14 @@ void site_done(struct site *site);
 void site_session_came(struct site *site);
 void site_session_gone(struct site *site);
 
+/* Nothing of it goes on that no connection knows of: sessions that were, jobs that are to finish. */
+bool site_is_quiet(const struct site *site);
+/* Something has ended: tells who waits, if it has become quiet. */
+void site_note_quiet(struct site *site);
+
 /* It begins to end: who waits for nothing in particular is told. */
 void site_drain(struct site *site);
-/* The grace is over: every handler that still runs is cancelled, shielded or not, and close() of sessions. */
+/* The grace is over: every handler that still runs is cancelled, shielded or not, close() of sessions, and jobs. */
 void site_cancel(struct site *site);
 
 /* For a server: up_arg is the site. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "app/asgi.h"
+#include "app/job.h"
 #include "app/pubsub.h"
 #include "app/site.h"
 #include "base/str.h"
@@ -79,6 +80,7 @@ void ws_ran(struct req *req)
 	req->task = NULL;
 	buf_done(&req->body);
 	pubsub_end(&req->subs);
+	job_release_all(&req->jobs);
 }
 
 weir_str ws_scheme(const struct exchange *ex)
