@@ -13,6 +13,13 @@
  * client waits for a day, of virtual time, and then leaves, unless
  * disconnect_after_ms says otherwise. Not for use inside a handler, nor by two
  * threads.
+ *
+ * Jobs (weir/job.h) need .module, which names them, and run in the test's own process; one that
+ * crashes takes the test along. As many run at once as are started, in any pool. It takes them no
+ * time, but that each thousand calls of weir_work_unwanted() take a millisecond; and each report is
+ * read by a handler that waits for it. So a handler's deadline, and a client that leaves, meet a
+ * job that asks whether it is wanted; one that neither asks nor returns hangs the test. They have 1
+ * MiB of stack, and 16 MiB are max_result.
  */
 #include <weir/module.h>
 #include <weir/reply.h>

@@ -27,6 +27,7 @@
 #define MAX_HEAD ((size_t)256 * 1024)
 #define REQUEST_MEMORY ((size_t)1024 * 1024)
 #define MAX_TASKS 10000
+#define MAX_JOB_PAYLOAD ((size_t)16 * 1024 * 1024)
 #define PIECE 16384
 
 /* ---- the reply */
@@ -450,6 +451,9 @@ static int make_world(struct test_call *call)
 	call->site.task_memory = REQUEST_MEMORY;
 	topics_init(&call->topics, &secret, 0);
 	call->site.topics = &call->topics;
+	test_jobs_init(&call->jobs, call->loop, &call->log, MAX_JOB_PAYLOAD);
+	call->site.jobs = &call->jobs.carrier;
+	call->site.max_job_payload = MAX_JOB_PAYLOAD;
 	return 0;
 }
 
@@ -465,6 +469,8 @@ struct test_call *test_call_free(struct test_call *call)
 {
 	if (!call)
 		return NULL;
+	if (call->site.jobs)
+		test_jobs_done(&call->jobs);
 	call->lifespan = lifespan_free(call->lifespan);
 	call->app = module_free(call->app);
 	site_done(&call->site);

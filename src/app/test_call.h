@@ -10,6 +10,7 @@
 #include "app/module.h"
 #include "app/router.h"
 #include "app/site.h"
+#include "app/test_jobs.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "io/loop.h"
@@ -45,6 +46,7 @@ struct test_call {
 	struct route route;
 	struct site site;
 	struct topics topics;
+	struct test_jobs jobs;
 	struct weir_app *app;
 	struct lifespan *lifespan;
 
