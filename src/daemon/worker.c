@@ -105,10 +105,10 @@ static void leave(struct worker *w)
 		on_shut_down(w, 0);
 }
 
-/* No connection is left, and no handler of a session that was. */
+/* No connection is left, no handler of a session that was, and no job that is to finish. */
 static void leave_if_quiet(struct worker *w)
 {
-	if (w->is_drained && w->site.n_sessions == 0)
+	if (w->is_drained && site_is_quiet(&w->site))
 		leave(w);
 }
 
@@ -131,8 +131,8 @@ static void on_grace_over(struct timer *timer)
 
 	log_write(w->log, LOG_AT_NOTICE, "the grace is over: %u connections are cut off",
 		  w->server.n_conns);
-	site_cancel(&w->site);
 	loop_timer_start(w->loop, &w->last_words, loop_now_ms(w->loop) + LAST_WORDS_MS);
+	site_cancel(&w->site); /* it may be quiet at once, and leave */
 }
 
 static void on_last_words_over(struct timer *timer)
@@ -318,6 +318,7 @@ static void make_site(struct worker *w)
 
 	site_init(&w->site, w->loop, w->sched, w->log, w->binding->router);
 	w->site.task_memory = w->conf->limits.request_memory;
+	w->site.max_job_payload = w->conf->jobs.max_result;
 	if (getrandom(&w->site.id_seed, sizeof(w->site.id_seed), 0) < 0)
 		w->site.id_seed = (uint64_t)getpid() << 32;
 	w->site.quiet = on_quiet;
@@ -359,7 +360,7 @@ static int make(struct worker *w)
 	w->has_sessions = true;
 	if (r < 0)
 		return r;
-	worker_hub_serve(&w->hub, &w->sessions.topics);
+	worker_hub_serve(&w->hub, &w->site);
 	return lifespan_new(&w->site, w->binding->apps, w->binding->n_apps,
 			    w->conf->limits.max_tasks, &w->lifespan);
 }

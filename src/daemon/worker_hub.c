@@ -5,6 +5,7 @@
  */
 #include "daemon/worker_hub.h"
 
+#include "app/site.h"
 #include "io/ipc.h"
 #include "io/loop.h"
 #include "serve/topics.h"
@@ -67,26 +68,35 @@ void worker_hub_init(struct worker_hub *hub, struct loop *loop, const struct log
 {
 	*hub = (struct worker_hub){ .loop = loop };
 	hub_link_init(&hub->link, loop, log, max_publication, &ops, hub);
+	job_link_init(&hub->jobs, loop, log);
 }
 
 void worker_hub_done(struct worker_hub *hub)
 {
+	job_link_done(&hub->jobs);
 	hub_link_done(&hub->link);
 }
 
-void worker_hub_serve(struct worker_hub *hub, struct topics *topics)
+void worker_hub_serve(struct worker_hub *hub, struct site *site)
 {
-	hub->topics = topics;
-	if (topics)
-		topics->hooks = (struct topics_hooks){ .wanted = on_wanted,
-						       .publish_out = on_published,
-						       .arg = hub };
+	hub->topics = site ? site->topics : NULL;
+	if (!site) {
+		job_link_done(&hub->jobs);
+		return;
+	}
+	site->jobs = &hub->jobs.carrier;
+	if (site->topics)
+		site->topics->hooks = (struct topics_hooks){ .wanted = on_wanted,
+							     .publish_out = on_published,
+							     .arg = hub };
 }
 
 void worker_hub_meet(struct worker_hub *hub, const struct ipc_message *message)
 {
 	if (message->n_fds > 0)
 		hub_link_connect(&hub->link, message->fds[0]);
-	for (size_t i = 1; i < message->n_fds; i++)
+	if (message->n_fds > 1)
+		job_link_connect(&hub->jobs, message->fds[1]);
+	for (size_t i = 2; i < message->n_fds; i++)
 		close_fdp(&message->fds[i]);
 }
