@@ -335,6 +335,7 @@ static int make(struct worker *w)
 	const struct worker_setup *setup = w->args->arg;
 	struct sched_opts opts = { .stack_size = w->conf->limits.stack_size,
 				   .max_tasks = w->conf->limits.max_tasks,
+				   .threads = w->conf->limits.threads,
 				   .log = w->log };
 	int r;
 

@@ -59,17 +59,18 @@ def test_others_are_served_while_handlers_block(daemon):
     assert [c.response().text for c in blocked] == ["blocked\n"] * len(blocked)
 
 
-def test_threads_are_started_when_they_are_needed_and_few(daemon):
-    d = daemon(CONFIG)
+@pytest.mark.parametrize("more, n", [("", N_THREADS), ("threads: 2\n", 2)], ids=["default", "two"])
+def test_threads_are_started_when_they_are_needed_and_few(daemon, more, n):
+    d = daemon(CONFIG + more)
     assert d.get("/hello").status == 200
     worker, = d.workers()
     before = n_threads(worker)
-    blocked = begin(d, "/blocks/go", n=3 * N_THREADS)
-    wait_until(lambda: n_threads(worker) == before + N_THREADS, d.story)
+    blocked = begin(d, "/blocks/go", n=3 * n)
+    wait_until(lambda: n_threads(worker) == before + n, d.story)
     let_go(d, "go")
     for c in blocked:
         assert c.response().status == 200
-    assert n_threads(worker) == before + N_THREADS
+    assert n_threads(worker) == before + n
 
 
 def test_a_client_that_leaves_takes_its_waiting_call_along(daemon):
