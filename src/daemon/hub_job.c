@@ -65,6 +65,10 @@ static void describe(const struct hub_job_death *death, char *words, size_t cap)
 {
 	char how[PROC_END_MAX];
 
+	if (death->status < 0) {
+		(void)snprintf(words, cap, "its process (pid %d) has gone", (int)death->pid);
+		return;
+	}
 	proc_describe(death->status, how);
 	if (!death->was_killed)
 		(void)snprintf(words, cap, "its process (pid %d) ended: %s", (int)death->pid, how);
@@ -98,6 +102,7 @@ void hub_job_say_death(const struct hub_job *job, const struct log *log,
 		level = LOG_AT_WARN;
 	}
 	describe(death, words, sizeof(words));
-	log_write(log, level, "job %.*s.%.*s of pool %s %s: %s", (int)job->module_len, job->text,
-		  (int)job->name_len, name, job->job.pool->conf->name, what, words);
+	log_write(log, death->is_said ? LOG_AT_DEBUG : level, "job %.*s.%.*s of pool %s %s: %s",
+		  (int)job->module_len, job->text, (int)job->name_len, name,
+		  job->job.pool->conf->name, what, words);
 }

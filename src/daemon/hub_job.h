@@ -48,8 +48,9 @@ enum hub_job_fault {
 
 struct hub_job_death {
 	pid_t pid;
-	int status;	 /* as waitpid() says; where nobody knows, 0 */
+	int status;	 /* as waitpid() says; -1: nobody knows */
 	bool was_killed; /* by us */
+	bool is_said;	 /* the master says it, and which job it ran: for us it is a detail */
 	enum hub_job_fault fault;
 };
 

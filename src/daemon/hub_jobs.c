@@ -274,12 +274,17 @@ static const struct job_pools_ops pools_ops = { on_queued, on_started, on_ended,
 
 /* ---- processes */
 
+/* The status of a process when there is no master to say it. */
+enum { NOT_KNOWN = -1 };
+
 /* It is no more. */
 static void forget(struct hub_jobs_process *process, int status)
 {
 	struct hub_job_death death = { .pid = process->pid,
 				       .status = status,
 				       .was_killed = process->process.is_killed,
+				       .is_said = process->jobs->has_master &&
+						  !process->process.is_killed,
 				       .fault = process->fault };
 
 	if (process->process.job)
@@ -287,7 +292,7 @@ static void forget(struct hub_jobs_process *process, int status)
 				  &death);
 	job_pipe_close(&process->pipe);
 	list_del(&process->link);
-	job_pools_remove(&process->process, status);
+	job_pools_remove(&process->process, status == NOT_KNOWN ? 0 : status);
 	free(process);
 }
 
@@ -310,7 +315,7 @@ static void on_process_closed(struct job_pipe *pipe, int error)
 
 	begin(jobs);
 	if (!jobs->has_master) {
-		forget(process, 0);
+		forget(process, NOT_KNOWN);
 	} else if (error == -EPROTO) {
 		give_up_process(process);
 	} else {
@@ -544,7 +549,7 @@ static void on_broken(struct loop_defer *defer)
 		struct hub_jobs_process *process = list_entry(link, struct hub_jobs_process, link);
 
 		if (process->broken < 0 && !jobs->has_master)
-			forget(process, 0);
+			forget(process, NOT_KNOWN);
 		else if (process->broken < 0)
 			job_pools_lost(&process->process, true);
 	}

@@ -14,6 +14,8 @@
 
 /* So many packets are read before others have their turn. */
 #define READS_AT_ONCE 16
+/* More than a socket holds. Who has died says no more, but may have left a child that does. */
+#define LAST_WORDS 1024
 
 struct unsent {
 	struct list link;
@@ -86,8 +88,11 @@ void job_pipe_finish(struct job_pipe *p)
 {
 	struct job_packet packet;
 
-	while (job_pipe_is_open(p) && job_wire_receive(p->fd, p->buf, &packet) == 1)
+	for (unsigned i = 0; i < LAST_WORDS && job_pipe_is_open(p); i++) {
+		if (job_wire_receive(p->fd, p->buf, &packet) != 1)
+			break;
 		p->ops->message(p, &packet);
+	}
 	job_pipe_close(p);
 }
 

@@ -111,6 +111,13 @@ Test(hub_job, says_how_it_died)
 		    "its descriptor, and was killed\n");
 }
 
+Test(hub_job, what_the_master_says_is_a_detail)
+{
+	check_words(0, (struct hub_job_death){ .status = SIGSEGV, .is_said = true },
+		    "debug hub: job primes.count of pool slow died: its process (pid 42) ended: "
+		    "killed by signal 11 (SIGSEGV)\n");
+}
+
 Test(hub_job, says_why_it_was_killed)
 {
 	check_words(

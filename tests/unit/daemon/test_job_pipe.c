@@ -317,6 +317,35 @@ Test(job_pipe, garbage_closes_it)
 	done(&t);
 }
 
+Test(job_pipe, the_last_words_of_a_dead_process_are_all_heard_at_once)
+{
+	struct talk t;
+
+	begin(&t);
+	for (uint64_t i = 1; i <= 40; i++)
+		far_send(&t, i);
+	(void)close(steal_fd(t.far));
+	job_pipe_finish(&t.pipe);
+	cr_assert_eq(t.n_messages, 40u);
+	cr_assert(!job_pipe_is_open(&t.pipe));
+	cr_assert_eq(t.n_closed, 0u, "which its owner knows");
+	done(&t);
+}
+
+/* A child of it may still hold the other end. */
+Test(job_pipe, last_words_are_not_waited_for)
+{
+	struct talk t;
+
+	begin(&t);
+	far_send(&t, 1);
+	job_pipe_finish(&t.pipe);
+	cr_assert_eq(t.n_messages, 1u);
+	cr_assert(!job_pipe_is_open(&t.pipe));
+	job_pipe_finish(&t.pipe);
+	done(&t);
+}
+
 Test(job_pipe, it_can_be_opened_again)
 {
 	struct talk t;
