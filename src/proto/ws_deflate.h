@@ -15,7 +15,12 @@
 #include "base/fault.h"
 #include "base/macro.h"
 
-/* zlib cannot deflate with a window of 256 bytes, but inflate. */
+/*
+ * zlib cannot deflate with a window of 256 bytes, but inflate. An offer of server_max_window_bits=8 is
+ * declined, as it must be then: an answer says the same or less (RFC 7692, section 7.1.2.1), never 9.
+ * Who would rather have any window than no compression says so with a second offer (section 7.1.3).
+ * That zlib's distances with 9 happen to stay below 256 is nothing that it promises.
+ */
 #define WS_DEFLATE_MIN_SERVER_BITS 9
 #define WS_DEFLATE_MIN_CLIENT_BITS 8
 #define WS_DEFLATE_MAX_BITS 15
@@ -46,7 +51,7 @@ struct ws_deflate_config {
  *
  * Without keeps_contexts both sides always begin anew, so that no zlib state
  * belongs to a session between messages. Declined are offers that RFC 7692
- * calls invalid (section 7.1); that ask for a server's window of 8; and, if
+ * calls invalid (section 7.1); that ask for a server's window of 8 (above); and, if
  * max_client_bits is less than 15, those of clients that cannot be limited.
  */
 MUST_USE int ws_deflate_negotiate(const weir_header *fields, size_t n_fields,
