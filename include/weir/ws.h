@@ -110,7 +110,8 @@ WEIR_API WEIR_SUSPENDS int weir_ws_close(weir_ws *ws, int code, const char *reas
  * From now on, until the session ends, what sub gets goes to this session
  * without waking a task: text as text, binary as binary. Attaches and returns at
  * once; the subscription is the session's from now on, and weir_unsubscribe() ends it earlier. sub
- * may be asked, and unsubscribed, until the handler, or close(), has returned.
+ * may be asked, and unsubscribed, until the handler, or close(), has returned. For a client that is
+ * behind, what is sent and what is relayed have their turns.
  * flags: 0. -EBUSY: it is relayed already, or a task waits for it; -EPIPE, -ENOMEM.
  */
 WEIR_API WEIR_MUST_USE int weir_ws_relay(weir_ws *ws, weir_sub *sub, uint32_t flags);

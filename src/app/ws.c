@@ -366,9 +366,9 @@ static void send_outside(void *arg)
 		break;
 	case POST:
 		call->result = ws_outbox_post(s, call->is_text, call->bytes);
-		ws_session_tell(s);
 		break;
 	}
+	ws_session_tell(s);
 }
 
 static void abort_outside(void *arg)
@@ -404,6 +404,7 @@ static int send_frame(struct send_call *call)
 		}
 		r = wait_park(&ws->writable);
 		if (r < 0) {
+			ws_outbox_waive(&ws->session);
 			if (call->what == MORE)
 				sched_outside(abort_outside, ws);
 			return r;

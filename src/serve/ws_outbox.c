@@ -3,6 +3,10 @@
  * this order when there is some: the rest of a frame whose header is out, a pong,
  * messages, our close frame. The first is with its sender, who is told to go on;
  * the others are in the outbox, which exists only while something is in it.
+ *
+ * Room is for three kinds of messages, in turns: of a task that waits, in the
+ * outbox, and what is relayed. A task that is told of room comes later, and finds
+ * it, because the others hold off until it has come. Then it is their turn.
  */
 #include "serve/ws_outbox.h"
 
@@ -269,14 +273,38 @@ static bool is_between_messages(const struct ws_session *s)
 	return s->frame_left == 0 && !s->is_in_message && !s->is_deflating;
 }
 
-/* What had to wait for the end of a frame, or of a message, goes on. */
+static bool has_relays(const struct ws_session *s)
+{
+	return !list_is_empty(&s->relays);
+}
+
+static void pump_relays(struct ws_session *s);
+
+/*
+ * What had to wait for the end of a frame, or of a message, goes on. Relays at once: the sender may
+ * begin its next message before this turn ends.
+ */
 static ssize_t let_others_go(struct ws_session *s, ssize_t n)
 {
 	bool is_end = s->frame_left == 0 && (s->outbox || is_between_messages(s));
 
-	if (n >= 0 && is_end && (s->outbox || !list_is_empty(&s->relays)))
-		s->tunnel->wants_room = true;
+	if (n < 0 || !is_end || (!s->outbox && !has_relays(s)))
+		return n;
+	s->tunnel->wants_room = true;
+	s->is_relays_turn = has_relays(s) && is_between_messages(s);
+	if (!s->outbox)
+		pump_relays(s);
 	return n;
+}
+
+/* A task has waited, and others for it. They go when it waits again, or at the end of this turn. */
+static void note_turn(struct ws_session *s)
+{
+	if (!has_relays(s) || !is_between_messages(s))
+		return;
+	s->is_relays_turn = true;
+	s->tunnel->wants_room = true;
+	tunnel_queued(s->tunnel);
 }
 
 static ssize_t begin(struct ws_session *s, bool is_text, bool is_last, weir_str payload)
@@ -299,12 +327,13 @@ static ssize_t begin(struct ws_session *s, bool is_text, bool is_last, weir_str 
 
 ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_last, weir_str payload)
 {
-	bool is_first = is_between_messages(s);
+	bool is_first = is_between_messages(s), has_waited = s->is_told;
 	ssize_t n;
 
 	if (s->state != WS_OPEN)
 		return -EPIPE;
 	assert(s->frame_left == 0);
+	s->is_told = false;
 	if ((is_first && has_messages(s)) || !tunnel_has_room(s->tunnel)) {
 		s->wants_room = true;
 		s->tunnel->wants_room = true;
@@ -312,6 +341,8 @@ ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_last, weir_s
 	}
 	ws_session_note_message(s);
 	n = begin(s, is_text, is_last, payload);
+	if (has_waited && s->tunnel)
+		note_turn(s);
 	/* Whom a whole message has passed by has not waited for it. */
 	return is_first && is_between_messages(s) ? n : let_others_go(s, n);
 }
@@ -319,6 +350,7 @@ ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_last, weir_s
 ssize_t ws_outbox_more(struct ws_session *s, weir_str rest)
 {
 	/* What was to be compressed is not, behind a close frame; but a frame has to be as long as it said. */
+	s->is_told = false;
 	if (s->frame_left == 0)
 		return -EPIPE;
 	ws_session_note_message(s);
@@ -327,6 +359,16 @@ ssize_t ws_outbox_more(struct ws_session *s, weir_str rest)
 		return 0;
 	}
 	return let_others_go(s, s->is_deflating ? deflate_on(s, rest) : feed(s, rest));
+}
+
+void ws_outbox_waive(struct ws_session *s)
+{
+	s->is_told = false;
+	s->wants_room = false;
+	if (!s->tunnel || !has_relays(s))
+		return;
+	s->tunnel->wants_room = true;
+	tunnel_queued(s->tunnel);
 }
 
 /* A whole message, whatever room there is. */
@@ -597,6 +639,17 @@ static void pump_messages(struct ws_session *s)
 		}
 		forget_oldest(box);
 	}
+	if (has_messages(s))
+		s->is_relays_turn = true;
+}
+
+static void pump_relays(struct ws_session *s)
+{
+	if (!s->tunnel || !has_relays(s) || !is_between_messages(s) || s->is_told ||
+	    !tunnel_has_room(s->tunnel))
+		return;
+	s->is_relays_turn = false;
+	ws_relay_pump(s);
 }
 
 void ws_outbox_pump(struct ws_session *s)
@@ -604,11 +657,14 @@ void ws_outbox_pump(struct ws_session *s)
 	if (!ws_outbox_may_interrupt(s))
 		return;
 	pump_pong(s);
+	if (s->is_relays_turn)
+		pump_relays(s);
 	if (s->tunnel && is_between_messages(s))
 		pump_messages(s);
 	if (s->tunnel)
 		pump_close(s);
 	tidy(s);
-	if (s->tunnel && is_between_messages(s) && !s->outbox)
-		ws_relay_pump(s);
+	/* A task that waits is told of what room there is when this returns. */
+	if (!s->outbox && !s->wants_room)
+		pump_relays(s);
 }

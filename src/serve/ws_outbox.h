@@ -16,6 +16,8 @@
  * many bytes of payload were taken, copied. If that is less, the rest has to go by
  * ws_outbox_more() before anything else. -EAGAIN: there is no room; writable()
  * follows when there is some. -EPIPE: the session is not open. -ENOMEM.
+ * Then, and after ws_outbox_more(), ws_session_tell(): what had to wait for its end may have closed
+ * the session.
  */
 MUST_USE ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_last,
 				 weir_str payload);
@@ -27,6 +29,11 @@ static inline bool ws_outbox_is_quick(struct ws_session *s, size_t len)
 }
 /* How many more bytes were taken; 0: wait for writable(). A failure has cut off the session. */
 MUST_USE ssize_t ws_outbox_more(struct ws_session *s, weir_str rest);
+/*
+ * Who was to wait for writable() does not wait any more. After writable() one of these three has to be
+ * called: nothing relayed goes before that.
+ */
+void ws_outbox_waive(struct ws_session *s);
 /* Is such a rest awaited? Who cannot send it must ws_session_abort(). */
 static inline bool ws_outbox_is_busy(const struct ws_session *s)
 {

@@ -120,36 +120,44 @@ static bool is_too_slow(const struct ws_relay *relay)
 		subscriber_lost(relay->sub) > 0);
 }
 
-/* False: nothing more can be done for this session now. */
-static bool pump_one(struct ws_relay *relay)
+/* 1: a message has gone; 0: there is none. An error: nothing more can be done for this session. */
+static int pump_one(struct ws_relay *relay)
 {
 	struct ws_session *s = relay->session;
+	struct publication *p;
+	bool goes_on;
 
 	if (is_too_slow(relay)) {
 		ws_session_close(s, 1013, WEIR_STR("too slow"));
-		return false;
+		return -EPIPE;
 	}
-	while (tunnel_has_room(s->tunnel)) {
-		struct publication *p = subscriber_next(relay->sub);
-		bool goes_on;
-
-		if (!p)
-			return true;
-		goes_on = send_one(s, p);
-		(void)publication_unref(p);
-		if (!goes_on)
-			return false;
-	}
-	return false;
+	p = subscriber_next(relay->sub);
+	if (!p)
+		return 0;
+	goes_on = send_one(s, p);
+	(void)publication_unref(p);
+	return goes_on ? 1 : -EPIPE;
 }
 
+/* Each in its turn, a message at a time: without room it goes on, later, with the next of them. */
 void ws_relay_pump(struct ws_session *s)
 {
+	struct list *idle = NULL; /* the first in a row of those that have nothing */
+
 	if (s->state != WS_OPEN)
 		return;
-	list_for_each (link, &s->relays) {
-		if (!pump_one(list_entry(link, struct ws_relay, link)))
+	while (!list_is_empty(&s->relays) && s->relays.next != idle && tunnel_has_room(s->tunnel)) {
+		struct list *link = s->relays.next;
+		int r;
+
+		r = pump_one(list_entry(link, struct ws_relay, link));
+		if (r < 0)
 			return;
+		list_move_tail(&s->relays, link);
+		if (r > 0)
+			idle = NULL;
+		else if (!idle)
+			idle = link;
 	}
 }
 

@@ -220,6 +220,7 @@ static void on_writable(struct tunnel *t)
 	ws_outbox_pump(s);
 	if (s->tunnel && s->wants_room && tunnel_has_room(s->tunnel)) {
 		s->wants_room = false;
+		s->is_told = true;
 		s->up->writable(s);
 	}
 	ws_session_tell(s);

@@ -86,8 +86,8 @@ struct ws_session {
 	uint16_t close_code;   /* the peer's, or the one it was ended with; 0: not yet */
 	uint8_t reason_len;
 	uint8_t deflate_bits; /* of our compressor's window; 0: permessage-deflate was not agreed */
-	uint8_t state;	      /* enum ws_state */
-	uint8_t wanted;	      /* enum ws_wanted */
+	uint8_t state : 4;    /* enum ws_state */
+	uint8_t wanted : 4;   /* enum ws_wanted */
 	bool keeps_context : 1; /* of our compressor */
 	bool is_piece_text : 1, is_piece_first : 1, is_piece_last : 1;
 	bool has_piece : 1;	/* in piece */
@@ -99,7 +99,9 @@ struct ws_session {
 	bool is_text_out : 1;  /* of ours, while is_deflating */
 	bool is_last_part : 1; /* of ours, while is_deflating: it ends with what was begun */
 	bool wants_room : 1;   /* writable() is owed */
-	bool has_closed : 1;   /* our close frame is out */
+	bool is_told : 1;      /* writable() was called, and whom it woke has not come yet */
+	bool is_relays_turn : 1;  /* before ours: these have had what room there was */
+	bool has_closed : 1;	  /* our close frame is out */
 	bool has_peer_closed : 1; /* and the peer's has come */
 	bool is_over : 1;	  /* the owner knows */
 };

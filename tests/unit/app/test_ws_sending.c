@@ -280,6 +280,92 @@ Test(ws_sending, waits_for_room_until_a_deadline_and_goes_on_afterwards)
 	app_world_free(a);
 }
 
+/* ---- beside a subscription that is always behind */
+
+#define N_PUBLISHED 150
+
+static int publish_much(weir_ws *ws)
+{
+	weir_req *req = &ws->req->pub;
+	weir_sub *sub;
+	int r;
+
+	memset(much, 'x', sizeof(much));
+	r = weir_subscribe(req, &sub, .topic = WEIR_STR("news"), .queue = N_PUBLISHED);
+	if (r < 0)
+		return r;
+	r = weir_ws_relay(ws, sub, 0);
+	for (int i = 0; i < N_PUBLISHED && r >= 0; i++)
+		r = weir_publish(req, WEIR_STR("news"), (weir_str){ much, 20000 }, 0);
+	/* Until it has filled what there is. */
+	return r < 0 ? r : weir_sleep(10);
+}
+
+static int send_beside_a_relay(weir_ws *ws)
+{
+	int r;
+
+	r = publish_much(ws);
+	if (r < 0)
+		return r;
+	seen = weir_within(1000, weir_ws_send(ws, WEIR_STR("late")));
+	seen_too = -EAGAIN;
+	seen_too = weir_ws_send(ws, WEIR_STR("mine"));
+	return weir_sleep(1000000);
+}
+
+/* So much at a time, as long as there is some. */
+static void take_all(struct app_world *a, struct client *c)
+{
+	for (int i = 0; i < 3 && !c->has_ended; i++) {
+		h1_world_settle(a->w);
+		if (client_sip(c, SIZE_MAX) > 0)
+			i = -1;
+	}
+}
+
+Test(ws_sending, has_its_turn_beside_a_subscription_that_is_behind)
+{
+	struct app_world *a = app_world_new();
+	struct client *c = told(a, send_beside_a_relay);
+
+	h1_world_pass(a->w, 2000);
+	cr_assert_eq(seen, -ETIMEDOUT);
+	cr_assert_eq(seen_too, -EAGAIN);
+	for (int i = 0; i < 500 && seen_too != 0; i++) {
+		(void)client_sip(c, SIZE_MAX);
+		h1_world_settle(a->w);
+	}
+	cr_assert_eq(seen_too, 0);
+	cr_assert_lt(c->bytes.len, (size_t)N_PUBLISHED / 2 * 20000, "it was still behind");
+	take_all(a, c);
+	cr_assert_gt(c->bytes.len, (size_t)N_PUBLISHED * 20000);
+	app_world_free(a);
+}
+
+static int give_up_beside_a_relay(weir_ws *ws)
+{
+	int r;
+
+	r = publish_much(ws);
+	if (r < 0)
+		return r;
+	seen = weir_within(1000, weir_ws_send(ws, WEIR_STR("late")));
+	return weir_sleep(1000000);
+}
+
+Test(ws_sending, does_not_stop_a_subscription_when_it_gives_up)
+{
+	struct app_world *a = app_world_new();
+	struct client *c = told(a, give_up_beside_a_relay);
+
+	h1_world_pass(a->w, 2000);
+	cr_assert_eq(seen, -ETIMEDOUT);
+	take_all(a, c);
+	cr_assert_gt(c->bytes.len, (size_t)N_PUBLISHED * 20000);
+	app_world_free(a);
+}
+
 static int send_until_gone(weir_ws *ws)
 {
 	int r;

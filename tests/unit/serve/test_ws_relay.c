@@ -2,6 +2,7 @@
 #include "serve/ws_relay.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -261,9 +262,238 @@ Test(ws_relay, goes_behind_what_waits)
 	finish();
 }
 
-/* ---- compressed */
+/* ---- in turns with others */
+
+/* What is there for the client, until the session hears of room: as a connection does it. */
+static void drain(struct seat *seat)
+{
+	client_takes(seat->client, seat->client->out.queued);
+}
+
+static void publish_many(size_t len)
+{
+	for (int i = 0; i < 20; i++)
+		publish("news", world_filler(len), false);
+}
+
+/* Its relay has more than there is room for. */
+static void fall_behind(struct seat *seat, size_t len)
+{
+	publish_many(len);
+	client_takes(seat->client, 0);
+	cr_assert_geq(seat->client->out.queued, WS_WORLD_HIGH_WATER);
+}
+
+/* As a task does it, which comes late: in how many rounds it was told of room and found it. */
+static unsigned rounds_until_begun(struct seat *seat, const char *text)
+{
+	struct ws_client *c = seat->client;
+
+	for (unsigned n = 1; n < 20; n++) {
+		unsigned told = c->n_writable;
+
+		drain(seat);
+		publish("news", world_filler(100), false);
+		client_takes(c, 0);
+		if (c->n_writable > told && client_begin(c, text, true) >= 0)
+			return n;
+	}
+	return 0;
+}
+
+Test(ws_relay, lets_a_task_that_waits_send_in_between)
+{
+	struct seat a;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	fall_behind(&a, 6000);
+	cr_assert_eq(client_begin(a.client, "mine", true), -EAGAIN);
+	cr_assert_eq(rounds_until_begun(&a, "mine"), 1);
+	cr_assert_eq(client_begin(a.client, "again", true), 5, "there is room for more");
+	cr_assert(strstr(client_hears(a.client), "text:mine text:again text:[6000]"));
+	leave(&a);
+	finish();
+}
+
+Test(ws_relay, lets_it_send_between_messages_larger_than_the_queue)
+{
+	struct seat a;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	fall_behind(&a, 50000);
+	cr_assert_eq(client_begin(a.client, "mine", true), -EAGAIN);
+	cr_assert_eq(rounds_until_begun(&a, "mine"), 1);
+	cr_assert(strstr(client_hears(a.client), "text:mine text:[50000]"));
+	leave(&a);
+	finish();
+}
+
+/* Nothing comes, and nothing is sent, after which a connection would look again. */
+Test(ws_relay, goes_on_when_who_was_told_of_room_does_not_want_it)
+{
+	struct seat a;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	fall_behind(&a, 6000);
+	cr_assert_eq(client_begin(a.client, "mine", true), -EAGAIN);
+	drain(&a);
+	cr_assert_eq(a.client->n_writable, 1);
+	cr_assert_eq(a.client->out.queued, 0);
+	ws_outbox_waive(a.client->session);
+	(void)client_hears(a.client);
+	cr_assert(strstr(a.client->told.data, "text:[6000] text:[6000]"));
+	cr_assert_eq(subscriber_next(&a.sub), NULL);
+	leave(&a);
+	finish();
+}
+
+Test(ws_relay, goes_on_when_who_waits_for_room_does_not_want_it)
+{
+	struct seat a;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	fall_behind(&a, 6000);
+	cr_assert_eq(client_begin(a.client, "mine", true), -EAGAIN);
+	ws_outbox_waive(a.client->session);
+	drain(&a);
+	cr_assert_geq(a.client->out.queued, WS_WORLD_HIGH_WATER);
+	cr_assert_eq(a.client->n_writable, 0);
+	leave(&a);
+	finish();
+}
+
+/* Sends messages of this length, one behind the other, until it has to wait: how many were begun. */
+static unsigned send_all_you_can(struct ws_session *s, size_t len, weir_str *rest)
+{
+	for (unsigned begun = 0;; begun++) {
+		ssize_t n = 1;
+
+		while (rest->len > 0 && n > 0) {
+			n = ws_outbox_more(s, *rest);
+			cr_assert_geq(n, 0);
+			*rest = (weir_str){ rest->ptr + n, rest->len - (size_t)n };
+		}
+		if (n == 0)
+			return begun;
+		n = ws_outbox_begin(s, true, true, world_filler(len));
+		if (n < 0)
+			return begun;
+		*rest = (weir_str){ world_filler(len).ptr + n, len - (size_t)n };
+	}
+}
+
+/* A task that sends all the time, and is in the middle of it when its relay falls behind. */
+static void assert_both_go_on(size_t len, const struct ws_deflate_params *deflate)
+{
+	weir_str rest = { NULL, 0 };
+	unsigned begun = 0;
+	struct seat a;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, deflate);
+	cr_assert_gt(send_all_you_can(a.client->session, len, &rest), 0);
+	publish_many(6001);
+	for (int i = 0; i < 200; i++) {
+		drain(&a);
+		begun += send_all_you_can(a.client->session, len, &rest);
+	}
+	cr_assert_null(subscriber_next(&a.sub));
+	cr_assert_gt(begun, 10);
+	leave(&a);
+	finish();
+}
+
+Test(ws_relay, has_its_turn_beside_a_task_that_sends_all_the_time)
+{
+	assert_both_go_on(500, NULL);
+}
+
+Test(ws_relay, has_its_turn_beside_a_task_that_sends_large_messages)
+{
+	assert_both_go_on(20000, NULL);
+}
 
 static const struct ws_deflate_params class_15 = { 15, 15, true, true, false, false };
+
+Test(ws_relay, has_its_turn_beside_a_task_that_sends_compressed_messages)
+{
+	assert_both_go_on(90000, &class_15);
+}
+
+Test(ws_relay, has_its_turn_beside_messages_in_pieces)
+{
+	unsigned n_mine = 0;
+	struct seat a;
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	cr_assert_gt(client_begin(a.client, "first", false), 0);
+	publish_many(6001);
+	for (int i = 0; i < 40; i++) {
+		drain(&a);
+		n_mine += client_begin(a.client, "last", true) > 0;
+		(void)client_begin(a.client, "first", false);
+	}
+	cr_assert_gt(n_mine, 10);
+	cr_assert_null(subscriber_next(&a.sub));
+	leave(&a);
+	finish();
+}
+
+Test(ws_relay, has_its_turn_beside_messages_that_wait)
+{
+	struct seat a;
+
+	begin(WS_SLOW_DROP_OLDEST);
+	world.policy.limits.queue_bytes = 40000;
+	sit(&a, NULL);
+	fall_behind(&a, 6001);
+	for (int i = 0; i < 40; i++) {
+		for (int k = 0; k < 10; k++)
+			cr_assert_eq(ws_outbox_post(a.client->session, true, world_filler(4000)),
+				     0);
+		drain(&a);
+		client_takes(a.client, 0);
+	}
+	cr_assert_null(subscriber_next(&a.sub));
+	(void)client_hears(a.client);
+	cr_assert(strstr(a.client->told.data, "text:[4000] text:[6001]"));
+	cr_assert(strstr(a.client->told.data, "text:[6001] text:[4000]"));
+	leave(&a);
+	finish();
+}
+
+Test(ws_relay, of_two_that_are_behind_both_go_on)
+{
+	struct seat a, b = { .client = NULL };
+
+	begin(WS_SLOW_WAIT);
+	sit(&a, NULL);
+	b.client = a.client;
+	subscribe(&b, "weather", 100, false);
+	for (int i = 0; i < 10; i++) {
+		publish("news", world_filler(12001), false);
+		publish("weather", world_filler(12002), false);
+	}
+	client_takes(a.client, 0);
+	drain(&a);
+	(void)client_hears(a.client);
+	cr_assert_eq(strncmp(a.client->told.data,
+			     "text:[12001] text:[12002] text:[12001] text:[12002] text:[12001]",
+			     64),
+		     0);
+	ws_relay_stop(&b.relay);
+	topics_unsubscribe(&b.sub);
+	leave(&a);
+	finish();
+}
+
+/* ---- compressed */
+
 static const struct ws_deflate_params class_10 = { 10, 15, true, true, false, false };
 static const struct ws_deflate_params context = { 15, 15, false, true, false, false };
 
