@@ -33,7 +33,8 @@
  * error. When the client vanishes the handler is cancelled, with reason
  * WEIR_DISCONNECT; when the worker stops, the session is closed with 1012, and
  * weir_ws_recv() returns 0. A handler that goes on, once its session is closed,
- * for longer than the route's close_timeout is cancelled as well.
+ * for longer than the route's close_timeout is cancelled as well, unless it is flagged
+ * WEIR_FINISH_ANYWAY.
  *
  * What has come but was not received waits, in the end with the client; pings, and the client's
  * close, are seen as far as the first message that waits. So a handler that only sends should have a
@@ -135,8 +136,10 @@ WEIR_API WEIR_MUST_USE int weir_ws_relay(weir_ws *ws, weir_sub *sub, uint32_t fl
  * Messages of a session come one after the other, in order: the next one when
  * message() has returned, and until then nothing is read. An error that it
  * returns closes the session with 1011. When the client vanishes the running
- * task is cancelled, as a handler would be. Each call has a weir_req of its own, for memory, log and
- * publishing; scope->headers, path and so on are there in open() only.
+ * task is cancelled, as a handler would be; one that goes on when its session has closed has the route's
+ * close_timeout for it, and close() has as long (neither with WEIR_FINISH_ANYWAY). Each call has a
+ * weir_req of its own, for memory, log and publishing; scope->headers, path and so on are there in
+ * open() only.
  */
 typedef struct weir_ws_handlers {
 	size_t size;

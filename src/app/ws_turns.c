@@ -9,6 +9,9 @@
  *
  * Turns are started at the end of the loop's turn, never from within the
  * session: what a turn does may end the session, and free all of it.
+ *
+ * A turn whose session is over has the route's close_timeout to notice. The
+ * timer is the turn's, so that a session without one has none.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -19,6 +22,7 @@
 #include "app/site.h"
 #include "app/ws.h"
 #include "base/log.h"
+#include "io/loop.h"
 #include "serve/ws_inbox.h"
 
 #define MAX_UNUSED 64
@@ -28,6 +32,7 @@ struct ws_turn {
 	struct ws_turns *turns;
 	weir_str message;
 	bool is_close;
+	struct timer patience;	     /* once the session is over */
 	struct ws_turn *next_unused; /* the site's */
 	struct req req;		     /* last: without parameters, its match is cut short */
 };
@@ -52,6 +57,42 @@ static struct ws_turns *of_session(const struct ws_session *s)
 static void *state_of(struct ws_turns *t)
 {
 	return t->ws.route->ws_handlers->state_size > 0 ? t->state : NULL;
+}
+
+/* ---- open(), in the exchange's memory, as an ordinary request's */
+
+struct opening {
+	struct ws_turns *turns;
+	struct ws_offer offer;
+	struct timer patience; /* once the session is over */
+};
+
+static struct opening *opening_of(const struct ws_offer *offer)
+{
+	return container_of((struct ws_offer *)(uintptr_t)offer, struct opening, offer);
+}
+
+/* ---- how long they may go on */
+
+static void start_patience(const struct weir_ws *ws, struct timer *patience)
+{
+	struct loop *loop = ws->site->loop;
+
+	if (!(ws->route->flags & WEIR_FINISH_ANYWAY))
+		loop_timer_start(loop, patience,
+				 loop_now_ms(loop) + ws->route->ws->limits.close_ms);
+}
+
+static void on_turn_patience(struct timer *timer)
+{
+	task_cancel(container_of(timer, struct ws_turn, patience)->req.task, REASON_DISCONNECT);
+}
+
+static void on_open_patience(struct timer *timer)
+{
+	const struct opening *opening = container_of(timer, struct opening, patience);
+
+	task_cancel(opening->turns->ws.req->task, REASON_DISCONNECT);
 }
 
 /* ---- a turn */
@@ -121,6 +162,7 @@ static void on_turn_done(struct task_spec *spec, int result)
 	}
 	if (result < 0 || t->ws.is_in_pieces)
 		ws_leave(&t->ws, result);
+	loop_timer_stop(site->loop, &turn->patience);
 	arena_done(&req->own_arena);
 	t->ws.req = NULL;
 	t->turn = NULL;
@@ -146,6 +188,7 @@ static void start_turn(struct ws_turns *t, weir_str message, bool is_close)
 		turn->turns = t;
 		turn->message = message;
 		turn->is_close = is_close;
+		timer_init(&turn->patience, on_turn_patience);
 		req_init(req, site, route->app, route->name);
 		req->scope = (weir_scope){ .type = WEIR_SCOPE_WEBSOCKET,
 					   .client = t->ws.client,
@@ -159,6 +202,8 @@ static void start_turn(struct ws_turns *t, weir_str message, bool is_close)
 		req->spec.done = on_turn_done;
 		t->turn = turn;
 		t->ws.req = req;
+		if (is_close)
+			start_patience(&t->ws, &turn->patience);
 		r = ws_run(req);
 	}
 	if (r >= 0)
@@ -166,8 +211,10 @@ static void start_turn(struct ws_turns *t, weir_str message, bool is_close)
 	log_write(site->log, LOG_AT_WARN, "%s: no memory for a task", route->name);
 	t->turn = NULL;
 	t->ws.req = NULL;
-	if (turn)
+	if (turn) {
+		loop_timer_stop(site->loop, &turn->patience);
 		give_turn(site, turn);
+	}
 	if (is_close)
 		go(t);
 	else
@@ -233,7 +280,11 @@ static void on_over(struct ws_session *s)
 
 	t->is_over = true;
 	pubsub_stop(t->ws.subs);
-	if (s->state == WS_LOST && req && req->task && !(t->ws.route->flags & WEIR_FINISH_ANYWAY))
+	if (s->state != WS_LOST && t->turn)
+		start_patience(&t->ws, &t->turn->patience);
+	else if (s->state != WS_LOST && t->offer)
+		start_patience(&t->ws, &opening_of(t->offer)->patience);
+	else if (req && req->task && !(t->ws.route->flags & WEIR_FINISH_ANYWAY))
 		task_cancel(req->task, REASON_DISCONNECT);
 	go(t);
 }
@@ -247,21 +298,10 @@ static const struct ws_session_up session_up = {
 
 /* ---- open() */
 
-/* In the exchange's memory, as an ordinary request's. */
-struct opening {
-	struct ws_turns *turns;
-	struct ws_offer offer;
-};
-
-static struct opening *opening_of(struct req *req)
-{
-	return container_of(req->offer, struct opening, offer);
-}
-
 static int run_open(void *arg)
 {
 	struct req *req = arg;
-	struct opening *opening = opening_of(req);
+	struct opening *opening = opening_of(req->offer);
 	const weir_ws_handlers *handlers = req->route->ws_handlers;
 	weir_ws *ws;
 	int r;
@@ -275,10 +315,11 @@ static int run_open(void *arg)
 static void on_open_done(struct task_spec *spec, int result)
 {
 	struct req *req = container_of(spec, struct req, spec);
-	struct opening *opening = opening_of(req);
+	struct opening *opening = opening_of(req->offer);
 	struct ws_turns *t = opening->turns;
 	struct exchange *ex = req->ex;
 
+	loop_timer_stop(t->ws.site->loop, &opening->patience);
 	ws_ran(req);
 	t->ws.req = NULL;
 	t->offer = NULL;
@@ -330,6 +371,7 @@ int ws_turns_start(struct exchange *ex, const struct route *route, const struct 
 	if (!t)
 		return -ENOMEM;
 	*opening = (struct opening){ .turns = t, .offer = *offer };
+	timer_init(&opening->patience, on_open_patience);
 	opening->offer.ws = &t->ws;
 	opening->offer.up = &session_up;
 	t->offer = &opening->offer;
