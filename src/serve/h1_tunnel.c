@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "serve/h1_conn.h"
+#include "serve/pace.h"
 #include "serve/server.h"
 
 #define WATCH_MS 1000
@@ -86,13 +87,30 @@ static COLD void watch(struct h1_tunnel *ht)
 	timeouts_touch(&ht->server->tunnels.watches, &ht->clock);
 }
 
+/* The kernel's queue is full: from now on the peer has to take of it. */
+static COLD void await_taking(struct h1_tunnel *ht)
+{
+	watch(ht);
+	if (ht->is_awaited)
+		return;
+	ht->is_awaited = true;
+	/* It goes on where it stood: a queue that is empty for a moment is no new beginning. */
+	if (ht->waited_ms == 0)
+		ht->taken_first = ht->taken;
+	ht->taking_ms = loop_now_ms(ht->server->loop) - ht->waited_ms;
+}
+
 static bool is_waiting_to_send(const struct h1_tunnel *ht)
 {
 	return !outq_is_empty(&ht->stream.out);
 }
 
+/* All that was queued has left for the kernel. */
 static COLD void unwatch(struct h1_tunnel *ht)
 {
+	if (ht->is_awaited)
+		ht->waited_ms = loop_now_ms(ht->server->loop) - ht->taking_ms;
+	ht->is_awaited = false;
 	if (!stream_is_paused(&ht->stream) || ht->tunnel.is_ended)
 		timeouts_stop(&ht->clock);
 }
@@ -123,7 +141,7 @@ static void flush(struct h1_tunnel *ht)
 			return;
 		}
 		if (r == -EAGAIN)
-			watch(ht);
+			await_taking(ht);
 		else if (timeout_is_active(&ht->clock) && !ht->has_shut)
 			unwatch(ht);
 	} while (offer_room(ht) && r == 0 && is_waiting_to_send(ht));
@@ -299,6 +317,29 @@ int64_t h1_tunnel_idle_since(const struct h1_tunnel *ht)
 	return ht->tunnel.held > 0 && !ht->is_ending ? ht->heard_ms : -1;
 }
 
+/* Is it too slow, in the time that its average is of? If not, the next such time begins. */
+static bool is_dripping(struct h1_tunnel *ht, int64_t now_ms, int64_t taken)
+{
+	int64_t waited_ms = now_ms - ht->taking_ms, so_far = taken - ht->taken_first;
+	const struct pace_limits *limits = &ht->pace->limits;
+
+	if (!ht->is_awaited || waited_ms < limits->average_ms || waited_ms < limits->send_ms)
+		return false;
+	if (pace_is_too_slow(ht->pace, so_far > 0 ? (uint64_t)so_far : 0, waited_ms))
+		return true;
+	ht->taking_ms = now_ms;
+	ht->taken_first = taken;
+	return false;
+}
+
+static void give_up(struct h1_tunnel *ht, const char *why)
+{
+	ht->server->n_slow++;
+	/* Closed, the socket would keep its queue, and the kernel busy, for minutes. */
+	stream_reset(&ht->stream);
+	h1_tunnel_lost(ht, why);
+}
+
 static void on_watch(struct timeout *timeout)
 {
 	struct h1_tunnel *ht = container_of(timeout, struct h1_tunnel, clock);
@@ -317,10 +358,11 @@ static void on_watch(struct timeout *timeout)
 		ht->taken_ms = now_ms;
 	}
 	if (send_ms > 0 && now_ms - ht->taken_ms >= send_ms) {
-		ht->server->n_slow++;
-		/* Closed, the socket would keep its queue, and the kernel busy, for minutes. */
-		stream_reset(&ht->stream);
-		h1_tunnel_lost(ht, "it has stopped taking what is sent to it");
+		give_up(ht, "it has stopped taking what is sent to it");
+		return;
+	}
+	if (is_dripping(ht, now_ms, taken)) {
+		give_up(ht, "it takes what is sent to it too slowly");
 		return;
 	}
 	if (is_waiting_to_send(ht) || (stream_is_paused(&ht->stream) && !ht->tunnel.is_ended))

@@ -5,7 +5,12 @@
  * keeps nothing of what that needs. It takes over the socket, and the bytes
  * that came behind the request.
  *
- * While it is idle it holds no buffer.
+ * While it is idle it holds no buffer. What it holds because its peer takes
+ * little is bounded in time: by send_timeout, and by min_rate. That is an average
+ * of so much waiting as min_rate_after says, or send_timeout if that is longer,
+ * and then of as much again. A tunnel is for days: what was taken quickly in the
+ * first must not buy the others. And who stops altogether, and is let do so by
+ * send_timeout, must not be found slow for it.
  */
 #include <stdint.h>
 
@@ -33,11 +38,15 @@ struct h1_tunnel {
 	struct timeout clock;	 /* in one of the two lists, or none */
 	int64_t taken;		 /* by the peer, when that was last seen to grow */
 	int64_t taken_ms;	 /* when that was */
-	int64_t heard_ms;	 /* when it last sent something, while the owner holds some of it */
-	bool is_pumping;	 /* on the call stack: whoever queues need not flush */
-	bool is_ending;		 /* the owner is done */
-	bool has_rest; /* bytes came behind the request, of which the owner was not told */
-	bool has_shut; /* and our end is sent */
+	int64_t taken_first;	 /* by the peer, when its average began */
+	int64_t taking_ms; /* is_awaited: since when, with what was waited before put in front */
+	int64_t waited_ms; /* else: how long, of the time that its average is of */
+	int64_t heard_ms;  /* when it last sent something, while the owner holds some of it */
+	bool is_pumping;   /* on the call stack: whoever queues need not flush */
+	bool is_awaited;   /* the kernel's queue is full: the peer has to take of it */
+	bool is_ending;	   /* the owner is done */
+	bool has_rest;	   /* bytes came behind the request, of which the owner was not told */
+	bool has_shut;	   /* and our end is sent */
 	bool is_closed;
 };
 

@@ -17,6 +17,7 @@ static struct owner {
 	bool reads;	  /* takes what comes */
 	bool echoes;	  /* and sends it back, as far as there is room */
 	bool ends_at_end;
+	bool pours; /* sends whenever there is room */
 	unsigned n_readable, n_writable, n_drain, n_gone;
 	const char *why;
 	struct buf bytes; /* what came */
@@ -30,7 +31,11 @@ static void send_text(const char *text, size_t len)
 
 static void work(void)
 {
+	static const char many[4000];
 	struct tunnel *t = owner.t;
+
+	while (owner.pours && tunnel_has_room(t))
+		send_text(many, sizeof(many));
 
 	while (owner.reads && t->in && (!owner.echoes || tunnel_has_room(t))) {
 		size_t n = block_len(t->in);
@@ -335,6 +340,144 @@ Test(h1_tunnel, has_the_time_limit_of_its_route)
 	cr_assert_eq(owner.n_gone, 0u);
 	h1_world_pass(w, 3000);
 	cr_assert_eq(owner.n_gone, 1u);
+	leave(w);
+}
+
+/* ---- those who take by drops */
+
+static struct h1_world *pouring_world(struct client **ret_client)
+{
+	struct h1_world *w = tunnel_world();
+	struct client *c = client_new_tcp(w);
+
+	client_send(c, UPGRADE);
+	client_forget(c);
+	owner.pours = true;
+	work();
+	h1_world_settle(w);
+	*ret_client = c;
+	return w;
+}
+
+/* So many bytes every time, until it is cut off; how many times it was not. */
+static int sip_along(struct client *c, size_t n, int64_t pause_ms, int max)
+{
+	for (int i = 0; i < max; i++) {
+		h1_world_pass(c->world, pause_ms);
+		if (owner.n_gone > 0)
+			return i;
+		(void)client_sip(c, n);
+	}
+	return max;
+}
+
+Test(h1_tunnel, cuts_off_who_takes_by_drops)
+{
+	struct client *c;
+	struct h1_world *w = pouring_world(&c);
+
+	/* TCP does not speak of each small sip. It has as long as it could have stopped. */
+	w->server.pace.limits.min_rate = 50000;
+	cr_assert_eq(sip_along(c, 30000, 1000, 100), 29);
+	cr_assert_str_eq(owner.why, "it takes what is sent to it too slowly");
+	cr_assert_eq(w->server.n_slow, 1u);
+	leave(w);
+}
+
+Test(h1_tunnel, is_patient_with_who_takes_enough)
+{
+	struct client *c;
+	struct h1_world *w = pouring_world(&c);
+
+	cr_assert_eq(sip_along(c, 20000, 1000, 600), 600);
+	leave(w);
+}
+
+/* It stops for a while, and then goes on: that is send_timeout's, not the average's. */
+Test(h1_tunnel, does_not_call_a_pause_slow)
+{
+	struct client *c;
+	struct h1_world *w = pouring_world(&c);
+
+	for (int i = 0; i < 10; i++) {
+		cr_assert_eq(sip_along(c, 1, 28000, 1), 1);
+		cr_assert_eq(sip_along(c, 60000, 10, 20), 20);
+		buf_clear(&c->bytes);
+	}
+	leave(w);
+}
+
+/* On average of all the time it would be for hours. */
+Test(h1_tunnel, cuts_off_who_was_quick_once)
+{
+	struct client *c;
+	struct h1_world *w = pouring_world(&c);
+	int n;
+
+	cr_assert_eq(sip_along(c, 60000, 1000, 300), 300);
+	buf_clear(&c->bytes);
+	n = sip_along(c, 200, 1000, 1000);
+	cr_assert_leq(n, 60);
+	cr_assert_str_eq(owner.why, "it takes what is sent to it too slowly");
+	leave(w);
+}
+
+/* The kernel takes a burst each time, and the queue is empty for a moment: one average. */
+Test(h1_tunnel, adds_up_the_waits)
+{
+	struct client *c;
+	struct h1_world *w = pouring_world(&c);
+
+	w->server.pace.limits.min_rate = 200000;
+	for (int i = 0; i < 60 && owner.n_gone == 0; i++) {
+		(void)sip_along(c, 65536, 2500, 1);
+		for (int k = 0; k < 3 && owner.n_gone == 0; k++) {
+			(void)client_sip(c, 65536);
+			h1_world_settle(w);
+		}
+		buf_clear(&c->bytes);
+	}
+	cr_assert_eq(owner.n_gone, 1u);
+	leave(w);
+}
+
+Test(h1_tunnel, counts_nothing_against_who_waits_for_its_owner)
+{
+	struct h1_world *w = tunnel_world();
+	struct client *c = client_new_tcp(w);
+
+	client_send(c, UPGRADE);
+	for (int i = 0; i < 100; i++) {
+		h1_world_pass(w, 60000);
+		send_text("tick", 4);
+		(void)client_text(c);
+	}
+	cr_assert_eq(owner.n_gone, 0u);
+	leave(w);
+}
+
+static void upgrade_on_a_patient_route(struct visit *v)
+{
+	const struct pace_limits limits = { .send_ms = 30000, .average_ms = 20000 };
+	struct pace *pace;
+
+	cr_assert_eq(server_pace(&v->world->server, &limits, &pace), 0);
+	exchange_set_pace(v->ex, pace);
+	upgrade(v);
+}
+
+Test(h1_tunnel, asks_the_rate_of_its_route)
+{
+	struct h1_world *w = tunnel_world();
+	struct client *c = client_new(w);
+
+	w->start = upgrade_on_a_patient_route;
+	client_send(c, UPGRADE);
+	client_forget(c);
+	owner.pours = true;
+	work();
+	h1_world_settle(w);
+	cr_assert_eq(sip_along(c, 2000, 1000, 100), 100);
 	leave(w);
 }
 
