@@ -40,6 +40,22 @@
  * close, are seen as far as the first message that waits. So a handler that only sends should have a
  * task that receives, too.
  *
+ * What a slow client does not take waits for it, at most high_water bytes and one message in its
+ * session, and the rest where it came from:
+ *
+ *	sent, slow_client: wait         with its sender, who waits; likewise pieces of a message, always
+ *	sent, drop-oldest or close      in the session's send_queue, for send_queue_age at most, and all
+ *	                                of a worker within send_queue_budget; then the oldest is
+ *	                                dropped, or the session closed with 1013
+ *	relayed (weir_ws_relay())       in the worker's log: at most the subscription's queue of
+ *	                                messages, and all of a worker within publish_budget; then the
+ *	                                oldest is lost, and counted (weir_sub_lost()), or the session
+ *	                                closed with 1013, where the subscription says end_if_slow or
+ *	                                the route slow_client: close
+ *
+ * A client that takes nothing for send_timeout, or less than min_rate on average while something
+ * waits, is cut off in all of these cases.
+ *
  * Scope, parameters and request memory stay as long as the handler; the HTTP side of the request is
  * over once it is accepted. Layers of middleware (weir/asgi.h) see all that a handler does as
  * events; of a session with functions for messages (below) they see open() only.
@@ -84,7 +100,7 @@ WEIR_API weir_str weir_ws_close_reason(const weir_ws *ws);
 /*
  * A whole message; the bytes are yours again when this returns. Suspends while
  * more than high_water bytes wait for a slow client; where the route says
- * `slow_client: drop-oldest` or `close` it never does. -EBADMSG for text that
+ * `slow_client: drop-oldest` or `close` it never does, but may drop one that waits. -EBADMSG for text that
  * is not UTF-8; -EPIPE once the session is closed. A deadline, or a cancellation, in the
  * middle of a large message has cut off the session; before its first byte it has not.
  */

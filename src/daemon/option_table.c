@@ -122,14 +122,17 @@ static const struct option_spec top_rows[] = {
 	  .min = 1,
 	  .max = HOUR,
 	  .fallback = "30s",
-	  .help = "How long a client may take nothing of its response." },
+	  .help = "How long a client may take nothing of its response, or of what is sent to its\n"
+		  "WebSocket." },
 	{ .name = "min_rate",
 	  LIMIT(min_rate),
 	  .type = OPTION_RATE,
 	  .max = GIB,
 	  .fallback = "240B/s",
 	  .help = "What a client must send of a body, or take of a response, on average of the\n"
-		  "time in which it is waited for; 0 turns this off." },
+		  "time in which it is waited for; 0 turns this off. Of what is sent to a\n"
+		  "WebSocket, again and again: on average of so much waiting as min_rate_after\n"
+		  "says, or send_timeout if that is longer." },
 	{ .name = "min_rate_after",
 	  LIMIT(min_rate_after_ms),
 	  .type = OPTION_DURATION,
@@ -297,25 +300,30 @@ static const struct option_spec top_rows[] = {
 	  .type = OPTION_CHOICE,
 	  .choices = option_items_slow_clients,
 	  .fallback = "wait",
-	  .help = "What becomes of messages that a WebSocket's client does not take: wait, who "
-		  "sends\n"
-		  "them waits; drop-oldest, the oldest are dropped; close, the session is closed "
-		  "with\n"
-		  "1013." },
+	  .help = "What becomes of messages that a WebSocket's client does not take. Of those "
+		  "that\n"
+		  "its handler sends: wait, who sends them waits; drop-oldest, the oldest are\n"
+		  "dropped; close, the session is closed with 1013. Of those that are relayed "
+		  "from\n"
+		  "a subscription: close, the session is closed when one is lost; else they are\n"
+		  "only counted." },
 	{ .name = "send_queue",
 	  LIMIT(websocket.send_queue),
 	  .type = OPTION_SIZE,
 	  .min = KIB,
 	  .max = GIB,
 	  .fallback = "1MiB",
-	  .help = "How much may wait for one slow client of a WebSocket, unless its sender "
-		  "waits." },
+	  .help = "How much of what a WebSocket's handler sends may wait for one slow client, "
+		  "with\n"
+		  "drop-oldest and close. What is relayed waits elsewhere, within the\n"
+		  "subscription's own limit of messages and publish_budget." },
 	{ .name = "send_queue_age",
 	  LIMIT(websocket.send_queue_age_ms),
 	  .type = OPTION_DURATION,
 	  .max = HOUR,
 	  .fallback = "30s",
-	  .help = "How long it may; 0: for ever." },
+	  .help = "How long it may; 0: for ever. For what is relayed there is no such limit, only\n"
+		  "send_timeout and min_rate: they hold for both." },
 	{ .name = "deflate",
 	  LIMIT(websocket.has_deflate),
 	  .type = OPTION_BOOL,
@@ -355,16 +363,16 @@ static const struct option_spec top_rows[] = {
 	  .type = OPTION_SIZE,
 	  .max = TIB,
 	  .fallback = "64MiB",
-	  .help = "What all send queues of one worker's WebSockets may have together; beyond it "
-		  "the\n"
-		  "fullest pays. 0: no limit." },
+	  .help = "What all send queues (send_queue) of one worker's WebSockets may have "
+		  "together;\n"
+		  "beyond it the fullest pays. 0: no limit." },
 	{ .name = "publish_budget",
 	  LIMIT(publish_budget),
 	  .type = OPTION_SIZE,
 	  .max = TIB,
 	  .fallback = "64MiB",
 	  .help = "What one worker keeps of published messages for subscribers that have fallen\n"
-		  "behind; beyond it they lose the oldest. 0: no limit." },
+		  "behind, relayed ones as well; beyond it they lose the oldest. 0: no limit." },
 	{ .name = "max_publication",
 	  LIMIT(max_publication),
 	  .type = OPTION_SIZE,
