@@ -3,7 +3,7 @@
 
 #include <criterion/criterion.h>
 
-#include "alloc_fail.h"
+#include "oom.h"
 
 Test(h1_trailer, frees_whatever_it_has)
 {
@@ -29,11 +29,11 @@ Test(h1_trailer, says_when_there_is_no_memory)
 {
 	_cleanup_(h1_trailer_freep) struct h1_trailers *t = NULL;
 
-	alloc_fail_at(0);
+	oom_fail_at(1);
 	cr_expect_null(h1_trailer_new(4));
-	cr_expect(alloc_fail_stop());
+	cr_expect(oom_has_failed());
 	t = h1_trailer_new(4);
-	alloc_fail_at(0);
+	oom_fail_at(1);
 	cr_expect_eq(h1_trailer_make_room(t, 1), -ENOMEM);
-	cr_expect(alloc_fail_stop());
+	cr_expect(oom_has_failed());
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <zlib.h>
 
-#include "alloc_fail.h"
+#include "oom.h"
 #include "proto/ws_tools.h"
 
 static struct ws_tools tools;
@@ -168,23 +168,23 @@ Test(ws_deflater, says_when_there_is_no_memory)
 {
 	char *text = text_of(3000);
 
-	for (long n = 0;; n++) {
+	for (unsigned n = 1;; n++) {
 		struct ws_deflater *context = NULL;
 		struct buf out = { 0 };
 		int r;
 
 		ws_tools_trim(&tools);
-		alloc_fail_at(n);
+		oom_fail_at(n);
 		r = ws_deflater_piece(&tools, &context, &kept, (weir_str){ text, 3000 }, true,
 				      &out);
-		if (!alloc_fail_stop()) {
+		if (!oom_has_failed()) {
 			cr_expect_eq(r, 0);
 			(void)ws_deflater_give(&tools, context);
 			buf_done(&out);
 			break;
 		}
-		cr_expect_eq(r, -ENOMEM, "allocation %ld", n);
-		cr_expect_null(context, "allocation %ld", n);
+		cr_expect_eq(r, -ENOMEM, "allocation %u", n);
+		cr_expect_null(context, "allocation %u", n);
 		buf_done(&out);
 	}
 	free(text);

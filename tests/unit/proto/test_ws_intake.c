@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "alloc_fail.h"
+#include "oom.h"
 #include "proto/ws_write.h"
 #include "ws_feed.h"
 
@@ -145,8 +145,8 @@ Test(ws_intake, is_used_again_between_frames_only)
 Test(ws_intake, says_when_there_is_no_memory)
 {
 	cr_expect_null(ws_intake_give(&tools, NULL));
-	alloc_fail_at(0);
+	oom_fail_at(1);
 	cr_expect_null(ws_intake_take(&tools));
-	cr_expect(alloc_fail_stop());
+	cr_expect(oom_has_failed());
 	cr_expect_eq(tools.intakes.n_taken, 0);
 }

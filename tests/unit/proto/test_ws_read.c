@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "alloc_fail.h"
 #include "proto/ws_deflater.h"
 #include "proto/ws_intake.h"
 #include "proto/ws_tools.h"

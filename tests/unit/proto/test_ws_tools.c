@@ -3,7 +3,7 @@
 
 #include <criterion/criterion.h>
 
-#include "alloc_fail.h"
+#include "oom.h"
 #include "proto/ws_intake.h"
 
 Test(ws_tools, hands_out_first_what_was_given_back_last)
@@ -67,9 +67,9 @@ Test(ws_tools, counts_nothing_as_taken_without_memory)
 	struct ws_tools tools;
 
 	cr_assert_eq(ws_tools_init(&tools), 0);
-	alloc_fail_at(0);
+	oom_fail_at(1);
 	cr_expect_null(ws_tools_take_room(&tools));
-	cr_expect(alloc_fail_stop());
+	cr_expect(oom_has_failed());
 	cr_expect_eq(tools.rooms.n_taken, 0);
 	ws_tools_done(&tools);
 }
