@@ -56,11 +56,14 @@ enum { WEIR_FINISH_ANYWAY = 1 << 0 }; /* do not cancel when the client goes away
  * A job has a name, too; handlers start it by that name (weir/job.h), and it
  * runs in another process, which has loaded the same module:
  *
- *	WEIR_MODULE(.name = "shop", .handlers = WEIR_HANDLERS(...),
- *		    .jobs = WEIR_JOBS({ "resize", resize }));
+ *	static int resize(weir_work *work, weir_str input)
+ *	{
+ *		return weir_work_result(work, input);
+ *	}
  *
+ * and in the module's description .jobs = WEIR_JOBS({ "resize", resize }).
  * startup(), drain() and shutdown() are not called there: a job has its input,
- * weir_app_setting() and what it makes itself.
+ * and what it makes itself.
  */
 typedef struct weir_work weir_work;
 typedef int weir_job_fn(weir_work *work, weir_str input);

@@ -43,15 +43,15 @@
  * What a slow client does not take waits for it, at most high_water bytes and one message in its
  * session, and the rest where it came from:
  *
- *	sent, slow_client: wait         with its sender, who waits; likewise pieces of a message, always
- *	sent, drop-oldest or close      in the session's send_queue, for send_queue_age at most, and all
- *	                                of a worker within send_queue_budget; then the oldest is
- *	                                dropped, or the session closed with 1013
- *	relayed (weir_ws_relay())       in the worker's log: at most the subscription's queue of
- *	                                messages, and all of a worker within publish_budget; then the
- *	                                oldest is lost, and counted (weir_sub_lost()), or the session
- *	                                closed with 1013, where the subscription says end_if_slow or
- *	                                the route slow_client: close
+ * - What is sent with slow_client: wait, with its sender, who waits; likewise pieces of a message,
+ *   always.
+ * - What is sent with drop-oldest or close, in the session's send_queue, for send_queue_age at most,
+ *   and all of a worker within send_queue_budget; then the oldest is dropped, or the session closed
+ *   with 1013.
+ * - What is relayed (weir_ws_relay()), in the worker's log: at most the subscription's queue of
+ *   messages, and all of a worker within publish_budget; then the oldest is lost, and counted
+ *   (weir_sub_lost()), or the session closed with 1013, where the subscription says end_if_slow or
+ *   the route slow_client: close.
  *
  * A client that takes nothing for send_timeout, or less than min_rate on average while something
  * waits, is cut off in all of these cases.

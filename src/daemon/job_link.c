@@ -12,8 +12,6 @@
 
 #include "base/log.h"
 
-_Static_assert(JOB_CARRIER_INLINE == JOB_INLINE_MAX, "what travels as it is");
-
 /* Bytes that a hub has not taken, as long as it may be stuck. */
 #define UNSENT_MAX ((size_t)8 * 1024 * 1024)
 

@@ -212,6 +212,11 @@ static void answer_word(enum job_word word, uint64_t id, int result)
 
 /* ---- */
 
+Test(job_link, has_the_same_idea_of_what_travels_as_it_is_as_handlers)
+{
+	cr_assert_eq(JOB_CARRIER_INLINE, JOB_INLINE_MAX);
+}
+
 Test(job_link, tells_the_hub_all_about_a_job)
 {
 	struct job_packet packet;
