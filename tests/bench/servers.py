@@ -117,20 +117,21 @@ def free_ports():
 class Server:
     """A context manager: inside it the server runs and has answered once."""
 
-    def __init__(self, name, command, port, core, log, tool=()):
+    def __init__(self, name, command, port, core, log, tool=(), env=None):
         self.name = name
         self.port = port
         self.patience_s = VALGRIND_PATIENCE_S if tool else PATIENCE_S
         self._command = [*tool, *command]
-        self._core = core
+        self._cores = core if isinstance(core, list) else [core]
+        self._env = env
         self._log = pathlib.Path(log)
         self._child = None
 
     def __enter__(self):
         with open(self._log, "wb") as log:
             self._child = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=lambda: os.sched_setaffinity(0, {self._core}))
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._env,
+                preexec_fn=lambda: os.sched_setaffinity(0, self._cores))
         try:
             self._wait_until_it_answers()
         except BaseException:
