@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "io/beat.h"
 
 struct loop {
 	struct ev_loop *ev; /* owned */
@@ -30,6 +31,7 @@ struct loop {
 
 	loop_turn_fn *turn;
 	void *turn_arg;
+	struct beat *beat; /* borrowed; NULL: nobody watches */
 
 	int64_t now_ms;
 	unsigned n_holds;
@@ -38,11 +40,19 @@ struct loop {
 	bool saw_events; /* virtual only: the last ev_run() called somebody */
 };
 
+/* The watched part of a turn: from here to where the next wait begins. */
 static void on_woken(struct ev_loop *ev, ev_check *w, int events)
 {
 	struct loop *loop = container_of(w, struct loop, woken);
+	int64_t now_us;
 
-	loop_update_now(loop);
+	if (!loop->beat) {
+		loop_update_now(loop);
+		return;
+	}
+	now_us = clock_monotonic_us();
+	loop->now_ms = now_us / 1000;
+	beat_begin(loop->beat, now_us);
 }
 
 /* It only had to end the wait; what was posted is taken at the start of the turn. */
@@ -151,6 +161,14 @@ void loop_set_turn(struct loop *loop, loop_turn_fn *fn, void *arg)
 {
 	loop->turn = fn;
 	loop->turn_arg = arg;
+}
+
+void loop_set_beat(struct loop *loop, struct beat *beat)
+{
+	assert(!loop->is_virtual);
+	loop->beat = beat;
+	if (beat)
+		beat_begin(beat, clock_monotonic_us());
 }
 
 void loop_timer_start(struct loop *loop, struct timer *timer, int64_t at_ms)
@@ -272,6 +290,8 @@ static void wait_real(struct loop *loop, bool may_wait)
 		may_wait = false;
 	if (may_wait)
 		arm_wake(loop);
+	if (loop->beat)
+		beat_end(loop->beat, clock_monotonic_us());
 	(void)ev_run(loop->ev, may_wait ? EVRUN_ONCE : EVRUN_NOWAIT);
 }
 

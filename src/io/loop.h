@@ -20,6 +20,7 @@
 #include "base/macro.h"
 #include "io/timers.h"
 
+struct beat;
 struct ev_loop;
 struct loop;
 
@@ -57,6 +58,12 @@ void loop_set_turn(struct loop *loop, loop_turn_fn *fn, void *arg);
  * is freed meanwhile.
  */
 void loop_run_ready(struct loop *loop);
+
+/*
+ * Has each turn tell when it begins and ends, from this one on, for a thread that
+ * watches; NULL: no more, and the turn under way does not end. Not of a virtual loop.
+ */
+void loop_set_beat(struct loop *loop, struct beat *beat);
 
 /* A point in time, embedded in what it is for. See io/timers.h. */
 void loop_timer_start(struct loop *loop, struct timer *timer, int64_t at_ms);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "io/beat.h"
 
 /* What happened, in order, as letters; and the loop to act on. */
 struct diary {
@@ -526,4 +527,40 @@ Test(loop, real_reads_its_clock_after_each_wait)
 	be_busy(3);
 	loop_update_now(loop);
 	cr_assert_geq(loop_now_ms(loop), before_ms + 3);
+}
+
+/* ---- for who watches */
+
+static struct beat beat;
+static struct beat_turn seen;
+
+static void look_at_beat(struct timer *timer)
+{
+	(void)beat_read(&beat, &seen);
+}
+
+Test(loop, shows_its_turns_to_who_watches)
+{
+	_cleanup_(loop_freep) struct loop *loop = NULL;
+	struct histogram turns = { 0 };
+	struct beat_turn first;
+	struct timer timer;
+	int64_t ended_us;
+
+	cr_assert_eq(loop_new(&loop), 0);
+	beat_init(&beat, &turns);
+	loop_set_beat(loop, &beat);
+	/* From here on, since somebody runs. */
+	cr_assert(beat_read(&beat, &first));
+	loop_turn(loop, false);
+	cr_assert_not(beat_is_in(&beat, &first, &ended_us));
+	cr_assert_eq(turns.n, 1);
+	timer_init(&timer, look_at_beat);
+	loop_timer_start(loop, &timer, loop_now_ms(loop));
+	loop_turn(loop, false);
+	cr_assert_neq(seen.n, first.n);
+	cr_assert_eq(turns.n, 2);
+	loop_set_beat(loop, NULL);
+	loop_turn(loop, false);
+	cr_assert_eq(turns.n, 2);
 }
