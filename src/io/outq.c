@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "io/sock.h"
+
 #define OUTQ_IOV 16
 /* A reader as fast as the page cache must not keep the loop from everybody else. */
 #define OUTQ_FILE_FLUSH ((size_t)1024 * 1024)
@@ -136,7 +138,7 @@ static COLD ssize_t send_many(const struct outq *q, int fd, int flags)
 		iov[msg.msg_iovlen++] = (struct iovec){ .iov_base = b->data + b->start,
 							.iov_len = block_len(b) };
 	}
-	return sendmsg(fd, &msg, flags);
+	return sock_sendmsg(fd, &msg, flags);
 }
 
 static ssize_t send_blocks(const struct outq *q, int fd)
@@ -146,7 +148,7 @@ static ssize_t send_blocks(const struct outq *q, int fd)
 
 	if (first->link.next != &q->blocks)
 		return send_many(q, fd, flags);
-	return send(fd, first->data + first->start, block_len(first), flags);
+	return sock_send(fd, first->data + first->start, block_len(first), flags);
 }
 
 static int flush_blocks(struct outq *q, int fd)

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/sock.h"
+
 static void on_readable(struct ev_loop *ev, ev_io *w, int events)
 {
 	struct stream *s = container_of(w, struct stream, reading);
@@ -80,7 +82,7 @@ ssize_t stream_recv(struct stream *s, struct block *block)
 
 	assert(block_room(block) > 0);
 	do
-		n = recv(s->fd, block->data + block->end, block_room(block), MSG_DONTWAIT);
+		n = sock_recv(s->fd, block->data + block->end, block_room(block), MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;

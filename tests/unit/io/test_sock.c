@@ -379,3 +379,35 @@ Test(sock, only_our_own_unix_socket_is_unlinked)
 	cr_assert_lt(lstat(place.path, &st), 0);
 	place_done(&place);
 }
+
+/* ---- bytes */
+
+Test(sock, sends_and_receives_as_the_c_library_does)
+{
+	char bytes[8] = "";
+	int ends[2];
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	cr_assert_eq(sock_recv(ends[1], bytes, sizeof(bytes), MSG_DONTWAIT), -1);
+	cr_assert_eq(errno, EAGAIN);
+	cr_assert_eq(sock_send(ends[0], "hello", 5, MSG_NOSIGNAL), 5);
+	cr_assert_eq(sock_recv(ends[1], bytes, sizeof(bytes), MSG_DONTWAIT), 5);
+	cr_assert_str_eq(bytes, "hello");
+	close(ends[1]);
+	cr_assert_eq(sock_send(ends[0], "hello", 5, MSG_NOSIGNAL), -1);
+	cr_assert_eq(errno, EPIPE);
+	cr_assert_eq(sock_recv(ends[0], bytes, sizeof(bytes), 0), 0);
+}
+
+Test(sock, sends_from_several_places_at_once)
+{
+	struct iovec iov[2] = { { (char[]){ "ab" }, 2 }, { (char[]){ "cde" }, 3 } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	char bytes[8] = "";
+	int ends[2];
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	cr_assert_eq(sock_sendmsg(ends[0], &msg, MSG_NOSIGNAL), 5);
+	cr_assert_eq(sock_recv(ends[1], bytes, sizeof(bytes), 0), 5);
+	cr_assert_str_eq(bytes, "abcde");
+}
