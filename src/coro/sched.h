@@ -6,6 +6,7 @@
  * task to task: so code that a task calls a lot (send, TLS, logging) can run
  * there too, and a suspended task keeps a single page.
  */
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -64,8 +65,10 @@ struct ready {
 struct sched {
 	struct task *current; /* whose code runs, also while it is outside; NULL: the loop's own */
 	bool is_outside;      /* on the loop's stack, for current */
-	unsigned depth;	      /* of done() callbacks that start tasks that end, and so on */
-	struct context main;  /* the loop's stack, while a task runs */
+	_Atomic uint32_t
+		n_runs;	     /* times that a task has begun to run or gone on: others may look */
+	unsigned depth;	     /* of done() callbacks that start tasks that end, and so on */
+	struct context main; /* the loop's stack, while a task runs */
 	void (*outside_fn)(void *arg);
 	void *outside_arg;
 

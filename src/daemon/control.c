@@ -21,6 +21,11 @@ int control_send_leaving(int fd)
 	return send_plain(fd, CONTROL_LEAVING, 0);
 }
 
+int control_send_stalled(int fd)
+{
+	return send_plain(fd, CONTROL_STALLED, 0);
+}
+
 int control_send_failed(int fd, const char *why)
 {
 	struct ipc_message message = { .type = CONTROL_FAILED };
@@ -118,7 +123,7 @@ int control_receive(int fd, struct ipc_message *ret_message)
 	r = ipc_receive(fd, ret_message);
 	if (r <= 0)
 		return r;
-	if (ret_message->type < CONTROL_READY || ret_message->type > CONTROL_JOB_RETIRE ||
+	if (ret_message->type < CONTROL_READY || ret_message->type > CONTROL_STALLED ||
 	    ret_message->text_len >= sizeof(ret_message->text)) {
 		for (size_t i = 0; i < ret_message->n_fds; i++)
 			close_fdp(&ret_message->fds[i]);

@@ -8,6 +8,8 @@
  *	worker to master	READY	it serves; of a job process: its modules are loaded
  *				LEAVING	it stops by itself, and does not accept any more
  *				FAILED	it cannot start; the text says why, then it exits
+ *				STALLED	its loop does not turn: where it is stuck is in its
+ *					note (daemon/crash_note)
  *	master to worker	DRAIN	finish what is in flight, then exit with 0
  *				ADOPT	accept for another slot as well, whose worker died:
  *					number is the slot, with the socket of each TCP
@@ -41,6 +43,7 @@ enum control_type {
 	CONTROL_JOB_ENDED,
 	CONTROL_JOB_KILL,
 	CONTROL_JOB_RETIRE,
+	CONTROL_STALLED,
 };
 
 /* What JOB_PROCESS says. */
@@ -53,6 +56,8 @@ struct control_job_process {
 /* All of them never block; -EAGAIN or -EPIPE when the other side is stuck or gone. */
 MUST_USE int control_send_ready(int fd);
 int control_send_leaving(int fd);
+/* From any thread. */
+int control_send_stalled(int fd);
 /* What is longer than a message is cut. */
 MUST_USE int control_send_failed(int fd, const char *why);
 MUST_USE int control_send_drain(int fd);

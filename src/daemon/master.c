@@ -21,12 +21,16 @@
 #include "daemon/adoption.h"
 #include "daemon/conf.h"
 #include "daemon/control.h"
+#include "daemon/crash_keeper.h"
+#include "daemon/crash_note.h"
+#include "daemon/crash_report.h"
 #include "daemon/exit_code.h"
 #include "daemon/hub_keeper.h"
 #include "daemon/job_keeper.h"
 #include "daemon/listeners.h"
 #include "daemon/notify.h"
 #include "daemon/signals.h"
+#include "daemon/worker_lags.h"
 #include "daemon/worker_notes.h"
 #include "daemon/worker_slot.h"
 #include "io/proc.h"
@@ -55,6 +59,8 @@ struct master {
 	struct job_keeper jobs;
 	unsigned n_strangers;	   /* who could not be introduced to the hub */
 	struct worker_notes notes; /* what a slot's worker wants known when it dies */
+	struct crash_keeper crashes;
+	struct worker_lags lags;
 	int signals_fd;
 	enum master_phase phase;
 	int64_t kill_ms; /* while stopping: when patience ends */
@@ -73,6 +79,7 @@ static void kill_all(struct master *m)
 	for (unsigned i = 0; i < m->setup->n_workers; i++)
 		send_signal(&m->slots[i], SIGKILL);
 	job_keeper_kill_all(&m->jobs);
+	crash_keeper_kill(&m->crashes);
 	m->kill_ms = INT64_MAX;
 }
 
@@ -133,6 +140,8 @@ __attribute__((noreturn)) static void run_worker(struct master *m, unsigned inde
 				    .control_fd = control_fd,
 				    .listeners = setup->listeners,
 				    .note = worker_notes_at(&m->notes, index),
+				    .crash = m->crashes.notes[index],
+				    .lag = worker_lags_at(&m->lags, index),
 				    .log = &log,
 				    .arg = setup->worker_arg };
 
@@ -155,6 +164,7 @@ static int fork_worker(struct master *m, struct worker_slot *slot)
 		return r;
 	/* Before it is born: so the hub is there before its modules start. */
 	has_hub = hub_keeper_introduce(&m->hub, slot->index, ends[0]);
+	(void)crash_keeper_renew(&m->crashes, slot->index);
 	(void)snprintf(name, sizeof(name), "weir:worker %u", slot->index);
 	pid = proc_fork(name);
 	if (pid == 0) {
@@ -308,6 +318,21 @@ static void on_leaving(struct master *m, struct worker_slot *slot)
 	adoption_lost(m->slots, m->setup->n_workers, slot, m->setup->listeners);
 }
 
+/* A short-lived child finds the names; then the log is told. */
+static void report(struct master *m, const struct worker_slot *slot, enum crash_report_what what)
+{
+	const struct crash_note *note = m->crashes.notes[slot->index];
+	struct log log = *m->log;
+
+	if (!crash_report_is_due(note, what) || crash_keeper_fork(&m->crashes) != 0)
+		return;
+	forget_master(m);
+	listeners_stop(m->setup->listeners);
+	log_set_who(&log, "worker %u", slot->index);
+	crash_report_write(&log, note, what);
+	_exit(0);
+}
+
 static void on_message(struct master *m, struct worker_slot *slot,
 		       const struct ipc_message *message)
 {
@@ -319,6 +344,8 @@ static void on_message(struct master *m, struct worker_slot *slot,
 		on_leaving(m, slot);
 	else if (message->type == CONTROL_FAILED)
 		on_failed(m, slot, message->text);
+	else if (message->type == CONTROL_STALLED)
+		report(m, slot, CRASH_REPORT_STALL);
 }
 
 /* All that a worker has said so far. */
@@ -356,17 +383,21 @@ static void say_death(const struct master *m, const struct worker_slot *slot, pi
 {
 	long long pause_ms = (long long)worker_slot_pause_ms(slot->n_quick);
 	bool is_well = proc_ended_well(status);
+	const struct crash_note *note = m->crashes.notes[slot->index];
 	char how[PROC_END_MAX], when[64] = "", last[WORKER_NOTES_NAME] = "";
+	char why[CRASH_REASON + 2] = "";
 
 	proc_describe(status, how);
+	if (note)
+		crash_note_reason(note, why);
 	if (!is_well)
 		worker_notes_read(&m->notes, slot->index, last);
 	if (pause_ms > 0)
 		(void)snprintf(when, sizeof(when), " in %lld ms: it keeps dying", pause_ms);
 	log_write(m->log, is_well ? LOG_AT_NOTICE : LOG_AT_ERROR,
 		  "worker %u (pid %d) ended: %s%s%s%s; starting another%s", slot->index, (int)pid,
-		  how, guess_cause(slot, status), last[0] ? "; the last request was for " : "",
-		  last, when);
+		  how, why[0] ? why : guess_cause(slot, status),
+		  last[0] ? "; the last request was for " : "", last, when);
 }
 
 static void on_drained(struct master *m, const struct worker_slot *slot, pid_t pid, int status)
@@ -388,6 +419,7 @@ static void on_death(struct master *m, struct worker_slot *slot, int status)
 	char how[PROC_END_MAX];
 
 	listen_to(m, slot);
+	report(m, slot, CRASH_REPORT_CRASH);
 	if (slot->state == WORKER_STARTING && m->phase == MASTER_STARTING) {
 		proc_describe(status, how);
 		log_write(m->log, LOG_AT_ERROR, "worker %u (pid %d) ended while it started: %s",
@@ -438,6 +470,7 @@ static void reap(struct master *m)
 		on_job_process_death(m, pid, status);
 		if (m->hub.slot.pid == pid)
 			on_hub_death(m, status);
+		(void)crash_keeper_reaped(&m->crashes, pid); /* whatever it came to */
 		for (unsigned i = 0; i < m->setup->n_workers; i++) {
 			if (m->slots[i].pid == pid)
 				on_death(m, &m->slots[i], status);
@@ -608,7 +641,7 @@ static void wait_and_handle(struct master *m)
 static bool has_ended(const struct master *m)
 {
 	return m->phase == MASTER_STOPPING && !has_workers(m) && job_keeper_is_empty(&m->jobs) &&
-	       m->hub.slot.state == WORKER_EMPTY;
+	       m->hub.slot.state == WORKER_EMPTY && !crash_keeper_is_busy(&m->crashes);
 }
 
 int master_run(const struct master_setup *setup)
@@ -629,6 +662,10 @@ int master_run(const struct master_setup *setup)
 	r = worker_notes_init(&notes, setup->n_workers);
 	if (r >= 0)
 		r = job_keeper_init(&m.jobs, setup->log, setup->jobs);
+	if (r >= 0)
+		r = crash_keeper_init(&m.crashes, setup->log, setup->n_workers);
+	if (r >= 0)
+		r = worker_lags_init(&m.lags, setup->n_workers);
 	polled = calloc(setup->n_workers + 2 + m.jobs.n_slots, sizeof(*polled));
 	if (!slots || !polled || r < 0) {
 		log_write(m.log, LOG_AT_ERROR, "cannot start: %s", strerror(ENOMEM));
@@ -651,6 +688,8 @@ int master_run(const struct master_setup *setup)
 		tick(&m);
 	}
 	job_keeper_done(&m.jobs);
+	crash_keeper_done(&m.crashes);
+	worker_lags_done(&m.lags);
 	if (m.exit_code == EXIT_CODE_OK)
 		log_write(m.log, LOG_AT_NOTICE, "stopped");
 	return m.exit_code;

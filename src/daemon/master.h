@@ -11,8 +11,10 @@
 #include "base/macro.h"
 
 struct conf_jobs;
+struct crash_note;
 struct listeners;
 struct log;
+struct worker_lag;
 struct worker_note;
 
 /* What a worker begins its life with. All is borrowed, and there as long as the worker. */
@@ -21,6 +23,8 @@ struct worker_args {
 	int control_fd;		     /* see daemon/control.h */
 	struct listeners *listeners; /* only this slot's sockets are open */
 	struct worker_note *note;    /* what the master may read when it has died; clear */
+	struct crash_note *crash;    /* for how it crashes, or is stuck; NULL: no memory for it */
+	struct worker_lag *lag;	     /* for how long its loop's turns take */
 	const struct log *log;	     /* says "worker 0" */
 	void *arg;		     /* master_setup's */
 };

@@ -26,12 +26,14 @@
 #include "daemon/binding.h"
 #include "daemon/conf.h"
 #include "daemon/control.h"
+#include "daemon/crash_note.h"
 #include "daemon/exit_code.h"
 #include "daemon/last_resort.h"
 #include "daemon/listeners.h"
 #include "daemon/messages.h"
 #include "daemon/ports.h"
 #include "daemon/sessions.h"
+#include "daemon/watchdog.h"
 #include "daemon/worker_hub.h"
 #include "daemon/worker_notes.h"
 #include "io/loop.h"
@@ -75,6 +77,7 @@ struct worker {
 	bool has_begun; /* startup() of the modules */
 
 	struct worker_hub hub;
+	struct watchdog *watchdog; /* while it serves */
 	struct ports ports;
 	ev_io control;
 	ev_signal terminate;
@@ -97,6 +100,7 @@ static void leave(struct worker *w)
 	if (w->phase == WORKER_LEAVING)
 		return;
 	w->phase = WORKER_LEAVING;
+	w->watchdog = watchdog_stop(w->watchdog);
 	loop_timer_stop(w->loop, &w->grace);
 	loop_timer_stop(w->loop, &w->last_words);
 	if (w->has_begun)
@@ -226,6 +230,27 @@ static void fail(struct worker *w, const char *why)
 	leave(w);
 }
 
+/* A worker that nobody watches serves as well. */
+static void start_watchdog(struct worker *w)
+{
+	const struct conf_limits *limits = &w->conf->limits;
+	struct watchdog_setup setup = { .loop = w->loop,
+					.sched = w->sched,
+					.log = w->log,
+					.note = w->args->crash,
+					.lag = w->args->lag,
+					.control_fd = w->args->control_fd,
+					.limit_ms = limits->stall_limit_ms,
+					.abort_ms = limits->stall_abort_ms };
+	int r;
+
+	if (limits->stall_limit_ms == 0 || !setup.note || !setup.lag)
+		return;
+	r = watchdog_start(&setup, &w->watchdog);
+	if (r < 0)
+		log_write(w->log, LOG_AT_WARN, "there is no watchdog: %s", strerror(-r));
+}
+
 static void on_started(void *arg, int result)
 {
 	struct worker *w = arg;
@@ -241,6 +266,7 @@ static void on_started(void *arg, int result)
 		return;
 	}
 	w->phase = WORKER_SERVING;
+	start_watchdog(w);
 	if (control_send_ready(w->args->control_fd) < 0)
 		drain(w);
 }
@@ -345,6 +371,8 @@ static int make(struct worker *w)
 	r = bind_routes(w);
 	if (r < 0)
 		return r;
+	if (w->args->crash)
+		crash_note_map(w->args->crash);
 	make_site(w);
 	if (setup->access_log_fd >= 0) {
 		r = access_log_new(w->loop, w->log, setup->access_log_fd, &w->access_log);
@@ -424,6 +452,8 @@ int worker_main(const struct worker_args *args)
 	};
 	int r;
 
+	if (args->crash && crash_note_watch(args->crash) < 0)
+		log_write(args->log, LOG_AT_WARN, "no memory for what is said of a crash");
 	r = loop_new(&w.loop);
 	if (r < 0) {
 		log_write(args->log, LOG_AT_ERROR, "cannot start: %s", strerror(-r));

@@ -39,6 +39,16 @@ Test(control, a_worker_says_that_it_leaves)
 	cr_assert_eq(message.type, CONTROL_LEAVING);
 }
 
+Test(control, a_worker_says_that_its_loop_is_stuck)
+{
+	struct ends ends = make_ends();
+	struct ipc_message message;
+
+	cr_assert_eq(control_send_stalled(ends.worker), 0);
+	cr_assert_eq(control_receive(ends.master, &message), 1);
+	cr_assert_eq(message.type, CONTROL_STALLED);
+}
+
 Test(control, a_worker_says_why_it_failed)
 {
 	struct ends ends = make_ends();

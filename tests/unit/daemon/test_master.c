@@ -6,6 +6,7 @@
 
 #include <sched.h>
 
+#include "daemon/crash_note.h"
 #include "master_world.h"
 
 static int good_worker(const struct worker_args *args)
@@ -150,6 +151,80 @@ static int polite_worker(const struct worker_args *args)
 	be_ready(args);
 	(void)sigwait(&set, &sig);
 	_exit(0);
+}
+
+/* Crashes the first time. */
+static int crashing_worker(const struct worker_args *args)
+{
+	static const int signals[] = { SIGSEGV, SIGABRT };
+
+	/* Not the sanitizers'. */
+	for (size_t i = 0; i < 2; i++)
+		(void)signal(signals[i], SIG_DFL);
+	say_begin(args);
+	cr_assert_eq(crash_note_watch(args->crash), 0);
+	crash_note_doing(args->crash, "shop.crash");
+	be_ready(args);
+	obey(args);
+	abort();
+}
+
+Test(master, reports_in_which_function_a_worker_crashed, .timeout = 20)
+{
+	struct world world;
+
+	begin(&world, 1, 1000, crashing_worker);
+	expect(&world, "ready: ");
+	kill(world.master, SIGTERM);
+	expect(&world, "worker 0: SIGABRT in shop.crash\n");
+	expect(&world, "error worker 0: #0 ");
+	/* The master ends when all is said. */
+	cr_assert_eq(exit_code(&world), EXIT_CODE_UNCLEAN);
+	cr_assert_not_null(strstr(world.text, " crashing_worker at "), "%s", world.text);
+}
+
+/* Says where it is, as a watchdog would. */
+static int stalled_worker(const struct worker_args *args)
+{
+	struct trace_regs regs = { .pc = (uintptr_t)stalled_worker, .sp = (uintptr_t)&regs };
+
+	say_begin(args);
+	crash_note_map(args->crash);
+	crash_note_fill(&args->crash->stall, NULL, &regs);
+	atomic_store(&args->crash->stall.state, CRASH_WHOLE);
+	be_ready(args);
+	(void)control_send_stalled(args->control_fd);
+	obey(args);
+	_exit(0);
+}
+
+Test(master, reports_where_a_worker_is_stuck, .timeout = 20)
+{
+	struct world world;
+
+	begin(&world, 1, 1000, stalled_worker);
+	expect(&world, "warn worker 0: #0 stalled_worker at ");
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+}
+
+static int giving_up_worker(const struct worker_args *args)
+{
+	say_begin(args);
+	(void)snprintf(args->crash->reason, CRASH_REASON, "it has given up");
+	be_ready(args);
+	(void)raise(SIGKILL);
+	_exit(0);
+}
+
+Test(master, says_why_a_worker_has_ended_itself, .timeout = 20)
+{
+	struct world world;
+
+	begin(&world, 1, 1000, giving_up_worker);
+	expect(&world, "killed by signal 9 (SIGKILL): it has given up; starting another");
+	kill(world.master, SIGTERM);
+	(void)exit_code(&world);
 }
 
 Test(master, a_worker_that_left_by_itself_is_replaced_too, .timeout = 20)

@@ -1,0 +1,352 @@
+/*
+ * watchdog.c - see watchdog.h. The hard thing is that the loop goes on as it
+ * likes while it is looked at: what was seen counts only if it was in the same
+ * turn, and asleep in the same place, after as before. What the thread reads of
+ * the loop's it reads by the kernel's hand (base/peek), since it may go meanwhile.
+ */
+#include "daemon/watchdog.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "coro/sched.h"
+#include "daemon/control.h"
+#include "daemon/crash_note.h"
+#include "daemon/thread_look.h"
+#include "daemon/worker_lags.h"
+#include "io/beat.h"
+#include "io/loop.h"
+
+/* Asks where the loop's thread is. Few use the last real-time signals. */
+#define LOOK_SIGNAL (SIGRTMAX - 2)
+/* Until it must have answered: it may not run at all, on a machine with too much to do. */
+#define ANSWER_US 200000
+#define ANSWER_STEP_US 1000
+/* While it is stuck: how often it is looked whether it still is. */
+#define STUCK_STEP_US 10000
+/* So many may be said at once, then one each five seconds: who is slow each time must not fill the log. */
+#define SAID_MAX 3
+#define SAID_EVERY_US ((int64_t)5 * 1000 * 1000)
+#define STACK_SIZE ((size_t)128 * 1024)
+
+struct watchdog {
+	struct watchdog_setup setup;
+	struct beat beat;
+	pthread_t thread;
+	pid_t loop_tid;
+	struct sigaction previous;
+
+	_Atomic uint32_t asked; /* the number of the turn that the signal is about; 0: of none */
+
+	/* the thread's own */
+	struct beat_turn turn; /* that it has seen last */
+	int64_t met_us;	       /* when it saw that first */
+	uint32_t runs;	       /* of tasks, then */
+	unsigned n_may_say;
+	int64_t may_say_us; /* since when it may say so many */
+	unsigned n_unsaid;  /* since it has said something */
+};
+
+/* What was seen of a stall. */
+struct sight {
+	struct thread_look look;
+	bool has_record;  /* in the note */
+	uint32_t n_tasks; /* that have run meanwhile */
+};
+
+/* A signal handler has no argument. */
+static _Atomic(struct watchdog *) watching;
+
+/* ---- the loop's thread, in the middle of anything */
+
+static void on_look(int signal, siginfo_t *info, void *ucontext)
+{
+	struct watchdog *w = atomic_load(&watching);
+	struct crash_record *record;
+	struct trace_regs regs;
+	int error = errno;
+
+	if (!w || atomic_load(&w->asked) == 0 || atomic_load(&w->asked) != atomic_load(&w->beat.n))
+		return;
+	record = &w->setup.note->stall;
+	atomic_store(&record->state, CRASH_BEGUN);
+	trace_regs_of(ucontext, &regs);
+	crash_note_fill(record, w->setup.sched, &regs);
+	atomic_store(&record->state, CRASH_WHOLE);
+	errno = error;
+}
+
+/* ---- the watching thread */
+
+static bool is_in_turn(struct watchdog *w)
+{
+	int64_t ended_us;
+
+	return beat_is_in(&w->beat, &w->turn, &ended_us);
+}
+
+/* True: the note has a record of a thread that sleeps. */
+static bool look_from_outside(struct watchdog *w, struct sight *sight)
+{
+	struct crash_record *record = &w->setup.note->stall;
+	struct trace_regs regs = { .pc = sight->look.pc, .sp = sight->look.sp };
+	struct thread_look after;
+
+	if (!regs.pc)
+		return false;
+	atomic_store(&record->state, CRASH_BEGUN);
+	crash_note_fill(record, w->setup.sched, &regs);
+	thread_look(w->loop_tid, &after);
+	if (after.sp != regs.sp || after.pc != regs.pc || !is_in_turn(w))
+		return false;
+	atomic_store(&record->state, CRASH_WHOLE);
+	return true;
+}
+
+/* True: it has written where it is. */
+static bool ask(struct watchdog *w)
+{
+	struct crash_record *record = &w->setup.note->stall;
+	int64_t until_us = clock_monotonic_us() + ANSWER_US;
+
+	atomic_store(&record->state, CRASH_NONE);
+	atomic_store(&w->asked, w->turn.n);
+	if (syscall(SYS_tgkill, getpid(), w->loop_tid, LOOK_SIGNAL) == 0) {
+		while (atomic_load(&record->state) != CRASH_WHOLE && is_in_turn(w) &&
+		       !beat_is_stopped(&w->beat) && clock_monotonic_us() < until_us)
+			beat_sleep(&w->beat, clock_monotonic_us() + ANSWER_STEP_US);
+	}
+	atomic_store(&w->asked, 0);
+	return atomic_load(&record->state) == CRASH_WHOLE;
+}
+
+static void look(struct watchdog *w, struct sight *sight)
+{
+	thread_look(w->loop_tid, &sight->look);
+	sight->n_tasks = atomic_load_explicit(&w->setup.sched->n_runs, memory_order_relaxed) -
+			 w->runs;
+	sight->has_record = look_from_outside(w, sight);
+	/* One that waits for a disk will not answer; one that was not seen asleep computes. */
+	if (!sight->has_record && sight->look.state != 'D')
+		sight->has_record = ask(w);
+}
+
+static long long ms_since(int64_t us)
+{
+	return (long long)((clock_monotonic_us() - us) / 1000);
+}
+
+static void say(struct watchdog *w, const struct sight *sight)
+{
+	char who[CULPRIT_WORDS_MAX] = "what it is cannot be seen", others[64] = "", unsaid[64] = "";
+	char doing[THREAD_LOOK_WORDS_MAX];
+	const struct log *log = w->setup.log;
+
+	thread_look_describe(&sight->look, doing);
+	if (sight->has_record)
+		culprit_describe(&w->setup.note->stall.culprit, who);
+	if (w->n_unsaid > 0)
+		(void)snprintf(unsaid, sizeof(unsaid), " (%u more since the last that was told)",
+			       w->n_unsaid);
+	if (sight->has_record && sight->n_tasks == 0 && w->setup.note->stall.culprit.is_task) {
+		log_write(log, LOG_AT_WARN, "%s has held the loop for %lld ms: %s%s", who,
+			  ms_since(w->turn.began_us), doing, unsaid);
+		return;
+	}
+	if (sight->n_tasks > 0)
+		(void)snprintf(others, sizeof(others), "after %u other runs of tasks, ",
+			       sight->n_tasks);
+	log_write(log, LOG_AT_WARN, "the loop has not turned for %lld ms; now, %s%s: %s%s",
+		  ms_since(w->turn.began_us), others, who, doing, unsaid);
+}
+
+/* The log is told, and the master that there is more to tell. */
+static void report(struct watchdog *w)
+{
+	struct sight sight;
+
+	look(w, &sight);
+	say(w, &sight);
+	if (sight.has_record)
+		(void)control_send_stalled(w->setup.control_fd); /* then without a backtrace */
+	w->n_unsaid = 0;
+}
+
+static bool may_say(struct watchdog *w)
+{
+	int64_t now_us = clock_monotonic_us(), n_more = (now_us - w->may_say_us) / SAID_EVERY_US;
+
+	if (n_more > 0) {
+		w->n_may_say = n_more > SAID_MAX ? SAID_MAX : w->n_may_say + (unsigned)n_more;
+		if (w->n_may_say > SAID_MAX)
+			w->n_may_say = SAID_MAX;
+		w->may_say_us = now_us;
+	}
+	if (w->n_may_say == 0) {
+		w->n_unsaid++;
+		return false;
+	}
+	w->n_may_say--;
+	return true;
+}
+
+/* The master reads the reason. */
+static void end_process(struct watchdog *w)
+{
+	(void)snprintf(w->setup.note->reason, CRASH_REASON,
+		       "it has held its loop for longer than stall_abort (%lld ms)",
+		       (long long)w->setup.abort_ms);
+	log_write(w->setup.log, LOG_AT_ERROR,
+		  "the loop has not turned for %lld ms: longer than stall_abort, the worker ends",
+		  ms_since(w->turn.began_us));
+	(void)kill(getpid(), SIGKILL);
+}
+
+static void on_stall(struct watchdog *w)
+{
+	int64_t ended_us = 0, abort_us = w->setup.abort_ms * 1000;
+	bool is_said = may_say(w);
+
+	worker_lag_add_stall(w->setup.lag);
+	if (is_said)
+		report(w);
+	while (beat_is_in(&w->beat, &w->turn, &ended_us) && !beat_is_stopped(&w->beat)) {
+		if (abort_us > 0 && clock_monotonic_us() - w->turn.began_us >= abort_us) {
+			if (!is_said)
+				report(w);
+			end_process(w);
+		}
+		beat_sleep(&w->beat, clock_monotonic_us() + STUCK_STEP_US);
+	}
+	if (!is_said || beat_is_stopped(&w->beat))
+		return;
+	if (ended_us == 0)
+		ended_us = clock_monotonic_us();
+	log_write(w->setup.log, LOG_AT_WARN, "the loop turns again, after %lld ms",
+		  (long long)((ended_us - w->turn.began_us) / 1000));
+}
+
+/* A turn that was not seen before: then so many runs of tasks had begun. */
+static void meet(struct watchdog *w, const struct beat_turn *turn)
+{
+	if (turn->n == w->turn.n)
+		return;
+	w->turn = *turn;
+	w->met_us = clock_monotonic_us();
+	w->runs = atomic_load_explicit(&w->setup.sched->n_runs, memory_order_relaxed);
+}
+
+/*
+ * The loop waits. One that has just turned will turn again: being woken each time
+ * would cost it a system call a turn, so it is looked at again later. One that
+ * has not turned for so long is listened to.
+ */
+static void wait_for_turn(struct watchdog *w)
+{
+	uint32_t count = beat_count(&w->beat);
+
+	beat_sleep(&w->beat, clock_monotonic_us() + w->setup.limit_ms * 1000);
+	if (beat_count(&w->beat) == count)
+		beat_listen(&w->beat);
+}
+
+/* When the turn will be a stall: and it must have been seen for long enough to tell whose it is. */
+static int64_t stalls_at_us(const struct watchdog *w)
+{
+	int64_t limit_us = w->setup.limit_ms * 1000;
+	int64_t at_us = w->turn.began_us + limit_us, seen_us = w->met_us + limit_us / 2;
+
+	return at_us > seen_us ? at_us : seen_us;
+}
+
+static void *watch(void *arg)
+{
+	struct watchdog *w = arg;
+
+	while (!beat_is_stopped(&w->beat)) {
+		struct beat_turn turn;
+
+		if (!beat_read(&w->beat, &turn)) {
+			wait_for_turn(w);
+			continue;
+		}
+		meet(w, &turn);
+		if (clock_monotonic_us() < stalls_at_us(w))
+			beat_sleep(&w->beat, stalls_at_us(w));
+		else
+			on_stall(w);
+	}
+	return NULL;
+}
+
+/* ---- its life */
+
+/* All signals are for the loop's thread. */
+static int start_thread(struct watchdog *w)
+{
+	pthread_attr_t attributes;
+	sigset_t all, former;
+	int r;
+
+	if (pthread_attr_init(&attributes) != 0)
+		return -ENOMEM;
+	(void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &former);
+	r = pthread_create(&w->thread, &attributes, watch, w);
+	(void)pthread_sigmask(SIG_SETMASK, &former, NULL);
+	(void)pthread_attr_destroy(&attributes);
+	if (r == 0)
+		(void)pthread_setname_np(w->thread, "weir:watchdog");
+	return -r;
+}
+
+int watchdog_start(const struct watchdog_setup *setup, struct watchdog **ret_watchdog)
+{
+	struct sigaction action = { .sa_sigaction = on_look,
+				    .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
+	_cleanup_(freep) struct watchdog *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return -ENOMEM;
+	w->setup = *setup;
+	w->loop_tid = gettid();
+	w->n_may_say = SAID_MAX;
+	w->may_say_us = clock_monotonic_us();
+	beat_init(&w->beat, &setup->lag->turns);
+	(void)sigfillset(&action.sa_mask);
+	(void)sigaction(LOOK_SIGNAL, &action, &w->previous);
+	atomic_store(&watching, w);
+	r = start_thread(w);
+	if (r < 0) {
+		atomic_store(&watching, NULL);
+		(void)sigaction(LOOK_SIGNAL, &w->previous, NULL);
+		return r;
+	}
+	loop_set_beat(setup->loop, &w->beat);
+	*ret_watchdog = steal_ptr(w);
+	return 0;
+}
+
+struct watchdog *watchdog_stop(struct watchdog *w)
+{
+	if (!w)
+		return NULL;
+	beat_stop(&w->beat);
+	(void)pthread_join(w->thread, NULL);
+	loop_set_beat(w->setup.loop, NULL);
+	atomic_store(&watching, NULL);
+	(void)sigaction(LOOK_SIGNAL, &w->previous, NULL);
+	free(w);
+	return NULL;
+}

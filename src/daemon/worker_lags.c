@@ -1,0 +1,38 @@
+/* worker_lags.c - see worker_lags.h. */
+#include "daemon/worker_lags.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+int worker_lags_init(struct worker_lags *lags, unsigned n)
+{
+	void *items = mmap(NULL, n * sizeof(struct worker_lag), PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (items == MAP_FAILED)
+		return -ENOMEM;
+	*lags = (struct worker_lags){ .items = items, .n = n };
+	return 0;
+}
+
+void worker_lags_done(struct worker_lags *lags)
+{
+	if (lags->items)
+		(void)munmap(lags->items, lags->n * sizeof(struct worker_lag));
+	lags->items = NULL;
+}
+
+struct worker_lag *worker_lags_at(const struct worker_lags *lags, unsigned slot)
+{
+	return &lags->items[slot];
+}
+
+void worker_lag_add_stall(struct worker_lag *lag)
+{
+	__atomic_store_n(&lag->n_stalls, lag->n_stalls + 1, __ATOMIC_RELAXED);
+}
+
+uint64_t worker_lag_stalls(const struct worker_lag *lag)
+{
+	return __atomic_load_n(&lag->n_stalls, __ATOMIC_RELAXED);
+}
