@@ -30,8 +30,7 @@ struct crash_note *crash_keeper_renew(struct crash_keeper *k, unsigned slot)
 {
 	k->notes[slot] = crash_note_free(k->notes[slot]);
 	if (crash_note_new(&k->notes[slot]) < 0)
-		log_write(k->log, LOG_AT_WARN, "no memory for what worker %u says if it crashes",
-			  slot);
+		log_write(k->log, LOG_AT_WARN, "no memory for what a child says if it crashes");
 	return k->notes[slot];
 }
 

@@ -1,7 +1,8 @@
 #ifndef WEIR_DAEMON_CRASH_KEEPER_H
 #define WEIR_DAEMON_CRASH_KEEPER_H
 /*
- * crash_keeper.h - the master's part of a crash: a note for each worker, and
+ * crash_keeper.h - the master's part of a crash: a note for each worker and
+ * job process, and
  * short-lived children that make lines of the log of one. They may take as
  * much memory, and as wrong a turn, as they like: the master goes on.
  */

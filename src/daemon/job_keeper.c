@@ -225,7 +225,7 @@ bool job_keeper_is_empty(const struct job_keeper *k)
 
 /* ---- how they end */
 
-static struct job_slot *find(const struct job_keeper *k, pid_t pid)
+struct job_slot *job_keeper_find(const struct job_keeper *k, pid_t pid)
 {
 	for (unsigned i = 0; i < k->n_slots; i++) {
 		if (worker_slot_has_process(&k->slots[i].slot) && k->slots[i].slot.pid == pid)
@@ -237,7 +237,7 @@ static struct job_slot *find(const struct job_keeper *k, pid_t pid)
 void job_keeper_end_group(const struct job_keeper *k, pid_t pid)
 {
 	/* Until it is reaped its number cannot be another's. */
-	if (find(k, pid))
+	if (job_keeper_find(k, pid))
 		(void)kill(-pid, SIGKILL);
 }
 
@@ -300,7 +300,7 @@ static void slot_died(struct job_slot *s, bool is_expected)
 
 bool job_keeper_died(struct job_keeper *k, pid_t pid, int status, bool *ret_failed)
 {
-	struct job_slot *s = find(k, pid);
+	struct job_slot *s = job_keeper_find(k, pid);
 	char job[WORKER_NOTES_NAME] = "";
 	bool is_drained;
 
@@ -321,6 +321,11 @@ bool job_keeper_died(struct job_keeper *k, pid_t pid, int status, bool *ret_fail
 	if (k->is_stopping && s->slot.state == WORKER_BACKING_OFF)
 		worker_slot_move(&s->slot, WORKER_EMPTY);
 	return true;
+}
+
+const char *job_keeper_pool(const struct job_keeper *k, unsigned slot)
+{
+	return pool_of(k, &k->slots[slot])->name;
 }
 
 /* ---- the hub */

@@ -57,6 +57,10 @@ struct job_slot *job_keeper_due(struct job_keeper *keeper, int64_t now_ms);
 /* Forks it, as hub_keeper_fork() does. */
 MUST_USE pid_t job_keeper_fork(struct job_keeper *keeper, struct job_slot *slot,
 			       int *ret_control_fd);
+/* The slot of the process with this pid; NULL. */
+struct job_slot *job_keeper_find(const struct job_keeper *keeper, pid_t pid);
+/* The name of the pool that this slot is of. */
+const char *job_keeper_pool(const struct job_keeper *keeper, unsigned slot);
 /* In every child. */
 void job_keeper_forget(const struct job_keeper *keeper);
 /* In that of this slot. */

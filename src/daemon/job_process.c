@@ -20,6 +20,7 @@
 #include "daemon/binding.h"
 #include "daemon/conf.h"
 #include "daemon/control.h"
+#include "daemon/crash_note.h"
 #include "daemon/exit_code.h"
 #include "daemon/job_limits.h"
 #include "daemon/job_run.h"
@@ -195,6 +196,7 @@ static int make(struct job_process *p, struct buf *words)
 				       .max_result = p->conf->jobs.max_result,
 				       .limits = &p->limits,
 				       .note = p->args->note,
+				       .crash = p->args->crash,
 				       .log = p->args->log,
 				       .control_fd = p->args->control_fd };
 	int r;
@@ -203,6 +205,8 @@ static int make(struct job_process *p, struct buf *words)
 	if (r < 0)
 		return r;
 	setup.binding = p->binding;
+	if (p->args->crash)
+		crash_note_map(p->args->crash);
 	r = job_run_init(&p->run, &setup);
 	if (r < 0)
 		return r;
@@ -234,6 +238,8 @@ int job_process_main(const struct job_args *args)
 	int r;
 
 	close_all_but(args->control_fd, args->log->fd);
+	if (args->crash && crash_note_watch(args->crash) < 0)
+		log_write(args->log, LOG_AT_WARN, "no memory for what is said of a crash");
 	watch();
 	r = make(&p, &words);
 	if (r < 0)

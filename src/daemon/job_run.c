@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "daemon/binding.h"
 #include "daemon/conf.h"
+#include "daemon/crash_note.h"
 #include "daemon/job_wire.h"
 #include "daemon/worker_notes.h"
 #include "io/sealed.h"
@@ -185,9 +186,11 @@ static void note(const struct job_run *run, const struct job_packet *job)
 {
 	char name[WORKER_NOTES_NAME];
 
+	(void)snprintf(name, sizeof(name), "%.*s.%.*s", WEIR_ARG(job->module), WEIR_ARG(job->name));
+	if (run->setup.crash)
+		crash_note_doing(run->setup.crash, name);
 	if (!run->setup.note)
 		return;
-	(void)snprintf(name, sizeof(name), "%.*s.%.*s", WEIR_ARG(job->module), WEIR_ARG(job->name));
 	worker_notes_clear(run->setup.note);
 	*worker_notes_last(run->setup.note) = worker_notes_add(run->setup.note, name);
 }

@@ -21,6 +21,7 @@
 struct binding;
 struct conf_job_pool;
 struct log;
+struct crash_note;
 struct worker_note;
 
 /* What it needs of its process. All borrowed. */
@@ -31,6 +32,7 @@ struct job_run_setup {
 	size_t max_result; /* bytes */
 	struct job_limits *limits;
 	struct worker_note *note; /* what the master may read when it has died; NULL: nobody does */
+	struct crash_note *crash; /* how it crashes; NULL: nobody reads that */
 	const struct log *log;
 	int control_fd;
 };

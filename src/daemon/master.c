@@ -30,6 +30,7 @@
 #include "daemon/listeners.h"
 #include "daemon/notify.h"
 #include "daemon/signals.h"
+#include "daemon/worker_death.h"
 #include "daemon/worker_lags.h"
 #include "daemon/worker_notes.h"
 #include "daemon/worker_slot.h"
@@ -224,6 +225,12 @@ static void start_hub(struct master *m)
 		run_hub(m, control_fd);
 }
 
+/* Job processes have their crash notes behind the workers'. */
+static unsigned crash_index(const struct master *m, const struct job_slot *slot)
+{
+	return m->setup->n_workers + slot->slot.index;
+}
+
 /* In the child. */
 __attribute__((noreturn)) static void run_job_process(struct master *m, const struct job_slot *slot,
 						      int control_fd)
@@ -233,6 +240,7 @@ __attribute__((noreturn)) static void run_job_process(struct master *m, const st
 	struct job_args args = { .pool = slot->pool,
 				 .control_fd = control_fd,
 				 .note = job_keeper_note(&m->jobs, slot),
+				 .crash = m->crashes.notes[crash_index(m, slot)],
 				 .log = &log,
 				 .arg = setup->job_arg };
 
@@ -252,6 +260,7 @@ static void start_job_processes(struct master *m)
 	while (pid > 0 && (slot = job_keeper_due(&m->jobs, clock_monotonic_ms()))) {
 		int control_fd = -1;
 
+		(void)crash_keeper_renew(&m->crashes, crash_index(m, slot));
 		pid = job_keeper_fork(&m->jobs, slot, &control_fd);
 		if (pid == 0)
 			run_job_process(m, slot, control_fd);
@@ -319,16 +328,19 @@ static void on_leaving(struct master *m, struct worker_slot *slot)
 }
 
 /* A short-lived child finds the names; then the log is told. */
-static void report(struct master *m, const struct worker_slot *slot, enum crash_report_what what)
+static void report(struct master *m, unsigned child, enum crash_report_what what)
 {
-	const struct crash_note *note = m->crashes.notes[slot->index];
+	const struct crash_note *note = m->crashes.notes[child];
 	struct log log = *m->log;
 
 	if (!crash_report_is_due(note, what) || crash_keeper_fork(&m->crashes) != 0)
 		return;
 	forget_master(m);
 	listeners_stop(m->setup->listeners);
-	log_set_who(&log, "worker %u", slot->index);
+	if (child < m->setup->n_workers)
+		log_set_who(&log, "worker %u", child);
+	else
+		log_set_who(&log, "job %s", job_keeper_pool(&m->jobs, child - m->setup->n_workers));
 	crash_report_write(&log, note, what);
 	_exit(0);
 }
@@ -345,7 +357,7 @@ static void on_message(struct master *m, struct worker_slot *slot,
 	else if (message->type == CONTROL_FAILED)
 		on_failed(m, slot, message->text);
 	else if (message->type == CONTROL_STALLED)
-		report(m, slot, CRASH_REPORT_STALL);
+		report(m, slot->index, CRASH_REPORT_STALL);
 }
 
 /* All that a worker has said so far. */
@@ -368,36 +380,16 @@ static void listen_to(struct master *m, struct worker_slot *slot)
 	}
 }
 
-/* What the number of a signal that we did not send may mean. */
-static const char *guess_cause(const struct worker_slot *slot, int status)
-{
-	if (!WIFSIGNALED(status) || slot->kill_ms == INT64_MAX)
-		return "";
-	if (WTERMSIG(status) == SIGKILL)
-		return ", perhaps because memory ran out";
-	return WTERMSIG(status) == SIGALRM ? ": it was stuck" : "";
-}
-
-/* How it ended while it should have served, and what comes next. The slot is backing off. */
+/* The slot is backing off. */
 static void say_death(const struct master *m, const struct worker_slot *slot, pid_t pid, int status)
 {
-	long long pause_ms = (long long)worker_slot_pause_ms(slot->n_quick);
-	bool is_well = proc_ended_well(status);
 	const struct crash_note *note = m->crashes.notes[slot->index];
-	char how[PROC_END_MAX], when[64] = "", last[WORKER_NOTES_NAME] = "";
-	char why[CRASH_REASON + 2] = "";
+	char last[WORKER_NOTES_NAME], why[CRASH_REASON + 2] = "";
 
-	proc_describe(status, how);
 	if (note)
 		crash_note_reason(note, why);
-	if (!is_well)
-		worker_notes_read(&m->notes, slot->index, last);
-	if (pause_ms > 0)
-		(void)snprintf(when, sizeof(when), " in %lld ms: it keeps dying", pause_ms);
-	log_write(m->log, is_well ? LOG_AT_NOTICE : LOG_AT_ERROR,
-		  "worker %u (pid %d) ended: %s%s%s%s; starting another%s", slot->index, (int)pid,
-		  how, why[0] ? why : guess_cause(slot, status),
-		  last[0] ? "; the last request was for " : "", last, when);
+	worker_notes_read(&m->notes, slot->index, last);
+	worker_death_say(m->log, slot, pid, status, why, last);
 }
 
 static void on_drained(struct master *m, const struct worker_slot *slot, pid_t pid, int status)
@@ -419,7 +411,7 @@ static void on_death(struct master *m, struct worker_slot *slot, int status)
 	char how[PROC_END_MAX];
 
 	listen_to(m, slot);
-	report(m, slot, CRASH_REPORT_CRASH);
+	report(m, slot->index, CRASH_REPORT_CRASH);
 	if (slot->state == WORKER_STARTING && m->phase == MASTER_STARTING) {
 		proc_describe(status, how);
 		log_write(m->log, LOG_AT_ERROR, "worker %u (pid %d) ended while it started: %s",
@@ -443,8 +435,11 @@ static void on_hub_death(struct master *m, int status)
 
 static void on_job_process_death(struct master *m, pid_t pid, int status)
 {
+	const struct job_slot *slot = job_keeper_find(&m->jobs, pid);
 	bool has_failed;
 
+	if (slot)
+		report(m, crash_index(m, slot), CRASH_REPORT_CRASH);
 	if (job_keeper_died(&m->jobs, pid, status, &has_failed) && has_failed &&
 	    m->phase == MASTER_STARTING)
 		fail_start(m, EXIT_CODE_START);
@@ -663,7 +658,7 @@ int master_run(const struct master_setup *setup)
 	if (r >= 0)
 		r = job_keeper_init(&m.jobs, setup->log, setup->jobs);
 	if (r >= 0)
-		r = crash_keeper_init(&m.crashes, setup->log, setup->n_workers);
+		r = crash_keeper_init(&m.crashes, setup->log, setup->n_workers + m.jobs.n_slots);
 	if (r >= 0)
 		r = worker_lags_init(&m.lags, setup->n_workers);
 	polled = calloc(setup->n_workers + 2 + m.jobs.n_slots, sizeof(*polled));

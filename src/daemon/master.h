@@ -53,6 +53,7 @@ struct job_args {
 	unsigned pool; /* index in the configuration */
 	int control_fd;
 	struct worker_note *note; /* clear */
+	struct crash_note *crash; /* for how it crashes; NULL: no memory for it */
 	const struct log *log;	  /* says "job default" */
 	void *arg;		  /* master_setup's */
 };
