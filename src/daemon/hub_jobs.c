@@ -79,6 +79,8 @@ static void end(struct hub_jobs *jobs)
 		loop_timer_stop(jobs->setup.loop, &jobs->timer);
 	else if (!timer_is_active(&jobs->timer) || jobs->timer.at_ms != next_ms)
 		loop_timer_start(jobs->setup.loop, &jobs->timer, next_ms);
+	if (!jobs->has_master && jobs->setup.quiet && hub_jobs_is_quiet(jobs))
+		jobs->setup.quiet(jobs);
 }
 
 static void on_timer(struct timer *timer)
@@ -256,6 +258,10 @@ static void on_kill(struct job_pools *pools, struct pool_process *pool_process)
 			  "not end: it is killed",
 			  pool_process->pool->conf->name, (int)process->pid);
 	process->wants_kill = true;
+	/* As long as its pipe is open, its number cannot be another's. */
+	if (!jobs_of(pools)->has_master && jobs_of(pools)->setup.kill &&
+	    job_pipe_is_open(&process->pipe))
+		jobs_of(pools)->setup.kill(process->pid);
 	/* What it says from now on does not count; and it may say a lot. */
 	job_pipe_close(&process->pipe);
 	if (!jobs_of(pools)->has_master)
@@ -565,6 +571,15 @@ void hub_jobs_orphaned(struct hub_jobs *jobs)
 		if (!job_pipe_is_open(&process->pipe))
 			break_later(jobs, &process->broken, -EPIPE);
 	}
+}
+
+bool hub_jobs_is_quiet(const struct hub_jobs *jobs)
+{
+	list_for_each (link, &jobs->processes) {
+		if (list_entry(link, struct hub_jobs_process, link)->process.job)
+			return false;
+	}
+	return true;
 }
 
 void hub_jobs_say_counts(const struct hub_jobs *jobs)

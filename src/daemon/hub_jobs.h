@@ -8,6 +8,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/list.h"
 #include "base/macro.h"
@@ -16,6 +17,7 @@
 
 struct conf_jobs;
 struct control_job_process;
+struct hub_jobs;
 struct hub_jobs_worker;
 struct job_counts;
 struct log;
@@ -28,6 +30,9 @@ struct hub_jobs_setup {
 	const struct job_counts *counts; /* NULL: nothing is counted */
 	unsigned n_workers;		 /* slots */
 	int control_fd;			 /* the master */
+	/* Without a master, see hub_jobs_orphaned(): kills a job process; no job runs. NULL: nothing. */
+	void (*kill)(pid_t pid);
+	void (*quiet)(struct hub_jobs *jobs);
 };
 
 struct hub_jobs {
@@ -55,8 +60,12 @@ void hub_jobs_meet(struct hub_jobs *jobs, unsigned child, const struct control_j
 		   int take_fd);
 /* It has ended, as waitpid() says. */
 void hub_jobs_ended(struct hub_jobs *jobs, unsigned child, int status);
-/* The master has died: nobody can be killed any more, and the end of a pipe is the end of its process. */
+/*
+ * The master has died: the end of a pipe is the end of its process, and the owner kills who is to
+ * be killed. quiet() is called, perhaps more than once, when no job runs any more.
+ */
 void hub_jobs_orphaned(struct hub_jobs *jobs);
+bool hub_jobs_is_quiet(const struct hub_jobs *jobs);
 
 /* What was counted, in the log, of each pool that was used. */
 void hub_jobs_say_counts(const struct hub_jobs *jobs);

@@ -32,12 +32,28 @@ static void leave(struct hub_process *p, int exit_code)
 	loop_stop(p->loop);
 }
 
+/* Who has no master stays for workers, and for what they have left running. */
+static void leave_if_alone(struct hub_process *p)
+{
+	if (!p->has_master && p->hub.n_open == 0 && hub_jobs_is_quiet(&p->jobs))
+		leave(p, EXIT_CODE_OK);
+}
+
 static void on_idle(struct hub *hub)
 {
-	struct hub_process *p = container_of(hub, struct hub_process, hub);
+	leave_if_alone(container_of(hub, struct hub_process, hub));
+}
 
-	if (!p->has_master)
-		leave(p, EXIT_CODE_OK);
+static void on_quiet(struct hub_jobs *jobs)
+{
+	leave_if_alone(container_of(jobs, struct hub_process, jobs));
+}
+
+/* And what its job has started: see job_process.c. */
+static void on_kill(pid_t pid)
+{
+	if (pid > 1)
+		(void)kill(-pid, SIGKILL);
 }
 
 static void on_failed(struct hub *hub, int error)
@@ -118,8 +134,7 @@ static void listen_to_master(struct hub_process *p)
 	ev_io_stop(loop_ev(p->loop), &p->control);
 	p->has_master = false;
 	hub_jobs_orphaned(&p->jobs);
-	if (p->hub.n_open == 0)
-		leave(p, EXIT_CODE_OK);
+	leave_if_alone(p);
 }
 
 static void on_control(struct ev_loop *ev, ev_io *watcher, int events)
@@ -189,7 +204,9 @@ static int init_loop(struct hub_process *p)
 							      .conf = setup->jobs,
 							      .counts = setup->counts,
 							      .n_workers = p->args->n_slots,
-							      .control_fd = p->args->control_fd });
+							      .control_fd = p->args->control_fd,
+							      .kill = on_kill,
+							      .quiet = on_quiet });
 	if (r < 0)
 		hub_done(&p->hub);
 	return r;

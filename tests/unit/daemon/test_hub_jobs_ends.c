@@ -227,17 +227,40 @@ Test(hub_jobs, without_a_master_the_end_of_a_pipe_is_the_end_of_its_process)
 	world_done(&w);
 }
 
-Test(hub_jobs, without_a_master_who_should_be_killed_is_forgotten)
+/* A test is a process of its own. */
+static pid_t killed;
+static unsigned n_quiet;
+
+static void on_kill(pid_t pid)
+{
+	killed = pid;
+}
+
+static void on_quiet(struct hub_jobs *jobs)
+{
+	n_quiet++;
+}
+
+Test(hub_jobs, without_a_master_who_should_be_killed_is_killed_and_forgotten)
 {
 	struct world w;
 
 	world_begin(&w);
+	w.jobs.setup.kill = on_kill;
+	w.jobs.setup.quiet = on_quiet;
 	(void)world_run_one(&w, 1);
 	hub_jobs_orphaned(&w.jobs);
+	cr_assert_not(hub_jobs_is_quiet(&w.jobs));
 	world_say(&w, w.workers[0], &(struct job_packet){ .word = JOB_CANCEL, .id = 1 });
-	world_wait_ms(&w, GRACE_MS);
+	world_wait_ms(&w, GRACE_MS - 1);
+	cr_assert_eq(killed, 0);
+	cr_assert_eq(n_quiet, 0u);
+	world_wait_ms(&w, 1);
+	cr_assert_eq(killed, 100);
 	cr_assert_eq(world_take(&w, w.workers[0], JOB_ENDED).result, -ECANCELED);
 	cr_assert(list_is_empty(&w.jobs.processes));
+	cr_assert(hub_jobs_is_quiet(&w.jobs));
+	cr_assert_gt(n_quiet, 0u);
 	world_done(&w);
 }
 
