@@ -42,15 +42,17 @@ class Response:
 
 
 class Connection:
-    """address: (host, port), or the path of a Unix socket."""
+    """address: (host, port), or the path of a Unix socket. read_bytes: of the kernel's buffer for what comes."""
 
-    def __init__(self, address, timeout=WAIT_S):
+    def __init__(self, address, timeout=WAIT_S, read_bytes=None):
         if isinstance(address, tuple):
             family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
             self.sock = socket.socket(family, socket.SOCK_STREAM)
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         else:
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        if read_bytes:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, read_bytes)
         self.sock.settimeout(timeout)
         self.address = address
         self.buffer = b""

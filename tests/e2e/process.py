@@ -1,5 +1,6 @@
 """tests/modules/e2e_process.c on routes: handlers that wait for a file, block, or end their process."""
 import os
+import re
 import threading
 
 import client
@@ -64,6 +65,29 @@ def is_running(pid):
 
 def n_descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def memory_of(pid, what="Private_Dirty"):
+    """In bytes. Not Pss, which moves when other processes with the same libraries come and go."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
+        return int(re.search(rf"^{what}:\s+(\d+) kB", rollup.read(), re.M).group(1)) * 1024
+
+
+class Peak:
+    """By how many bytes a process's memory has grown at most since this was made."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as refs:
+            refs.write("5")
+        self.before = self._read("VmRSS")
+
+    def _read(self, what):
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as status:
+            return int(re.search(rf"^{what}:\s+(\d+) kB", status.read(), re.M).group(1)) * 1024
+
+    def growth(self):
+        return self._read("VmHWM") - self.before
 
 
 class Load:

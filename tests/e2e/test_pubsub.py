@@ -5,8 +5,11 @@ import signal
 
 import pytest
 
+from client import Broken
 from daemon import SANITIZED, WAIT_S, wait_until
-from wspeer import TEXT, Peer, frame, memory_of, n_descriptors, on_worker, server_frame
+from process import memory_of, n_descriptors
+from websocket import CONTINUATION, TEXT, Session, frame
+from ws_crowd import on_worker
 
 CONFIG = """
 log_level: info
@@ -52,12 +55,12 @@ def hear_each_other(d, *peers):
         def is_heard(one):
             while True:
                 try:
-                    return one.text() == word or None
+                    return one.hear() == word or None
                 except TimeoutError:
                     return False
 
         def is_heard_by_all(waiting=list(peers)):
-            peer.send(word)
+            peer.text(word)
             for one in list(waiting):
                 one.sock.settimeout(0.2)
                 while (heard := is_heard(one)) is None:
@@ -72,7 +75,7 @@ def hear_each_other(d, *peers):
 
 def next_but(peer, *words):
     """The next message that is not one of these."""
-    while (text := peer.text()) in words:
+    while (text := peer.hear()) in words:
         pass
     return text
 
@@ -87,10 +90,10 @@ def test_what_one_worker_publishes_is_heard_in_the_other_both_ways(daemon):
     one, other = both(d)
     with on_worker(d, one, "/relay/a") as a, on_worker(d, other, "/relay/a") as b:
         hear_each_other(d, a, b)
-        a.send("from a")
+        a.text("from a")
         assert next_but(a, *GREETINGS) == next_but(b, *GREETINGS) == "from a"
-        b.send("from b")
-        assert a.text() == b.text() == "from b"
+        b.text("from b")
+        assert a.hear() == b.hear() == "from b"
 
 
 def test_of_each_publisher_everything_comes_in_order(daemon):
@@ -103,7 +106,7 @@ def test_of_each_publisher_everything_comes_in_order(daemon):
     for peer in peers:
         heard = [[], []]
         first = next_but(peer, *GREETINGS)
-        for text in [first] + [peer.text() for _ in range(2 * n - 1)]:
+        for text in [first] + [peer.hear() for _ in range(2 * n - 1)]:
             number, i = map(int, text.split())
             heard[number].append(i)
         assert heard == [list(range(n)), list(range(n))]
@@ -111,61 +114,63 @@ def test_of_each_publisher_everything_comes_in_order(daemon):
 
 def test_topics_are_literal_and_prefixes_a_choice(daemon):
     d = daemon(ONE)
-    with Peer(d, "/relay/a*") as literal, Peer(d, "/relay/a?prefix=1") as prefix, Peer(d, "/relay/a") as a:
+    with Session(d.address, "/relay/a*") as literal, Session(d.address, "/relay/a?prefix=1") as prefix, \
+            Session(d.address, "/relay/a") as a:
         for topic in ("a", "b", "a*", "ab"):
             publish(d, topic, topic)
         publish(d, "a*", "end")
-        assert [literal.text() for _ in range(2)] == ["a* 0", "end 0"]
-        assert [prefix.text() for _ in range(4)] == ["a 0", "a* 0", "ab 0", "end 0"]
+        assert [literal.hear() for _ in range(2)] == ["a* 0", "end 0"]
+        assert [prefix.hear() for _ in range(4)] == ["a 0", "a* 0", "ab 0", "end 0"]
         publish(d, "a", "end")
-        assert [a.text() for _ in range(2)] == ["a 0", "end 0"]
+        assert [a.hear() for _ in range(2)] == ["a 0", "end 0"]
 
 
 def test_a_prefix_hears_the_other_worker_too(daemon):
     d = daemon(TWO)
     one, other = both(d)
     with on_worker(d, one, "/relay/a?prefix=1") as a, on_worker(d, other, "/relay/abc") as b:
-        wait_until(lambda: (b.send("x"), a.sock.settimeout(0.2), is_text(a, "x"))[-1], d.story)
+        wait_until(lambda: (b.text("x"), a.sock.settimeout(0.2), is_text(a, "x"))[-1], d.story)
 
 
 def is_text(peer, expected):
     try:
-        return peer.text() == expected
+        return peer.hear() == expected
     except TimeoutError:
         return False
 
 
 def test_a_topic_belongs_to_its_module_unless_it_is_shared(daemon):
     d = daemon(ONE_OTHER)
-    with Peer(d, "/relay/a") as own, Peer(d, "/relay/a?shared=1") as shared, Peer(d, "/other/relay/a") as other:
+    with Session(d.address, "/relay/a") as own, Session(d.address, "/relay/a?shared=1") as shared, \
+            Session(d.address, "/other/relay/a") as other:
         publish(d, "a", "ours")
         publish(d, "a", "everybodys", shared=1)
         assert d.get("/other/publish/a?text=theirs").status == 200
         publish(d, "a", "end")
         publish(d, "a", "end", shared=1)
         assert d.get("/other/publish/a?text=end").status == 200
-        assert [own.text() for _ in range(2)] == ["ours 0", "end 0"]
-        assert [shared.text() for _ in range(2)] == ["everybodys 0", "end 0"]
-        assert [other.text() for _ in range(2)] == ["theirs 0", "end 0"]
+        assert [own.hear() for _ in range(2)] == ["ours 0", "end 0"]
+        assert [shared.hear() for _ in range(2)] == ["everybodys 0", "end 0"]
+        assert [other.hear() for _ in range(2)] == ["theirs 0", "end 0"]
 
 
 def test_startup_may_publish(daemon):
     d = daemon(TWO)
     one, other = both(d)
     with on_worker(d, one, "/relay/startup") as peer, on_worker(d, one, "/relay/other") as probe:
-        probe.send("x")
-        assert probe.text() == "x"
+        probe.text("x")
+        assert probe.hear() == "x"
         wait_until(lambda: d.hub(), d.story)
         os.kill(other, signal.SIGKILL)
         d.wait_log("is ready again")
-        assert int(peer.text()) in set(d.workers()) - {one}
+        assert int(peer.hear()) in set(d.workers()) - {one}
 
 
 # Who falls behind.
 
 def test_who_falls_behind_loses_the_oldest_and_knows_how_many(daemon):
     d = daemon(ONE)
-    with Peer(d, "/next/a?queue=4") as peer:
+    with Session(d.address, "/next/a?queue=4") as peer:
         publish(d, "a", "x", n=10)
         assert [peer.ask("next") for _ in range(4)] == [f"6 a x {i}" for i in range(6, 10)]
         publish(d, "a", "y", n=1)
@@ -176,7 +181,7 @@ def test_who_falls_behind_loses_the_oldest_and_knows_how_many(daemon):
 
 def test_or_is_ended_as_it_asked(daemon):
     d = daemon(ONE)
-    with Peer(d, "/next/a?queue=4&slow=1") as peer, Peer(d, "/next/a?queue=4") as patient:
+    with Session(d.address, "/next/a?queue=4&slow=1") as peer, Session(d.address, "/next/a?queue=4") as patient:
         publish(d, "a", "x", n=4)
         assert peer.ask("next") == "0 a x 0"
         publish(d, "a", "y", n=4)
@@ -186,7 +191,7 @@ def test_or_is_ended_as_it_asked(daemon):
 
 def test_a_relayed_subscription_that_is_ended_closes_its_session(daemon):
     d = daemon(ONE)
-    with Peer(d, "/relay/a?queue=4&slow=1", read_bytes=4096) as peer:
+    with Session(d.address, "/relay/a?queue=4&slow=1", read_bytes=4096) as peer:
         for _ in range(20):
             publish(d, "a", "x", n=16, size=65536)
         _, code = peer.messages_to_the_close()
@@ -197,7 +202,7 @@ def test_who_unsubscribes_hears_no_more_and_a_million_times_costs_nothing(daemon
     d = daemon(ONE)
     n = 20_000 if SANITIZED else 1_000_000
     worker = d.workers()[0]
-    with Peer(d, "/passing/a") as peer:
+    with Session(d.address, "/passing/a") as peer:
         pass_by(peer, n // 10)
         before = memory_of(worker)
         pass_by(peer, n)
@@ -210,10 +215,10 @@ def pass_by(peer, n):
     """So many messages, each with a subscription of its own; all must come back."""
     batch = 500
     ours = b"".join(frame(f"message {i:06}") for i in range(batch))
-    theirs = b"".join(server_frame(f"message {i:06}".encode()) for i in range(batch))
+    theirs = b"".join(frame(f"message {i:06}", mask=None) for i in range(batch))
     for _ in range(n // batch):
         peer.sock.sendall(ours)
-        assert peer._take(len(theirs)) == theirs
+        assert peer._exactly(len(theirs)) == theirs
 
 
 # The hub dies.
@@ -228,7 +233,7 @@ def test_sessions_stay_when_the_hub_is_killed_again_and_again_while_they_publish
     for life in range(5):
         for i in range(300):
             for number, peer in enumerate(peers):
-                peer.send(f"{life} {number} {i}")
+                peer.text(f"{life} {number} {i}")
             if i == 100:
                 os.kill(hub, signal.SIGKILL)
         hub = wait_until(lambda: (pid := d.hub()) and pid != hub and pid, d.story)
@@ -246,13 +251,13 @@ def test_sessions_stay_when_the_hub_is_killed_again_and_again_while_they_publish
 
 def heard_by(d, peers, speaker, word):
     """Everything up to this word, from all; each message of a life in order."""
-    speaker.send(word)
+    speaker.text(word)
     for peer in peers:
         last = {}
         while True:
             peer.sock.settimeout(0.5)
             try:
-                text = peer.text()
+                text = peer.hear()
             except TimeoutError:
                 return False
             finally:
@@ -275,14 +280,14 @@ def test_a_worker_that_is_killed_takes_only_its_own_sessions(daemon):
     with on_worker(d, one, "/relay/a") as mine, on_worker(d, other, "/relay/a") as doomed:
         hear_each_other(d, mine, doomed)
         os.kill(other, signal.SIGKILL)
-        with pytest.raises((EOFError, ConnectionResetError)):
+        with pytest.raises((Broken, ConnectionResetError)):
             while True:
                 doomed.message()
         d.wait_log("is ready again")
         again = next(pid for pid in d.workers() if pid != one)
         with on_worker(d, again, "/relay/a") as other:
             hear_each_other(d, mine, other)
-            other.send("here I am again")
+            other.text("here I am again")
             assert next_but(mine, *GREETINGS) == "here I am again"
 
 
@@ -290,22 +295,22 @@ def test_a_worker_that_is_killed_takes_only_its_own_sessions(daemon):
 
 def test_a_relay_goes_on_when_a_message_in_pieces_is_over(daemon):
     d = daemon(ONE)
-    with Peer(d, "/halves/news?size=3") as peer:
-        peer.send("begin")
-        assert peer.frame() == (TEXT, b"xxx")
+    with Session(d.address, "/halves/news?size=3") as peer:
+        peer.text("begin")
+        assert peer.frame()[2:] == (TEXT, b"xxx")
         publish(d, "news", "meanwhile")
         publish(d, "other", "passes")
-        peer.send("end")
-        assert peer.frame() == (0, b"xxx")
-        assert peer.frame() == (TEXT, b"meanwhile 0")
+        peer.text("end")
+        assert peer.frame()[2:] == (CONTINUATION, b"xxx")
+        assert peer.frame()[2:] == (TEXT, b"meanwhile 0")
 
 
 def test_a_relay_goes_on_when_a_large_frame_is_out(daemon):
     d = daemon(ONE)
-    with Peer(d, "/halves/news?size=900000", read_bytes=4096) as peer:
-        peer.send("begin")
-        peer.send("end")
+    with Session(d.address, "/halves/news?size=900000", read_bytes=4096) as peer:
+        peer.text("begin")
+        peer.text("end")
         publish(d, "news", "meanwhile")
-        assert peer.frame() == (TEXT, b"x" * 900_000)
-        assert peer.frame() == (0, b"x" * 900_000)
-        assert peer.frame() == (TEXT, b"meanwhile 0")
+        assert peer.frame()[2:] == (TEXT, b"x" * 900_000)
+        assert peer.frame()[2:] == (CONTINUATION, b"x" * 900_000)
+        assert peer.frame()[2:] == (TEXT, b"meanwhile 0")

@@ -13,9 +13,10 @@ import time
 import zlib
 
 from daemon import SANITIZED, wait_until
+from process import memory_of, n_descriptors
 from test_pubsub import hear_each_other
-from wspeer import (BINARY, CLOSE, PING, PONG, TEXT, Peer, frame, header, hello, memory_of, n_descriptors,
-                    on_worker)
+from websocket import BINARY, CLOSE, PING, PONG, RSV1, TEXT, Session, close_frame, frame, request
+from ws_crowd import on_worker
 
 N_CLIENTS = 16
 SECONDS = float(os.environ.get("WEIR_CHURN_S", 6))
@@ -65,8 +66,8 @@ TARGETS = ["/relay/a", "/relay/b?prefix=1&queue=4", "/relay/?prefix=1", "/relay/
            "/contexts/a", "/halves/a?size=100", "/halves/a?size=100000", "/next/a?queue=4", "/next/a?queue=2&slow=1", "/passing/a",
            "/flood?n=50&size=30000", "/flood/drop?n=100&size=20000", "/flood/close?n=100&size=20000", "/echo", "/echo", "/echo/plain",
            "/pieces", "/pieces", "/turns", "/turns", "/turns/drop", "/chat/a?name=x", "/chat/b", "/clock", "/nowhere"]
-OFFERS = ["", "", "Sec-WebSocket-Extensions: permessage-deflate\r\n",
-          "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_max_window_bits=9\r\n"]
+OFFERS = [[], [], [("Sec-WebSocket-Extensions", "permessage-deflate")],
+          [("Sec-WebSocket-Extensions", "permessage-deflate; client_no_context_takeover; server_max_window_bits=9")]]
 SIZES = [0, 1, 5, 100, 125, 126, 1000, 20_000, 65_535, 65_536, 70_000, 300_000]
 
 
@@ -78,13 +79,13 @@ def deflated(data):
 # Made once: making them is most of the work.
 TEXTS = [b"words " * (size // 6) for size in SIZES]
 MESSAGES = [frame(text, opcode) for text in TEXTS for opcode in (TEXT, TEXT, BINARY)]
-DEFLATED = [frame(deflated(text), TEXT, True, True) for text in TEXTS]
+DEFLATED = [frame(deflated(text), TEXT, True, RSV1) for text in TEXTS]
 CHATTER = frame(b"x") * 200
 MISTAKES = [
-    b"GET / HTTP/1.1\r\n\r\n", header(TEXT, 3) + b"abc", frame(b"\xff\xfe", TEXT), frame(b"x", 3), frame(b"x", 11),
-    frame(b"x" * 126, PING), frame(b"x", 0), frame(b"p", PING, False), header(BINARY, 1 << 40, True, 0x80) + b"keys",
-    header(TEXT, 1 << 63, True, 0x80), frame(b"x", TEXT, False) + frame(b"y", TEXT), frame(b"\x03", CLOSE),
-    frame(b"\x03\xed", CLOSE), frame(b"\x03\xe8\xff", CLOSE), frame(deflated(b"\0" * 3_000_000), BINARY, True, True)]
+    b"GET / HTTP/1.1\r\n\r\n", frame(b"abc", mask=None), frame(b"\xff\xfe", TEXT), frame(b"x", 3), frame(b"x", 11),
+    frame(b"x" * 126, PING), frame(b"x", 0), frame(b"p", PING, False), frame(b"", BINARY, length=1 << 40),
+    frame(b"", TEXT, length=1 << 63)[:10], frame(b"x", TEXT, False) + frame(b"y", TEXT), frame(b"\x03", CLOSE),
+    close_frame(1005), close_frame(1000, b"\xff"), frame(deflated(b"\0" * 3_000_000), BINARY, True, RSV1)]
 
 
 class Client:
@@ -105,7 +106,7 @@ class Client:
 
     def _mistake(self):
         noise = self.random.randbytes(self.random.randrange(1, 200))
-        return self.random.choice([*MISTAKES, noise, frame(noise, TEXT, True, True)])
+        return self.random.choice([*MISTAKES, noise, frame(noise, TEXT, True, RSV1)])
 
     def _some(self):
         kind = self.random.randrange(10)
@@ -121,7 +122,7 @@ class Client:
             return CHATTER
         if kind == 8:
             return self._mistake()
-        return frame(struct.pack(">H", self.random.choice([1000, 1001, 3000, 4999])) + b"bye", CLOSE)
+        return close_frame(self.random.choice([1000, 1001, 3000, 4999]), b"bye")
 
     def _receive(self, sock, size):
         try:
@@ -164,7 +165,7 @@ class Client:
         if how == 0:
             sock.shutdown(socket.SHUT_WR)
         if how == 1:
-            self._send(sock, frame(b"\x03\xe8", CLOSE))
+            self._send(sock, close_frame(1000))
         if how < 3:
             until = time.monotonic() + 1
             while self._receive(sock, 65_536) and rand.random() > 0.02 and time.monotonic() < until:
@@ -182,7 +183,7 @@ class Client:
             sock.settimeout(0.02)
             try:
                 sock.connect(self.address)
-                first = hello(rand.choice(TARGETS), rand.choice(OFFERS))
+                first = request(rand.choice(TARGETS), rand.choice(OFFERS))
                 if rand.random() < 0.1:
                     first = first[:rand.randrange(len(first))]
                 if rand.random() < 0.5:
@@ -246,6 +247,6 @@ def test_sessions_that_come_and_die_at_random_leave_nothing_behind(daemon):
     for pid in processes:
         grown = memory_of(pid) - memory[pid]
         assert SANITIZED or grown < 4 * MIB, f"{grown} bytes in {pid}\n{d.story()}"
-    with Peer(d, "/echo") as peer:
+    with Session(d.address, "/echo") as peer:
         assert peer.ask("still there?") == "still there?"
         assert peer.leave() == 1000

@@ -6,7 +6,9 @@ import time
 import pytest
 
 from daemon import SANITIZED, WAIT_S
-from wspeer import CLOSE, Peer, Readers, many, memory_of, server_frame
+from process import memory_of
+from websocket import Session, close_frame, frame
+from ws_crowd import Readers, many
 
 N = 150 if SANITIZED else 1000
 MIB = 1024 * 1024
@@ -61,7 +63,7 @@ N_BATCHES = 24
 
 def published(text, n=BATCH):
     """What /publish sends with these words."""
-    return b"".join(server_frame(f"{text} {i}".encode().ljust(SIZE)) for i in range(n))
+    return b"".join(frame(f"{text} {i}".ljust(SIZE), mask=None) for i in range(n))
 
 
 def broadcast(d, kind, queue=64):
@@ -93,9 +95,9 @@ def test_those_who_read_lose_nothing_beside_others_who_read_nothing(daemon):
     assert is_flat(most, N * 96 * 1024)
     # They come back: what they find is in order, and without the oldest of what waited.
     got = []
-    stuck[0].send("last words")
+    stuck[0].text("last words")
     while not got or got[-1] != b"last words":
-        got.append(stuck[0].message())
+        got.append(stuck[0].message()[1])
     numbers = [int(m.split()[0].partition(b"-")[2]) * BATCH + int(m.split()[1]) for m in got[:-1]]
     assert numbers == sorted(set(numbers)) and len(numbers) < N_BATCHES * BATCH
     assert numbers[-63:] == list(range(N_BATCHES * BATCH - 63, N_BATCHES * BATCH))
@@ -106,10 +108,10 @@ def test_who_is_too_slow_for_a_relay_loses_the_oldest(daemon):
     d = daemon(CONFIG)
     readers, stuck, most, _ = broadcast(d, "drop", queue=16)
     assert is_flat(most, N * 96 * 1024)
-    stuck[-1].send("last words")
+    stuck[-1].text("last words")
     got = []
     while not got or got[-1] != b"last words":
-        got.append(stuck[-1].message())
+        got.append(stuck[-1].message()[1])
     assert 15 < len(got) < N_BATCHES * BATCH
     close_all(readers, stuck)
 
@@ -123,7 +125,7 @@ def test_who_is_too_slow_for_a_relay_is_closed_at_once_and_told_why(daemon):
     for peer in stuck:
         got, code = peer.messages_to_the_close()
         assert code == 1013
-        assert b"".join(map(server_frame, got)) == expected[:sum(len(server_frame(one)) for one in got)]
+        assert expected.startswith(b"".join(frame(one, mask=None) for one in got))
         peer.close()
     readers.close()
     assert len(d.err.lines) and "1013" in d.err.text
@@ -136,8 +138,8 @@ def number_of(message):
 
 
 def flood(d, kind, n, size=16_384):
-    peer = Peer(d, f"/flood/{kind}?n={n}&size={size}", read_bytes=4096)
-    peer.send("go")
+    peer = Session(d.address, f"/flood/{kind}?n={n}&size={size}", read_bytes=4096)
+    peer.text("go")
     return peer
 
 
@@ -145,7 +147,7 @@ def take_flood(peer, n):
     """The numbers that came, up to the last one."""
     got = []
     while not got or got[-1] != n - 1:
-        got.append(number_of(peer.message()))
+        got.append(number_of(peer.message()[1]))
     assert got == sorted(set(got))
     return got
 
@@ -156,7 +158,7 @@ def take_until_quiet(peer):
     peer.sock.settimeout(1)
     try:
         while True:
-            got.append(number_of(peer.message()))
+            got.append(number_of(peer.message()[1]))
     except TimeoutError:
         return got
     finally:
@@ -186,8 +188,8 @@ def test_where_the_oldest_are_dropped_the_sender_never_waits(daemon):
         n_queued = MIB // 16_384 - 2
         assert got[-n_queued:] == list(range(2000 - n_queued, 2000))
         assert len(got) < 1000
-        peer.send("go")
-        assert number_of(peer.message()) == 0
+        peer.text("go")
+        assert number_of(peer.message()[1]) == 0
 
 
 def test_a_smaller_queue_keeps_less(daemon):
@@ -209,8 +211,8 @@ def test_messages_that_have_waited_too_long_are_dropped(daemon):
         time.sleep(0.9)  # three times as long as anything may wait
         assert SANITIZED or memory_of(worker) < full - 8 * MIB
         assert 999 not in take_until_quiet(peer)
-        peer.send("go")
-        assert number_of(peer.message()) == 0
+        peer.text("go")
+        assert number_of(peer.message()[1]) == 0
 
 
 def test_who_is_too_slow_is_closed_where_the_route_says_so(daemon):
@@ -285,8 +287,8 @@ def test_ten_thousand_idle_sessions_cost_little_and_are_all_told_that_the_server
     started = time.monotonic()
     d.send_signal(signal.SIGTERM)
     for peer in warm + peers:
-        assert peer.frame() == (CLOSE, b"\x03\xf4")
-        peer.send(b"\x03\xf4", CLOSE)
+        assert peer.closing() == (1012, "")
+        peer.send(close_frame(1012))
     for peer in warm + peers:
         assert peer.sock.recv(1) == b""
         peer.close()

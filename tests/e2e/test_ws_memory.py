@@ -6,10 +6,10 @@ import zlib
 import pytest
 
 from daemon import SANITIZED
-from wspeer import BINARY, CLOSE, Peak, Peer, header, mask, memory_of
+from process import Peak, memory_of
+from websocket import BINARY, CONTINUATION, MASK, RSV1, TAIL, Session, close_frame, frame, masked
 
 MIB = 1024 * 1024
-KEY = b"\x37\xfa\x21\x3d"
 
 CONFIG = """
 log_level: info
@@ -25,7 +25,6 @@ routes:
   - {path: /turns, websocket: true, handler: wsecho.message_echo, max_message: 16MiB}
   - {path: /turns/small, websocket: true, handler: wsecho.message_echo, max_message: 1MiB, deflate: true}
 """
-DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
 
 
 def flat(growth, most):
@@ -44,7 +43,7 @@ def read_payload(peer, n, expected):
     """n bytes of payload, in frames; expected(at, len) is what they must be."""
     at = 0
     while at < n:
-        _, payload = peer.frame()
+        payload = peer.frame().payload
         assert payload == expected(at, len(payload)), f"something else at {at}"
         at += len(payload)
     assert at == n
@@ -59,24 +58,24 @@ def test_a_message_of_256_mib_goes_through_by_pieces_in_flat_memory(daemon, n_fr
     d = daemon(CONFIG)
     whole, part = 256 * MIB, block()
     assert len(part) == MIB
-    masked = mask(part, KEY)
-    with Peer(d, "/pieces") as peer:
+    hidden = masked(part, MASK)
+    with Session(d.address, "/pieces") as peer:
         peak = Peak(d.workers()[0])
 
         def say():
             for i in range(256):
                 if n_frames == 1:
-                    head = header(BINARY, whole, True, 0x80) + KEY if i == 0 else b""
+                    head = frame(b"", BINARY, length=whole) if i == 0 else b""
                 else:
-                    head = header(BINARY if i == 0 else 0, MIB, i == 255, 0x80) + KEY
-                peer.sock.sendall(head + masked)
+                    head = frame(b"", BINARY if i == 0 else CONTINUATION, i == 255, length=MIB)
+                peer.send(head + hidden)
 
         thread = in_background(say)
         doubled = part + part
         read_payload(peer, whole, lambda at, n: doubled[at % MIB:at % MIB + n] if n <= MIB else None)
         thread.join()
         assert flat(peak.growth(), 4 * MIB), peak.growth()
-        peer.send(b"\x03\xe8", CLOSE)
+        peer.send(close_frame(1000))
 
 
 @pytest.mark.parametrize("path", ["/whole", "/turns"])
@@ -84,13 +83,10 @@ def test_a_message_of_16_mib_comes_back_whole_and_leaves_nothing_behind(daemon, 
     d = daemon(CONFIG)
     worker = d.workers()[0]
     part = block() * 16
-    with Peer(d, path) as peer:
-        def say():
-            peer.sock.sendall(header(BINARY, len(part), True, 0x80) + KEY + mask(part, KEY))
-
+    with Session(d.address, path) as peer:
         for i in range(3):
-            thread = in_background(say)
-            assert peer.message() == part
+            thread = in_background(peer.binary, part)
+            assert peer.message() == (BINARY, part)
             thread.join()
             assert peer.ask("small") == "small"
             if i == 0:
@@ -113,10 +109,10 @@ def bomb(n_mib):
 def test_a_zip_bomb_is_a_1009_before_it_is_memory(daemon, path):
     d = daemon(CONFIG)
     data = bomb(64 if SANITIZED else 256)
-    with Peer(d, path, DEFLATE) as peer:
+    with Session(d.address, path, deflate=True) as peer:
         peak = Peak(d.workers()[0])
         try:
-            peer.sock.sendall(header(BINARY, len(data), True, 0x80, True) + KEY + mask(data, KEY))
+            peer.binary(data, rsv=RSV1)
         except OSError:
             pass  # it may be cut off in the middle of this
         _, code = peer.messages_to_the_close()
@@ -130,15 +126,14 @@ def test_a_zip_bomb_by_pieces_is_just_long(daemon):
     n_mib = 16 if SANITIZED else 256
     data = bomb(n_mib)
     inflater = zlib.decompressobj(-15)
-    with Peer(d, "/pieces", DEFLATE) as peer:
+    with Session(d.address, "/pieces", deflate=True) as peer:
         peak = Peak(d.workers()[0])
-        thread = in_background(peer.sock.sendall, header(BINARY, len(data), True, 0x80, True) + KEY + mask(data, KEY))
+        thread = in_background(peer.send, frame(data, BINARY, rsv=RSV1))
         n, is_last = 0, False
         while not is_last:
-            first, _ = peer._peek(2)
-            is_last = bool(first & 0x80)
-            _, payload = peer.frame()
-            n += len(inflater.decompress(payload + (b"\0\0\xff\xff" if is_last else b"")))
+            f = peer.frame()
+            is_last = f.fin
+            n += len(inflater.decompress(f.payload + (TAIL if is_last else b"")))
         thread.join()
         assert n == n_mib * MIB
         assert flat(peak.growth(), 4 * MIB), peak.growth()
@@ -147,11 +142,11 @@ def test_a_zip_bomb_by_pieces_is_just_long(daemon):
 def test_two_sessions_with_large_messages_do_not_pay_for_each_other(daemon):
     d = daemon(CONFIG)
     part = block() * 4
-    with Peer(d, "/whole") as stuck, Peer(d, "/whole") as peer:
+    with Session(d.address, "/whole") as stuck, Session(d.address, "/whole") as peer:
         # Half a message that never ends, beside others that do.
-        stuck.sock.sendall(header(BINARY, 16 * MIB, True, 0x80) + KEY + part)
-        thread = in_background(peer.send, part, BINARY)
-        assert peer.message() == part
+        stuck.send(frame(b"", BINARY, length=16 * MIB) + part)
+        thread = in_background(peer.binary, part)
+        assert peer.message() == (BINARY, part)
         thread.join()
         stuck.reset()
         assert peer.ask("small") == "small"

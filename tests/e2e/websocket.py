@@ -42,7 +42,8 @@ def masked(payload, mask):
 
 
 def frame(payload=b"", opcode=TEXT, fin=True, rsv=0, mask=MASK, length=None, width=None):
-    """length: what the header says, if not the truth. width: of the extended length, 0, 2 or 8."""
+    """length: what the header says, if not the truth. width: of the extended length, 0, 2 or 8. mask: a server has None."""
+    payload = payload.encode() if isinstance(payload, str) else payload
     n = len(payload) if length is None else length
     if width is None:
         width = 0 if n < 126 else 2 if n < 65536 else 8
@@ -101,23 +102,44 @@ def request(target, fields=(), host="localhost", key=KEY):
 
 
 class Session(client.Connection):
-    """deflate: our offer of permessage-deflate, True for the plain one. behind: sent with the handshake."""
+    """
+    deflate: our offer of permessage-deflate, True for the plain one. behind: sent with the handshake. Not
+    is_answered: wait_answer() has to follow.
+    """
 
-    def __init__(self, address, target="/ws/echo", fields=(), deflate=None, behind=b"", timeout=None, **how):
-        super().__init__(address, timeout or daemon_module.WAIT_S)
+    def __init__(self, address, target="/ws/echo", fields=(), deflate=None, behind=b"", timeout=None,
+                 read_bytes=None, is_answered=True, **how):
+        super().__init__(address, timeout or daemon_module.WAIT_S, read_bytes)
+        self._begin(target, fields, deflate, behind, **how)
+        if is_answered:
+            self.wait_answer()
+
+    @classmethod
+    def on(cls, connection, target):
+        """On a connection that was used for requests, and is this session from now on."""
+        session = cls.__new__(cls)
+        session.__dict__.update(connection.__dict__)
+        session._begin(target)
+        session.wait_answer()
+        return session
+
+    def _begin(self, target, fields=(), deflate=None, behind=b"", **how):
         fields = list(fields)
         if deflate:
             offer = "permessage-deflate" if deflate is True else deflate
             fields.append(("Sec-WebSocket-Extensions", offer))
         self.key = base64.b64encode(os.urandom(16)).decode()
         self.deflate = None
+        self.has_offered = bool(deflate)
         self.controls = []     # pings and pongs that came before a message, in order
         self.send(request(target, fields, key=self.key, **how) + behind)
+
+    def wait_answer(self):
         self.answer = self.head()
         assert self.answer.status == 101, self.answer
         self.check_answer()
         if self.answer["sec-websocket-extensions"]:
-            assert deflate, self.answer
+            assert self.has_offered, self.answer
             self.deflate = Deflate(self.answer["sec-websocket-extensions"])
 
     def check_answer(self):
@@ -138,7 +160,7 @@ class Session(client.Connection):
             self.sock.sendall(part)
 
     def text(self, data, **how):
-        self.send(frame(data.encode() if isinstance(data, str) else data, **how))
+        self.send(frame(data, **how))
 
     def binary(self, data, **how):
         self.send(frame(data, BINARY, **how))
@@ -167,12 +189,14 @@ class Session(client.Connection):
         return Frame(fin, rsv, opcode, self._exactly(n))
 
     def message(self):
-        """The next message: (opcode, data), inflated. Pings and pongs on the way go to controls."""
+        """The next message: (opcode, data), inflated. Pings and pongs on the way go to controls; pings are answered."""
         parts = []
         while True:
             f = self.frame()
             if f.opcode in (PING, PONG):
                 self.controls.append((f.opcode, f.payload))
+                if f.opcode == PING:
+                    self.send(frame(f.payload, PONG))
                 continue
             assert f.opcode != CLOSE, f"closed: {f.payload!r}"
             assert (f.opcode == CONTINUATION) == bool(parts), "fragments in disorder"
@@ -185,6 +209,16 @@ class Session(client.Connection):
         if parts[0].opcode == TEXT:
             data.decode()
         return parts[0].opcode, data
+
+    def hear(self):
+        """The next message, which is text."""
+        opcode, data = self.message()
+        assert opcode == TEXT, data
+        return data.decode()
+
+    def ask(self, words):
+        self.text(words)
+        return self.hear()
 
     def exchange(self, data, opcode=TEXT, size=None):
         """Sends a message and wants it back. Who echoes by pieces must be read meanwhile."""
@@ -208,6 +242,21 @@ class Session(client.Connection):
             return None, ""
         assert len(f.payload) >= 2
         return struct.unpack(">H", f.payload[:2])[0], f.payload[2:].decode()
+
+    def messages_to_the_close(self):
+        """What is in all messages, which are in a frame each, and the code that the server closes with."""
+        found = []
+        while (f := self.frame()).opcode != CLOSE:
+            if f.opcode in (TEXT, BINARY):
+                found.append(f.payload)
+        return found, struct.unpack(">H", f.payload[:2])[0]
+
+    def leave(self):
+        """As one should, whatever is under way. The code that is answered."""
+        self.send(close_frame(1000))
+        _, code = self.messages_to_the_close()
+        self.close()
+        return code
 
     def assert_ends(self, seconds=PROMPT_S):
         """Nothing but the end of the connection, and that at once. A reset is an error."""
