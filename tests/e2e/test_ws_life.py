@@ -244,6 +244,17 @@ def test_who_stops_reading_is_cut_off(d):
         d.wait_log(VANISHED, after=mark)
 
 
+def test_who_takes_by_drops_is_cut_off(daemon):
+    d = daemon(ws_routes.config({"/ws/push": "min_rate: 1MiB/s"}, send_timeout="2s", min_rate_after="1s"))
+    mark = d.mark()
+    with Session(d.address, "/ws/push?n=20000&size=1000", read_bytes=65536) as ws:
+        with pytest.raises(ConnectionResetError):
+            while ws.sock.recv(4096):
+                time.sleep(0.02)  # 200 KiB a second at most
+        d.wait_log("push.*cut off: it takes what is sent to it too slowly", after=mark)
+        d.wait_log(VANISHED, after=mark)
+
+
 # Clients that vanish.
 
 def vanish_reset(ws):
