@@ -29,6 +29,22 @@ struct route *app_ws_turns(struct app_world *a, const char *pattern,
 	return route;
 }
 
+struct app_world *app_ws_world(weir_handler *fn)
+{
+	struct app_world *a = app_world_new();
+
+	app_ws_route(a, "/", fn);
+	return a;
+}
+
+struct app_world *app_ws_turns_world(const weir_ws_handlers *handlers)
+{
+	struct app_world *a = app_world_new();
+
+	app_ws_turns(a, "/", handlers);
+	return a;
+}
+
 /* ---- a client */
 
 struct client *app_ws_open(struct app_world *a, const char *target, const char *fields)

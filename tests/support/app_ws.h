@@ -4,11 +4,9 @@
  * app_ws.h - WebSocket routes in an app_world, and a client's side of their
  * sessions.
  *
- *	struct app_world *a = app_world_new();
- *	struct client *c;
+ *	struct app_world *a = app_ws_world(echo);
+ *	struct client *c = app_ws_open(a, "/", "");
  *
- *	app_ws_route(a, "/echo", echo);
- *	c = app_ws_open(a, "/echo", "");
  *	app_ws_say(c, "hello");
  *	cr_assert_str_eq(app_ws_text(c), "101 text:hello");
  *	app_world_free(a);
@@ -22,6 +20,10 @@ struct route *app_ws_route(struct app_world *a, const char *pattern, weir_handle
 /* With functions for messages. */
 struct route *app_ws_turns(struct app_world *a, const char *pattern,
 			   const weir_ws_handlers *handlers);
+
+/* A world with just one of them, "/". */
+struct app_world *app_ws_world(weir_handler *fn);
+struct app_world *app_ws_turns_world(const weir_ws_handlers *handlers);
 
 /* A client that has sent its handshake, with these lines of fields more. */
 struct client *app_ws_open(struct app_world *a, const char *target, const char *fields);

@@ -52,11 +52,9 @@ static int echo(weir_req *req)
 
 Test(asgi_ws, connects_accepts_echoes_and_disconnects)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_world(echo);
+	struct client *c = app_ws_open(a, "/", "Sec-WebSocket-Protocol: chat\r\n");
 
-	app_ws_route(a, "/", echo);
-	c = app_ws_open(a, "/", "Sec-WebSocket-Protocol: chat\r\n");
 	cr_assert(strstr(client_text(c), "sec-websocket-protocol: chat\r\n"));
 	cr_assert(strstr(client_text(c), "x-echo: 1\r\n"));
 	app_ws_say(c, "hello");
@@ -90,11 +88,9 @@ static int close_first(weir_req *req)
 
 Test(asgi_ws, sees_a_close_before_accept_as_403)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_world(close_first);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_route(a, "/", close_first);
-	c = app_ws_open(a, "/", "");
 	cr_assert_str_eq(client_text(c), "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
 	cr_assert_lt(seen, 0);
 	app_world_free(a);
@@ -120,11 +116,9 @@ static int deny(weir_req *req)
 
 Test(asgi_ws, denies_with_an_http_response)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_world(deny);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_route(a, "/", deny);
-	c = app_ws_open(a, "/", "");
 	cr_assert(strstr(client_text(c), "HTTP/1.1 418 "));
 	cr_assert(strstr(client_text(c), "tea"));
 	cr_assert_eq(seen, WEIR_WS_DISCONNECT);
@@ -170,11 +164,9 @@ static int out_of_order(weir_req *req)
 
 Test(asgi_ws, refuses_what_is_out_of_order)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_world(out_of_order);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_route(a, "/", out_of_order);
-	c = app_ws_open(a, "/", "");
 	cr_assert_str_eq(app_ws_text(c), "101 close:4000 bye");
 	cr_assert_eq(seen, 1);
 	cr_assert(strstr(h1_world_log(a->w), "websocket.send before websocket.accept"));
@@ -195,11 +187,9 @@ static int refused_then_waits(weir_req *req)
 
 Test(asgi_ws, waits_for_nothing_but_the_end_before_accept)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_world(refused_then_waits);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_route(a, "/", refused_then_waits);
-	c = app_ws_open(a, "/", "");
 	client_close(c);
 	cr_assert_eq(seen, -ECANCELED);
 	app_world_free(a);

@@ -160,11 +160,9 @@ static int accept_with_fields(weir_req *req)
 
 Test(ws, sends_the_fields_that_were_set_before)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_world(accept_with_fields);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_route(a, "/", accept_with_fields);
-	c = app_ws_open(a, "/", "");
 	cr_assert(strstr(client_text(c), "X-Server: 7\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n"),
 		  "%s", client_text(c));
 	app_world_free(a);
@@ -181,9 +179,8 @@ static int forbidden_field(weir_req *req)
 
 Test(ws, does_not_take_fields_that_the_protocol_says_itself)
 {
-	struct app_world *a = app_world_new();
+	struct app_world *a = app_ws_world(forbidden_field);
 
-	app_ws_route(a, "/", forbidden_field);
 	cr_assert_eq(strncmp(app_ws_text(app_ws_open(a, "/", "")), "500", 3), 0);
 	cr_assert_eq(seen, -EINVAL);
 	app_world_free(a);
@@ -200,10 +197,9 @@ static int choose(weir_req *req)
 
 Test(ws, answers_with_a_subprotocol_that_was_offered_only)
 {
-	struct app_world *a = app_world_new();
+	struct app_world *a = app_ws_world(choose);
 	struct client *c;
 
-	app_ws_route(a, "/", choose);
 	a->app.state = (void *)(uintptr_t) "chat.v2";
 	c = app_ws_open(a, "/", "Sec-WebSocket-Protocol: chat, chat.v2\r\n");
 	cr_assert_eq(seen, 0);
@@ -233,9 +229,8 @@ static int accept_twice(weir_req *req)
 
 Test(ws, is_accepted_once)
 {
-	struct app_world *a = app_world_new();
+	struct app_world *a = app_ws_world(accept_twice);
 
-	app_ws_route(a, "/", accept_twice);
 	cr_assert_str_eq(app_ws_text(app_ws_open(a, "/", "")), "101 close:1000");
 	cr_assert_eq(seen, 0);
 	cr_assert_eq(seen_too, -EPROTO);
@@ -275,9 +270,8 @@ static int answer_after(weir_req *req)
 
 Test(ws, leaves_no_http_behind)
 {
-	struct app_world *a = app_world_new();
+	struct app_world *a = app_ws_world(answer_after);
 
-	app_ws_route(a, "/", answer_after);
 	cr_assert_str_eq(app_ws_text(app_ws_open(a, "/", "")), "101 close:1000");
 	cr_assert_lt(seen, 0);
 	cr_assert_lt(seen_too, 0);
@@ -296,11 +290,9 @@ static int late(weir_req *req)
 
 Test(ws, is_cancelled_when_the_client_goes_before_it_is_accepted)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_world(late);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_route(a, "/", late);
-	c = app_ws_open(a, "/", "");
 	client_close(c);
 	cr_assert_eq(seen_too, -ECANCELED);
 	cr_assert_eq(seen, -ECANCELED);
@@ -325,11 +317,10 @@ Test(ws, says_epipe_to_who_may_finish_anyway)
 /* All that accepting allocates fails once: the client has an answer, or its end, and nothing leaks. */
 Test(ws, survives_every_failure_to_allocate)
 {
-	struct app_world *a = app_world_new();
+	struct app_world *a = app_ws_world(accept_with_fields);
 	unsigned n;
 	bool failed = true;
 
-	app_ws_route(a, "/", accept_with_fields);
 	app_ws_route(a, "/echo", echo);
 	for (n = 1; failed && n < 60; n++) {
 		struct client *c = client_new(a->w);
@@ -378,11 +369,9 @@ static int receive_pieces(weir_req *req)
 
 Test(ws, receives_and_sends_pieces)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_world(receive_pieces);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_route(a, "/", receive_pieces);
-	c = app_ws_open(a, "/", "");
 	app_ws_frame(c, 0x01, "ab", 2);
 	app_ws_frame(c, 0x89, "p", 1);
 	app_ws_frame(c, 0x80, "cd", 2);
@@ -426,11 +415,9 @@ static int two_receivers(weir_req *req)
 
 Test(ws, has_one_receiver_at_a_time)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_world(two_receivers);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_route(a, "/", two_receivers);
-	c = app_ws_open(a, "/", "");
 	cr_assert_eq(seen, -EBUSY);
 	app_ws_say(c, "x");
 	cr_assert_eq(seen_too, 1);
@@ -453,11 +440,9 @@ static int recv_with_deadline(weir_req *req)
 
 Test(ws, receives_until_a_deadline_and_goes_on_afterwards)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_world(recv_with_deadline);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_route(a, "/", recv_with_deadline);
-	c = app_ws_open(a, "/", "");
 	app_ws_frame(c, 0x01, "la", 2);
 	h1_world_pass(a->w, 200);
 	cr_assert_eq(seen, -ETIMEDOUT);
@@ -552,11 +537,9 @@ static int work_on_message(weir_req *req)
 
 Test(ws, is_cancelled_while_it_works_on_a_message)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_world(work_on_message);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_route(a, "/", work_on_message);
-	c = app_ws_open(a, "/", "");
 	app_ws_say(c, "work");
 	client_half_close(c);
 	cr_assert_eq(seen, -ECANCELED);

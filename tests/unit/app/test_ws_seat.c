@@ -140,11 +140,9 @@ static int deaf(weir_req *req)
 
 Test(ws_seat, does_not_wait_for_ever_for_who_does_not_know_that_its_session_is_closed)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_world(deaf);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_route(a, "/", deaf);
-	c = app_ws_open(a, "/", "");
 	app_ws_close(c);
 	cr_assert_str_eq(app_ws_text(c), "101 close:1000 end");
 	h1_world_pass(a->w, 4900);
@@ -157,11 +155,9 @@ Test(ws_seat, does_not_wait_for_ever_for_who_does_not_know_that_its_session_is_c
 
 Test(ws_seat, lets_a_session_outlive_its_handler)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_world(leave);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_route(a, "/", leave);
-	c = app_ws_open(a, "/", "");
 	cr_assert_eq(sched_n_tasks(a->sched), 0);
 	cr_assert_eq(a->site.n_sessions, 1);
 	/* What the client still sends is nobody's. */
@@ -174,11 +170,9 @@ Test(ws_seat, lets_a_session_outlive_its_handler)
 
 Test(ws_seat, waits_for_the_clients_close_only_so_long)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_world(leave);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_route(a, "/", leave);
-	c = app_ws_open(a, "/", "");
 	h1_world_pass(a->w, 4000);
 	cr_assert_eq(a->site.n_sessions, 1);
 	h1_world_pass(a->w, 2000);
@@ -196,10 +190,9 @@ static void on_quiet(struct site *site)
 
 Test(ws_seat, tells_a_site_that_stops_when_the_last_has_gone)
 {
-	struct app_world *a = app_world_new();
+	struct app_world *a = app_ws_world(leave);
 	struct client *c, *d;
 
-	app_ws_route(a, "/", leave);
 	a->site.quiet = on_quiet;
 	c = app_ws_open(a, "/", "");
 	d = app_ws_open(a, "/", "");

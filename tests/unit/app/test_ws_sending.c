@@ -86,10 +86,9 @@ static int send_in_order(weir_ws *ws)
 
 Test(ws_sending, sends_in_call_order)
 {
-	struct app_world *a = app_world_new();
+	struct app_world *a = app_ws_world(send_as_told);
 	struct client *c;
 
-	app_ws_route(a, "/", send_as_told);
 	a->app.state = (void *)send_in_order;
 	c = app_ws_open(a, "/", "");
 	/* client_text() holds less: the bytes are looked at by themselves. */

@@ -81,10 +81,9 @@ Test(ws_start, refuses_a_handshake_that_is_none_before_its_handler_runs)
 
 Test(ws_start, says_which_method_there_is)
 {
-	struct app_world *a = app_world_new();
+	struct app_world *a = app_ws_world(accept);
 	const char *text;
 
-	app_ws_route(a, "/", accept);
 	text = ask_with(a, "PUT", "", NULL);
 	cr_assert(begins(text, "HTTP/1.1 405 ") && strstr(text, "allow: GET\r\n"), "%s", text);
 	app_world_free(a);

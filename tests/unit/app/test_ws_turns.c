@@ -31,11 +31,9 @@ WEIR_WS_HANDLERS(parrot, .message = repeat, .close = count_close);
 
 Test(ws_turns, echoes)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&parrot);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &parrot);
-	c = app_ws_open(a, "/", "");
 	app_ws_say(c, "a");
 	app_ws_frame(c, 0x82, "b", 1);
 	app_ws_frame(c, 0x01, "c", 1);
@@ -51,11 +49,9 @@ Test(ws_turns, echoes)
 
 Test(ws_turns, owns_no_task_and_no_block_between_two_messages)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&parrot);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &parrot);
-	c = app_ws_open(a, "/", "");
 	app_ws_say(c, "a");
 	(void)app_ws_text(c);
 	cr_assert_eq(sched_n_tasks(a->sched), 0);
@@ -92,11 +88,9 @@ WEIR_WS_HANDLERS(counter, .state_size = sizeof(struct state), .message = count,
 
 Test(ws_turns, handles_messages_one_after_the_other)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&counter);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &counter);
-	c = app_ws_open(a, "/", "");
 	app_ws_say(c, "x");
 	app_ws_say(c, "y");
 	app_ws_say(c, "z");
@@ -111,10 +105,9 @@ Test(ws_turns, handles_messages_one_after_the_other)
 
 Test(ws_turns, gives_each_session_its_own_state)
 {
-	struct app_world *a = app_world_new();
+	struct app_world *a = app_ws_turns_world(&counter);
 	struct client *c, *d;
 
-	app_ws_turns(a, "/", &counter);
 	c = app_ws_open(a, "/", "");
 	d = app_ws_open(a, "/", "");
 	app_ws_say(c, "x");
@@ -137,9 +130,8 @@ WEIR_WS_HANDLERS(refuser, .open = refuse, .message = repeat, .close = count_clos
 
 Test(ws_turns, may_refuse_in_open_and_then_does_not_close)
 {
-	struct app_world *a = app_world_new();
+	struct app_world *a = app_ws_turns_world(&refuser);
 
-	app_ws_turns(a, "/", &refuser);
 	cr_assert_str_eq(app_ws_text(app_ws_open(a, "/", "")), "403 not you");
 	cr_assert_eq(n_closed, 0);
 	cr_assert_eq(a->site.n_sessions, 0);
@@ -155,9 +147,8 @@ WEIR_WS_HANDLERS(failing_opener, .open = fail_to_open, .message = repeat, .close
 
 Test(ws_turns, turns_a_failure_of_open_into_a_status)
 {
-	struct app_world *a = app_world_new();
+	struct app_world *a = app_ws_turns_world(&failing_opener);
 
-	app_ws_turns(a, "/", &failing_opener);
 	cr_assert_eq(strncmp(app_ws_text(app_ws_open(a, "/", "")), "429", 3), 0);
 	cr_assert_eq(n_closed, 0);
 	app_world_free(a);
@@ -213,11 +204,9 @@ WEIR_WS_HANDLERS(broken_opener, .open = open_and_fail, .message = repeat, .close
 
 Test(ws_turns, closes_with_1011_when_open_fails_behind_accept)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&broken_opener);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &broken_opener);
-	c = app_ws_open(a, "/", "");
 	cr_assert_str_eq(app_ws_text(c), "101 close:1011");
 	app_ws_close(c);
 	cr_assert_eq(n_closed, 1);
@@ -243,11 +232,9 @@ WEIR_WS_HANDLERS(slow_opener, .open = open_slowly, .message = repeat, .close = c
 
 Test(ws_turns, closes_once_when_the_client_dies_while_open_runs)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&slow_opener);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &slow_opener);
-	c = app_ws_open(a, "/", "");
 	cr_assert_eq(n_opened, 1);
 	client_close(c);
 	cr_assert_eq(seen, -ECANCELED);
@@ -259,11 +246,9 @@ Test(ws_turns, closes_once_when_the_client_dies_while_open_runs)
 
 Test(ws_turns, handles_what_came_while_open_ran)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&slow_opener);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &slow_opener);
-	c = app_ws_open(a, "/", "");
 	app_ws_say(c, "early");
 	cr_assert_str_eq(app_ws_text(c), "101");
 	h1_world_pass(a->w, 2000);
@@ -282,11 +267,9 @@ WEIR_WS_HANDLERS(late_opener, .open = open_late, .message = repeat, .close = cou
 
 Test(ws_turns, does_not_close_what_died_before_it_was_accepted)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&late_opener);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &late_opener);
-	c = app_ws_open(a, "/", "");
 	client_close(c);
 	cr_assert_eq(seen, -ECANCELED);
 	cr_assert_eq(n_closed, 0);
@@ -305,11 +288,9 @@ WEIR_WS_HANDLERS(failing, .message = fail_on_message, .close = count_close);
 
 Test(ws_turns, closes_with_1011_when_message_fails)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&failing);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &failing);
-	c = app_ws_open(a, "/", "");
 	app_ws_say(c, "x");
 	app_ws_say(c, "y");
 	cr_assert_str_eq(app_ws_text(c), "101 close:1011");
@@ -337,11 +318,9 @@ WEIR_WS_HANDLERS(beginner, .message = begin_only, .close = send_in_close);
 
 Test(ws_turns, cuts_off_what_a_message_leaves_half_sent)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&beginner);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &beginner);
-	c = app_ws_open(a, "/", "");
 	app_ws_say(c, "x");
 	cr_assert(client_is_closed(c));
 	cr_assert_eq(n_closed, 1);
@@ -363,11 +342,9 @@ WEIR_WS_HANDLERS(worker, .message = work, .close = count_close);
 
 Test(ws_turns, is_cancelled_when_the_client_dies_while_a_message_is_handled)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&worker);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &worker);
-	c = app_ws_open(a, "/", "");
 	app_ws_say(c, "work");
 	cr_assert_eq(n_opened, 1);
 	client_close(c);
@@ -395,13 +372,11 @@ Test(ws_turns, finishes_its_message_anyway_where_it_may)
 
 Test(ws_turns, holds_the_client_back_while_a_message_is_handled)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&worker);
+	struct client *c = app_ws_open(a, "/", "");
 	char junk[4096];
 	size_t pushed = 0, n;
 
-	app_ws_turns(a, "/", &worker);
-	c = app_ws_open(a, "/", "");
 	app_ws_say(c, "work");
 	memset(junk, 0, sizeof(junk));
 	for (int i = 0; i < 1000; i++) {
@@ -425,11 +400,9 @@ WEIR_WS_HANDLERS(closer, .message = close_in_message, .close = count_close);
 
 Test(ws_turns, handles_no_message_behind_its_own_close)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&closer);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &closer);
-	c = app_ws_open(a, "/", "");
 	(void)client_push(c, "\x81\x81\0\0\0\0x\x81\x81\0\0\0\0y", 14);
 	h1_world_settle(a->w);
 	cr_assert_str_eq(app_ws_text(c), "101 close:4001 enough");
@@ -443,11 +416,9 @@ Test(ws_turns, handles_no_message_behind_its_own_close)
 
 Test(ws_turns, handles_messages_that_came_before_the_clients_close)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&counter);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &counter);
-	c = app_ws_open(a, "/", "");
 	(void)client_push(c, "\x81\x81\0\0\0\0x\x81\x81\0\0\0\0y\x88\x80\0\0\0\0", 20);
 	h1_world_pass(a->w, 1000);
 	cr_assert_str_eq(app_ws_text(c), "101 text:1:x text:2:y close: end");
@@ -466,11 +437,9 @@ WEIR_WS_HANDLERS(slow_closer, .message = repeat, .close = close_slowly);
 
 Test(ws_turns, may_suspend_in_close)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&slow_closer);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &slow_closer);
-	c = app_ws_open(a, "/", "");
 	client_close(c);
 	cr_assert_eq(n_closed, 1);
 	cr_assert_eq(a->site.n_sessions, 1);
@@ -484,11 +453,9 @@ Test(ws_turns, may_suspend_in_close)
 
 Test(ws_turns, closes_with_1012_and_calls_close_when_the_worker_stops)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&parrot);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &parrot);
-	c = app_ws_open(a, "/", "");
 	a->site.is_draining = true;
 	server_drain(&a->w->server);
 	cr_assert_str_eq(app_ws_text(c), "101 close:1012");
@@ -501,11 +468,9 @@ Test(ws_turns, closes_with_1012_and_calls_close_when_the_worker_stops)
 
 Test(ws_turns, calls_close_when_the_grace_is_over)
 {
-	struct app_world *a = app_world_new();
-	struct client *c;
+	struct app_world *a = app_ws_turns_world(&worker);
+	struct client *c = app_ws_open(a, "/", "");
 
-	app_ws_turns(a, "/", &worker);
-	c = app_ws_open(a, "/", "");
 	app_ws_say(c, "work");
 	a->site.is_draining = true;
 	server_drain(&a->w->server);
@@ -534,9 +499,8 @@ WEIR_WS_HANDLERS(endless_closer, .message = repeat, .close = close_for_ever);
 /* What begins when the grace is over has none. */
 Test(ws_turns, is_not_kept_by_a_close_that_begins_when_the_grace_is_over)
 {
-	struct app_world *a = app_world_new();
+	struct app_world *a = app_ws_turns_world(&endless_closer);
 
-	app_ws_turns(a, "/", &endless_closer);
 	(void)app_ws_open(a, "/", "");
 	a->site.is_draining = true;
 	server_drain(&a->w->server);
@@ -591,10 +555,9 @@ static int publish(weir_req *req)
 
 Test(ws_turns, relays_what_a_message_subscribed_to_until_the_session_ends)
 {
-	struct app_world *a = app_world_new();
+	struct app_world *a = app_ws_turns_world(&subscriber);
 	struct client *c, *d;
 
-	app_ws_turns(a, "/", &subscriber);
 	app_world_route(a, "/publish", publish);
 	c = app_ws_open(a, "/", "");
 	d = app_ws_open(a, "/", "");
