@@ -2,6 +2,7 @@
 #include "daemon/hub_process.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -11,9 +12,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/conf.h"
 #include "daemon/control.h"
 #include "daemon/exit_code.h"
 #include "daemon/hub_wire.h"
+#include "daemon/job_wire.h"
 #include "io/outq.h"
 
 #define PATIENCE_MS 20000
@@ -27,7 +30,13 @@ struct world {
 
 static _Noreturn void be_hub(int control_fd, int access_log_fd)
 {
-	struct hub_setup setup = { .access_log_fd = access_log_fd, .max_publication = 1000 };
+	static const struct conf_job_pool pool = {
+		.name = "default", .processes = 1, .queue = 10, .grace_ms = 100
+	};
+	static const struct conf_jobs jobs = { .pools = &pool, .n_pools = 1 };
+	struct hub_setup setup = { .access_log_fd = access_log_fd,
+				   .max_publication = 1000,
+				   .jobs = &jobs };
 	struct log log;
 	struct hub_args args = {
 		.control_fd = control_fd, .n_slots = 2, .log = &log, .arg = &setup
@@ -127,6 +136,49 @@ Test(hub_process, carries_until_it_is_told_to_end)
 	cr_assert_eq(control_send_drain(w.control), 0);
 	cr_assert_eq(exit_code(&w), EXIT_CODE_OK);
 	cr_assert_eq(wait_for(w.workers[0]), 0);
+}
+
+/* The next packet of this word. */
+static struct job_packet wait_for_packet(int fd, enum job_word word)
+{
+	struct pollfd polled = { .fd = fd, .events = POLLIN };
+	static char buf[JOB_PACKET_MAX];
+	struct job_packet packet = { 0 };
+
+	while (packet.word != word) {
+		cr_assert_eq(poll(&polled, 1, PATIENCE_MS), 1, "nothing comes");
+		cr_assert_eq(job_wire_receive(fd, buf, &packet), 1);
+	}
+	return packet;
+}
+
+Test(hub_process, carries_jobs)
+{
+	const struct control_job_process what = { .pid = 4711 };
+	struct job_packet submit = { .word = JOB_SUBMIT,
+				     .id = 5,
+				     .deadline_ms = INT64_MAX,
+				     .module = WEIR_STR("m"),
+				     .name = WEIR_STR("n") };
+	int publications[2], jobs[2], process[2];
+	struct job_packet packet;
+	struct world w;
+
+	begin(&w);
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, publications), 0);
+	cr_assert_eq(ipc_pair(jobs), 0);
+	cr_assert_eq(ipc_pair(process), 0);
+	cr_assert_eq(control_send_hub(w.control, 0, (int[]){ publications[0], jobs[0] }, 2), 0);
+	cr_assert_eq(control_send_job_process(w.control, 7, &what, process[0]), 0);
+	cr_assert_eq(job_wire_send(jobs[1], &submit), 0);
+	cr_assert_eq(job_wire_send(process[1], &(struct job_packet){ .word = JOB_IDLE }), 0);
+	(void)wait_for_packet(process[1], JOB_RUN);
+	cr_assert_eq(control_send_job_ended(w.control, 7, SIGSEGV), 0);
+	packet = wait_for_packet(jobs[1], JOB_ENDED);
+	cr_assert_eq(packet.result, -ECHILD);
+	cr_assert_eq(packet.status, SIGSEGV);
+	cr_assert_eq(control_send_drain(w.control), 0);
+	cr_assert_eq(exit_code(&w), EXIT_CODE_OK);
 }
 
 Test(hub_process, does_not_hold_the_access_log_open)
