@@ -44,6 +44,7 @@ http {{
 """
 
 WEIR_CONF = """\
+stall_limit: 30s     # under callgrind every turn is a long one
 listen:
   - address: 127.0.0.1:{port}
 workers: 1
@@ -81,6 +82,7 @@ WS_HANDLERS = {
 }
 
 WEIR_WS_CONF = """\
+stall_limit: 30s     # under callgrind every turn is a long one
 listen:
   - address: 127.0.0.1:{port}
 workers: 1
