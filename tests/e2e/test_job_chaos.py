@@ -143,6 +143,5 @@ def test_every_job_ends_once_and_none_runs_twice(daemon):
         elif said.startswith("start"):
             assert ran[number] == 0, f"{number} was refused, and ran\n{story}"
     counts = collections.Counter(said.split()[0] if said else "left" for said in clients.ends.values())
-    assert counts["ok"] > 20 * SECONDS and killed["job"] > 2 * SECONDS and killed["hub"] >= 1, (counts, killed)
-    print(f"WEIR_SEED={SEED}", dict(killed), collections.Counter(clients.ends.values() and
-          [re.sub(r"ok \d+", "ok", said or "left") for said in clients.ends.values()]))
+    assert counts["ok"] > 5 * SECONDS and killed["job"] > SECONDS and killed["hub"] >= 1, (counts, killed)
+    print(f"WEIR_SEED={SEED}", dict(killed), dict(counts))
