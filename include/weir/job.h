@@ -89,7 +89,7 @@ typedef struct weir_job_opts {
  *	-EMSGSIZE	the input is larger than max_result
  *	-EINVAL		no name, or unknown flags
  *	-ENOTSUP	there are no job processes here
- *	-ENOMEM, -ECANCELED, -ETIMEDOUT
+ *	-ENOMEM, -EMFILE, -ECANCELED, -ETIMEDOUT
  *
  * After an error there is no job; if it had come as far as running, it is cancelled.
  */
@@ -117,12 +117,13 @@ WEIR_API WEIR_SUSPENDS int weir_job_progress(weir_job *job, weir_str *ret_report
  *	-ETIMEDOUT	its deadline, or the time it may run, is over; or the call's own deadline
  *	-EAGAIN		the hub died while it waited, and it found no room with the next one
  *	-EPROTO		what came as its result is none: a process of its pool is out of order
+ *	-ENOMEM, -EMFILE	there is no room here for its result
  */
 WEIR_API WEIR_SUSPENDS int weir_job_await(weir_job *job, weir_str *ret_result);
 
 /*
  * Asks, and does not wait: weir_job_await() returns -ECANCELED once the job has stopped, or what it
- * returned if it was quicker. Harmless when it has ended. NULL is fine, here and below.
+ * returned if it had ended before it could be asked. Harmless when it has ended. NULL is fine, here and below.
  */
 WEIR_API void weir_job_cancel(weir_job *job);
 /*

@@ -9,6 +9,7 @@
 #include "app/job.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,9 @@
 #include "coro/sched.h"
 #include "io/proc.h"
 #include "io/sealed.h"
+
+/* About a job, for the log. */
+#define WORDS_MAX 400
 
 static struct weir_job *job_of(struct job_call *call)
 {
@@ -147,6 +151,20 @@ void job_describe(const struct weir_job *job, char *ret_words, size_t size)
 		proc_describe(job->status, how);
 		(void)snprintf(ret_words, size, "failed: its process ended: %s", how);
 	}
+}
+
+COLD int job_fail(struct req *req, int error, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!req->job_words)
+		req->job_words = arena_alloc(req->arena, WORDS_MAX);
+	if (!req->job_words)
+		return error;
+	va_start(ap, fmt);
+	(void)vsnprintf(req->job_words, WORDS_MAX, fmt, ap);
+	va_end(ap);
+	return req_fail(req, error, weir_strz(req->job_words));
 }
 
 /* Nobody waits for it, but somebody may want to know. */

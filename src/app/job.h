@@ -77,6 +77,8 @@ MUST_USE int job_submit(struct weir_job *job);
 void job_abandon(struct weir_job *job);
 /* How it failed, for people. */
 void job_describe(const struct weir_job *job, char *ret_words, size_t size);
+/* As weir_fail(), in the same memory each time: a session may see a million jobs fail. */
+int job_fail(struct req *req, int error, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 void job_watch_init(struct job_watch *watch);
 /* -EBUSY: another task waits for it. */

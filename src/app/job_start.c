@@ -30,7 +30,7 @@ static int find(struct req *req, const char *name, weir_job_entry *ret_entry)
 	else
 		buf_say(&words, "there is no module, and so no job '%s'", name);
 	if (r < 0)
-		(void)weir_fail(&req->pub, r, "%.*s", WEIR_ARG(buf_str(&words)));
+		(void)job_fail(req, r, "%.*s", WEIR_ARG(buf_str(&words)));
 	buf_done(&words);
 	return r;
 }

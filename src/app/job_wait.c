@@ -82,7 +82,7 @@ COLD int job_wait_say(struct weir_job *job, int error)
 		return error;
 	job->is_said = true;
 	job_describe(job, words, sizeof(words));
-	return weir_fail(&job->req->pub, error, "job %s %s", job->names, words);
+	return job_fail(job->req, error, "job %s %s", job->names, words);
 }
 
 static int map_payload(void *arg)

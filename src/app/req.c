@@ -268,6 +268,7 @@ void req_init(struct req *req, struct site *site, struct weir_app *app, const ch
 	req->offer = NULL;
 	req->subs = NULL;
 	req->jobs = NULL;
+	req->job_words = NULL;
 	req->sse = NULL;
 	req->is_receiving = false;
 	req->has_body_ended = false;

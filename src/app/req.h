@@ -62,6 +62,7 @@ struct req {
 	struct ws_offer *offer; /* borrowed: of a WebSocket request; see ws.h */
 	struct weir_sub *subs;	/* owned: subscriptions that end with it; see pubsub.c */
 	struct weir_job *jobs;	/* owned: those that end with it; see job.c */
+	char *job_words;	/* in request memory: room for words about one of them; see job.c */
 	struct weir_sse *sse;	/* owned: its answer is one; see sse.c */
 
 	/* a background task's, and a session's */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "app/req.h"
 #include "app_job.h"
 #include "io/sealed.h"
 
@@ -154,6 +155,38 @@ Test(job_wait, tells_when_it_waited_and_found_no_room_with_the_next_hub)
 	app_job_refuse(j, 0, -EAGAIN);
 	cr_assert_eq(seen[0], -EAGAIN);
 	cr_assert(has_status("503"));
+	leave();
+}
+
+static int fail_often(weir_req *req)
+{
+	size_t used = 0;
+	int r = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		r = weir_job_start(req, &job, .name = "count");
+		if (r < 0)
+			return r;
+		(void)note(weir_job_await(job, &result) == -ECHILD);
+		n_seen = 0;
+		weir_job_release(job);
+		if (i == 0)
+			used = req_of(req)->arena->budget->used;
+	}
+	cr_assert_eq(req_of(req)->arena->budget->used, used);
+	return weir_respond(req, 200, NULL, WEIR_STR("x"));
+}
+
+Test(job_wait, takes_no_more_request_memory_for_a_thousand_failures)
+{
+	ask(fail_often);
+	for (unsigned i = 0; i < 1000; i++) {
+		if (i > 0)
+			app_job_start(j, i);
+		app_job_die(j, i, SIGKILL);
+		cr_assert_eq(seen[0], 1);
+	}
+	cr_assert(has_body("x"));
 	leave();
 }
 
