@@ -113,11 +113,9 @@ static void free_job(struct test_job *job)
 	free(job);
 }
 
-/* As the hub would tell it: what fails because it was asked to end, fails for that. */
+/* As the hub tells it: who asked a job to end has answered it. */
 static int result_of(const struct test_job *job)
 {
-	if (job->result >= 0)
-		return 0;
 	if (job->is_cancelled)
 		return -ECANCELED;
 	return is_late(job) ? -ETIMEDOUT : job->result;
