@@ -163,17 +163,18 @@ Test(test_jobs, take_and_give_what_needs_a_memfd)
 static int follow(weir_req *req)
 {
 	weir_job *job;
-	weir_str text;
-	int r, n = 0, last = 0;
+	weir_str text, last = { NULL, 0 };
+	int r, n = 0;
 
 	r = weir_job_start(req, &job, .name = "report");
 	if (r < 0)
 		return r;
 	while ((r = weir_job_progress(job, &text)) > 0) {
 		n++;
-		last = atoi(text.ptr);
+		last = weir_copy(req, text);
 	}
-	return r < 0 ? r : weir_respond(req, 200, NULL, weir_printf(req, "%d %d", n, last));
+	return r < 0 ? r
+		     : weir_respond(req, 200, NULL, weir_printf(req, "%d %.*s", n, WEIR_ARG(last)));
 }
 
 Test(test_jobs, let_each_report_be_read)
