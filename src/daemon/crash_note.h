@@ -15,7 +15,6 @@
  * default the process ends, with a core where the system makes them.
  */
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -32,8 +31,8 @@
 struct crash_record {
 	_Atomic uint32_t state; /* an enum crash_state */
 	int32_t signal;		/* 0: it was only looked at */
-	bool has_address;
-	uint64_t address; /* that it could not reach */
+	uint8_t has_address;	/* no bool: who reads it must not depend on what was written */
+	uint64_t address;	/* that it could not reach */
 	struct culprit culprit;
 	struct trace_regs regs;
 	uint32_t n_frames; /* found by frame pointers */

@@ -5,7 +5,6 @@
  * as it is found in memory by somebody who must not trust it, a signal handler
  * after a crash, or another thread. Nothing it reads can fault.
  */
-#include <stdbool.h>
 #include <stdint.h>
 
 struct log;
@@ -15,7 +14,7 @@ struct sched;
 #define CULPRIT_TARGET 160
 
 struct culprit {
-	bool is_task;		  /* else it is the loop's own code, or a thread's */
+	uint8_t is_task; /* 0: it is the loop's own code, or a thread's; who reads it believes nothing */
 	char task[CULPRIT_NAME];  /* its name: of the handler, or of who was spawned; or of a job */
 	char route[CULPRIT_NAME]; /* the handler that it belongs to */
 	char request[CULPRIT_NAME];  /* its request's id */

@@ -98,18 +98,14 @@ static __attribute__((noinline)) void burn(void)
 
 static int burn_until_said(void *arg)
 {
-	do {
-		burn();
-		read_log();
-	} while (!has_said(arg));
+	burn();
+	read_log();
 	return 0;
 }
 
 static int block_until_said(void *arg)
 {
-	do
-		read_log();
-	while (!has_said(arg));
+	read_log();
 	return 0;
 }
 
@@ -130,22 +126,28 @@ static void on_post(struct loop_post *post)
 	cr_assert_eq(task_start(sched, &container_of(post, struct start, post)->spec, &task), 0);
 }
 
-static void run_in_a_turn(int (*fn)(void *arg), const char *until)
+static void run_in_a_turn(int (*fn)(void *arg))
 {
-	struct start start = { .post = { .run = on_post },
-			       .spec = { .fn = fn,
-					 .arg = (void *)(uintptr_t)until,
-					 .name = "shop.slow",
-					 .done = on_done,
-					 .user = &req } };
+	struct start start = {
+		.post = { .run = on_post },
+		.spec = { .fn = fn, .name = "shop.slow", .done = on_done, .user = &req }
+	};
 
 	req.name = "shop.slow";
 	req.scope.method = WEIR_STR("GET");
 	req.scope.raw_path = WEIR_STR("/slow");
 	memcpy(req.id, "0123456789abcdef", SITE_ID_LEN);
+	loop_turn(loop, false);
 	loop_post(loop, &start.post);
 	loop_turn(loop, true);
 	loop_turn(loop, false);
+}
+
+/* On a machine that has much to do, the turn may be too long before its task has begun. */
+static void hold_the_loop(int (*fn)(void *arg))
+{
+	for (unsigned tries = 0; tries < 3 && !has_said("has held the loop for"); tries++)
+		run_in_a_turn(fn);
 }
 
 static void wait_said(const char *words)
@@ -171,7 +173,7 @@ static void expect_stalled(void)
 Test(watchdog, says_who_computes_while_it_still_does)
 {
 	begin(20, 0);
-	run_in_a_turn(burn_until_said, "has held the loop for");
+	hold_the_loop(burn_until_said);
 	cr_assert(has_said("warn: shop.slow (GET /slow, request 0123456789abcdef) has held the "
 			   "loop for "),
 		  "%s", text);
@@ -188,7 +190,7 @@ Test(watchdog, says_who_computes_while_it_still_does)
 Test(watchdog, says_who_sleeps_in_a_system_call)
 {
 	begin(20, 0);
-	run_in_a_turn(block_until_said, "has held the loop for");
+	hold_the_loop(block_until_said);
 	cr_assert(has_said("shop.slow (GET /slow, request 0123456789abcdef) has held the loop"),
 		  "%s", text);
 	cr_assert(has_said(" ms: it sleeps in read()\n"), "%s", text);
@@ -259,7 +261,7 @@ Test(watchdog, ends_a_process_that_is_stuck_for_too_long)
 	if (pid == 0) {
 		(void)alarm(50);
 		begin(10, 30);
-		run_in_a_turn(spin, "");
+		run_in_a_turn(spin);
 		_exit(0);
 	}
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
