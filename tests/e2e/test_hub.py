@@ -15,7 +15,7 @@ def wait_for_hub(d, other_than=None):
     """Its pid, when it is there and all have been introduced to it."""
     def is_there():
         pid = d.hub()
-        return pid if pid and pid != other_than and n_pipes(pid) == len(d.workers()) else None
+        return pid if pid and pid != other_than and n_introduced(pid) == len(d.workers()) else None
     return wait_until(is_there, d.story)
 
 
@@ -29,9 +29,9 @@ def links(pid):
     return found
 
 
-def n_pipes(pid):
-    """To workers; another socket is the master's."""
-    return sum(link.startswith("socket:") for link in links(pid)) - 1
+def n_introduced(pid):
+    """Workers: each has two sockets, for publications and for jobs. One more is the master's."""
+    return (sum(link.startswith("socket:") for link in links(pid)) - 1) / 2
 
 
 def everybody(d):
@@ -100,7 +100,7 @@ def test_it_holds_neither_listening_sockets_nor_the_access_log(daemon):
     pid = wait_for_hub(d)
     held = links(pid)
     mine = {link for link in held if link.startswith("socket:")}
-    assert len(mine) == 3
+    assert len(mine) == 5
     for worker in d.workers():
         # Pairs have an inode for each end: what two processes see is one socket.
         assert not mine & set(links(worker))
@@ -179,7 +179,7 @@ def test_when_the_master_is_killed_it_stays_for_the_workers_and_no_longer(daemon
     c, worker = begin(d, "/until/go", "waits for go")
     d.process.kill()
     d.wait_log("the master is gone", count=2)
-    wait_until(lambda: n_pipes(pid) <= 1, d.story)
+    wait_until(lambda: n_introduced(pid) <= 1, d.story)
     assert is_running(pid)
     let_go(d, "go")
     assert c.response().text == "go has come\n"
