@@ -12,6 +12,24 @@
 #include "daemon/control.h"
 #include "io/proc.h"
 
+/* Not longer, however often it has died: what waits for the next hub does not wait for long. */
+#define PAUSE_MAX_MS 1000
+
+static int64_t pause_ms(const struct hub_keeper *k)
+{
+	int64_t ms = worker_slot_pause_ms(k->slot.n_quick);
+
+	return ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS;
+}
+
+static void slot_died(struct hub_keeper *k)
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	worker_slot_died(&k->slot, now_ms);
+	k->slot.retry_ms = now_ms + pause_ms(k);
+}
+
 void hub_keeper_init(struct hub_keeper *k, const struct log *log)
 {
 	*k = (struct hub_keeper){ .log = log };
@@ -48,7 +66,7 @@ pid_t hub_keeper_fork(struct hub_keeper *k, int *ret_control_fd)
 	if (pid >= 0)
 		return pid;
 	k->slot.started_ms = clock_monotonic_ms();
-	worker_slot_died(&k->slot, k->slot.started_ms);
+	slot_died(k);
 	log_write(k->log, LOG_AT_ERROR,
 		  "cannot start the hub: %s: until it is there, workers do not hear of each other",
 		  strerror((int)-pid));
@@ -58,12 +76,12 @@ pid_t hub_keeper_fork(struct hub_keeper *k, int *ret_control_fd)
 /* The slot is backing off. */
 static void say_death(const struct hub_keeper *k, pid_t pid, int status)
 {
-	long long pause_ms = (long long)worker_slot_pause_ms(k->slot.n_quick);
 	char how[PROC_END_MAX], when[64] = "";
 
 	proc_describe(status, how);
-	if (pause_ms > 0)
-		(void)snprintf(when, sizeof(when), " in %lld ms: it keeps dying", pause_ms);
+	if (pause_ms(k) > 0)
+		(void)snprintf(when, sizeof(when), " in %lld ms: it keeps dying",
+			       (long long)pause_ms(k));
 	log_write(k->log, proc_ended_well(status) ? LOG_AT_NOTICE : LOG_AT_ERROR,
 		  "the hub (pid %d) ended: %s; starting another%s", (int)pid, how, when);
 }
@@ -73,7 +91,7 @@ void hub_keeper_died(struct hub_keeper *k, int status, bool is_last)
 	pid_t pid = k->slot.pid;
 	char how[PROC_END_MAX];
 
-	worker_slot_died(&k->slot, clock_monotonic_ms());
+	slot_died(k);
 	if (!is_last) {
 		say_death(k, pid, status);
 		return;

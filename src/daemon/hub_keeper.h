@@ -2,9 +2,9 @@
 #define WEIR_DAEMON_HUB_KEEPER_H
 /*
  * hub_keeper.h - the hub as the master sees it: one process, which is started
- * again when it dies, with the pauses that workers have, and introduced to
- * every worker whenever it or the worker is new. Nothing ends because of it:
- * while there is none, the daemon serves without.
+ * again when it dies, after a pause that grows to a second if it keeps dying,
+ * and introduced to every worker whenever it or the worker is new. Nothing ends
+ * because of it: while there is none, the daemon serves without.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/control.h"
 
@@ -110,6 +111,25 @@ Test(hub_keeper, a_hub_that_keeps_dying_has_to_wait)
 	cr_assert(!hub_keeper_is_due(&w.keeper, w.keeper.slot.retry_ms - 1));
 	hub_keeper_give_up(&w.keeper);
 	cr_assert(!hub_keeper_is_due(&w.keeper, INT64_MAX));
+}
+
+/* Jobs wait two seconds for a hub: it is light, and its absence is felt by all. */
+Test(hub_keeper, nobody_waits_longer_than_a_second_for_the_next)
+{
+	struct world w;
+	int64_t died_ms = 0;
+
+	begin(&w);
+	for (unsigned i = 0; i < 9; i++) {
+		fork_good(&w);
+		cr_assert_eq(kill(w.keeper.slot.pid, SIGKILL), 0);
+		died_ms = clock_monotonic_ms();
+		reap(&w, false);
+	}
+	cr_assert_not_null(strstr(said(&w), "starting another in 1000 ms: it keeps dying\n"), "%s",
+			   w.said);
+	cr_assert_leq(w.keeper.slot.retry_ms, clock_monotonic_ms() + 1000);
+	cr_assert_geq(w.keeper.slot.retry_ms, died_ms + 1000);
 }
 
 Test(hub_keeper, stops_it_when_it_is_told_to)
