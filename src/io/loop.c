@@ -209,6 +209,11 @@ void loop_post(struct loop *loop, struct loop_post *post)
 	ev_async_send(loop->ev, &loop->posted);
 }
 
+void loop_hurry(struct loop *loop)
+{
+	ev_async_send(loop->ev, &loop->posted); /* libev waits for no time then; no system call */
+}
+
 void loop_hold(struct loop *loop)
 {
 	loop->n_holds++;

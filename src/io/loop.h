@@ -65,6 +65,9 @@ void loop_run_ready(struct loop *loop);
  */
 void loop_set_beat(struct loop *loop, struct beat *beat);
 
+/* The turn does not wait, but looks: somebody has fed libev an event of its own. */
+void loop_hurry(struct loop *loop);
+
 /* A point in time, embedded in what it is for. See io/timers.h. */
 void loop_timer_start(struct loop *loop, struct timer *timer, int64_t at_ms);
 void loop_timer_stop(struct loop *loop, struct timer *timer);

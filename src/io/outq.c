@@ -9,6 +9,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "io/sock.h"
 
@@ -106,8 +107,7 @@ void outq_append_file(struct outq *q, int fd, uint64_t offset, uint64_t len)
 	q->file_left = len;
 }
 
-/* Takes sent bytes off the front. */
-static void forget(struct outq *q, size_t sent)
+void outq_forget(struct outq *q, size_t sent)
 {
 	q->queued -= sent;
 	q->n_sent += sent;
@@ -160,7 +160,7 @@ static int flush_blocks(struct outq *q, int fd)
 			continue;
 		if (n < 0)
 			return -errno;
-		forget(q, (size_t)n);
+		outq_forget(q, (size_t)n);
 	}
 	return 0;
 }
@@ -195,6 +195,35 @@ static COLD int flush_file(struct outq *q, int fd)
 		q->n_sent += (uint64_t)n;
 	}
 	q->file_fd = -1;
+	return 0;
+}
+
+COLD int outq_load_file(struct outq *q, size_t *may_load)
+{
+	struct block *b = block_take(q->pool, 0);
+	size_t want;
+	ssize_t n;
+
+	assert(q->queued == 0 && q->file_left > 0 && *may_load > 0);
+	if (!b)
+		return -ENOMEM;
+	want = q->file_left < block_room(b) ? (size_t)q->file_left : block_room(b);
+	want = want < *may_load ? want : *may_load;
+	do
+		n = pread(q->file_fd, b->data, want, (off_t)q->file_offset);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0) {
+		(void)block_give(q->pool, b);
+		return n < 0 ? -errno : -EIO;
+	}
+	b->end = (size_t)n;
+	list_add_tail(&q->blocks, &b->link);
+	q->queued = (size_t)n;
+	q->file_offset += (uint64_t)n;
+	q->file_left -= (uint64_t)n;
+	*may_load -= (size_t)n;
+	if (q->file_left == 0)
+		q->file_fd = -1;
 	return 0;
 }
 

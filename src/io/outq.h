@@ -56,6 +56,15 @@ void outq_drop_file(struct outq *q);
  */
 MUST_USE int outq_flush(struct outq *q, int fd);
 
+/* For who sends by itself: so many bytes off the front of the blocks have left. */
+void outq_forget(struct outq *q, size_t sent);
+/*
+ * And must see what it sends: some of the file, *may_load bytes of it at the most,
+ * as a block of the empty queue; *may_load is what is left of that. -EIO: the file
+ * is shorter than was promised.
+ */
+MUST_USE int outq_load_file(struct outq *q, size_t *may_load);
+
 /* The block that is being filled; only if there is one. */
 static inline struct block *outq_last(const struct outq *q)
 {

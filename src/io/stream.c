@@ -10,6 +10,10 @@
 #include <unistd.h>
 
 #include "io/sock.h"
+#include "io/tls_stream.h"
+
+/* An event of ours: bytes that have been received already are to be looked at. */
+#define STREAM_FED EV_CUSTOM
 
 static void on_readable(struct ev_loop *ev, ev_io *w, int events)
 {
@@ -33,12 +37,120 @@ static void on_writable(struct ev_loop *ev, ev_io *w, int events)
 	s->ops->writable(s);
 }
 
+/* ---- with TLS */
+
+/* What was received with other bytes brings no event of its own. */
+static void feed(struct stream *s)
+{
+	ev_feed_event(loop_ev(s->loop), &s->reading, STREAM_FED);
+	loop_hurry(s->loop);
+}
+
+static void on_tls_readable(struct ev_loop *ev, ev_io *w, int events)
+{
+	struct stream *s = container_of(w, struct stream, reading);
+
+	s->is_fed = !(events & EV_READ);
+	s->ops->readable(s);
+}
+
+static COLD ssize_t recv_tls(struct stream *s, struct block *block)
+{
+	bool may_recv = !s->is_fed;
+	ssize_t n;
+
+	s->is_fed = false;
+	n = tls_stream_recv(s->tls, block->data + block->end, block_room(block), may_recv);
+	if (n == -EAGAIN && tls_stream_wants_room(s->tls))
+		ev_io_start(loop_ev(s->loop), &s->writing);
+	if (n <= 0)
+		return n;
+	block->end += (size_t)n;
+	if (tls_stream_has_more(s->tls))
+		feed(s);
+	return n;
+}
+
+static COLD int flush_tls(struct stream *s)
+{
+	int r = tls_stream_flush(s->tls, &s->out);
+
+	if (r == -EAGAIN)
+		ev_io_start(loop_ev(s->loop), &s->writing);
+	return r;
+}
+
+static void on_tls_writable(struct ev_loop *ev, ev_io *w, int events)
+{
+	struct stream *s = container_of(w, struct stream, writing);
+	int r;
+
+	r = outq_is_empty(&s->out) ? 0 : tls_stream_flush(s->tls, &s->out);
+	if (r < 0 && r != -EAGAIN) {
+		ev_io_stop(ev, &s->writing);
+		s->ops->broken(s, r);
+		return;
+	}
+	if (r == 0) {
+		ev_io_stop(ev, &s->writing);
+		if (ev_is_active(&s->reading))
+			feed(s); /* it may have been reading that needed room */
+	}
+	s->ops->writable(s);
+}
+
+static void use_tls(struct stream *s)
+{
+	ev_set_cb(&s->reading, on_tls_readable);
+	ev_set_cb(&s->writing, on_tls_writable);
+}
+
+int stream_secure(struct stream *s, struct tls_ctx *ctx)
+{
+	int r;
+
+	r = tls_stream_new(ctx, s->fd, &s->tls);
+	if (r >= 0)
+		use_tls(s);
+	return r;
+}
+
+int stream_handshake(struct stream *s)
+{
+	int r = tls_stream_handshake(s->tls);
+
+	if (r == -EAGAIN && tls_stream_wants_room(s->tls))
+		ev_io_start(loop_ev(s->loop), &s->writing);
+	return r;
+}
+
+const char *stream_tls_why(const struct stream *s)
+{
+	return tls_stream_why(s->tls);
+}
+
+int stream_tls_info(const struct stream *s, struct tls_info **ret_info)
+{
+	return tls_stream_info(s->tls, ret_info);
+}
+
+ssize_t stream_peek(const struct stream *s, char *ret_byte)
+{
+	ssize_t n = recv(s->fd, ret_byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n < 0 ? -errno : n;
+}
+
+/* ---- */
+
 void stream_open(struct stream *s, struct loop *loop, struct block_pool *pool, int take_fd,
 		 const struct stream_ops *ops)
 {
 	s->loop = loop;
 	s->ops = ops;
 	s->fd = take_fd;
+	s->tls = NULL;
+	s->is_fed = false;
 	outq_init(&s->out, pool);
 	ev_io_init(&s->reading, on_readable, take_fd, EV_READ);
 	ev_io_init(&s->writing, on_writable, take_fd, EV_WRITE);
@@ -54,6 +166,11 @@ void stream_move(struct stream *s, struct stream *from, const struct stream_ops 
 	from->fd = -1;
 	stream_open(s, from->loop, from->out.pool, fd, ops);
 	outq_move(&s->out, &from->out);
+	s->tls = steal_ptr(from->tls);
+	if (s->tls) {
+		use_tls(s);
+		feed(s);
+	}
 }
 
 void stream_close(struct stream *s)
@@ -62,6 +179,9 @@ void stream_close(struct stream *s)
 		return;
 	ev_io_stop(loop_ev(s->loop), &s->reading);
 	ev_io_stop(loop_ev(s->loop), &s->writing);
+	if (s->tls && outq_is_empty(&s->out))
+		tls_stream_end(s->tls); /* what was cut short must not look whole */
+	s->tls = tls_stream_free(s->tls);
 	outq_done(&s->out);
 	(void)close(s->fd);
 	s->fd = -1;
@@ -73,6 +193,7 @@ void stream_reset(struct stream *s)
 
 	if (s->fd >= 0)
 		(void)setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	s->tls = tls_stream_free(s->tls);
 	stream_close(s);
 }
 
@@ -81,6 +202,8 @@ ssize_t stream_recv(struct stream *s, struct block *block)
 	ssize_t n;
 
 	assert(block_room(block) > 0);
+	if (s->tls)
+		return recv_tls(s, block);
 	do
 		n = sock_recv(s->fd, block->data + block->end, block_room(block), MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
@@ -97,8 +220,11 @@ void stream_pause(struct stream *s)
 
 void stream_resume(struct stream *s)
 {
-	if (s->fd >= 0)
-		ev_io_start(loop_ev(s->loop), &s->reading);
+	if (s->fd < 0)
+		return;
+	ev_io_start(loop_ev(s->loop), &s->reading);
+	if (s->tls)
+		feed(s);
 }
 
 int stream_flush(struct stream *s)
@@ -107,6 +233,8 @@ int stream_flush(struct stream *s)
 
 	if (ev_is_active(&s->writing))
 		return -EAGAIN;
+	if (s->tls)
+		return flush_tls(s);
 	r = outq_flush(&s->out, s->fd);
 	if (r == -EAGAIN)
 		ev_io_start(loop_ev(s->loop), &s->writing);
@@ -115,14 +243,17 @@ int stream_flush(struct stream *s)
 
 int64_t stream_taken(const struct stream *s)
 {
+	int64_t sent = s->tls ? tls_stream_sent(s->tls) : (int64_t)s->out.n_sent;
 	int untaken = 0;
 
 	(void)ioctl(s->fd, SIOCOUTQ, &untaken); /* where it knows nothing, all is taken */
-	return (int64_t)s->out.n_sent - untaken;
+	return sent - untaken;
 }
 
 void stream_shutdown(struct stream *s)
 {
+	if (s->tls)
+		tls_stream_end(s->tls);
 	(void)shutdown(s->fd, SHUT_WR); /* the peer may be gone already */
 }
 

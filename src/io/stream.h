@@ -2,8 +2,9 @@
 #define WEIR_IO_STREAM_H
 /*
  * stream.h - a connected socket on the loop: bytes in by a block, bytes out
- * by a queue. Embedded in a connection. Where TLS goes between socket and
- * bytes, it goes here; nobody above will notice.
+ * by a queue. Embedded in a connection. Where TLS stands between socket and
+ * bytes, it stands here: only who has made the stream so, and done the handshake,
+ * can tell.
  *
  * The read watcher stays on for the whole life, unless reading is paused: a
  * request costs no epoll_ctl.
@@ -15,6 +16,9 @@
 #include "io/outq.h"
 
 struct stream;
+struct tls_ctx;
+struct tls_info;
+struct tls_stream;
 
 struct stream_ops {
 	void (*readable)(struct stream *s);
@@ -27,15 +31,31 @@ struct stream_ops {
 struct stream {
 	struct loop *loop; /* borrowed */
 	const struct stream_ops *ops;
-	int fd; /* owned; -1 once closed */
+	int fd;			/* owned; -1 once closed */
+	struct tls_stream *tls; /* owned; NULL: its bytes are those of the socket */
 	ev_io reading;
 	ev_io writing;
 	struct outq out;
+	bool is_fed; /* with TLS: the event was ours, and the socket may have nothing */
 };
 
 /* Takes fd, which is non-blocking, and starts to read. */
 void stream_open(struct stream *s, struct loop *loop, struct block_pool *pool, int take_fd,
 		 const struct stream_ops *ops);
+/*
+ * From now on its bytes come and go by TLS, as the server's side; nothing was
+ * received or sent yet. First comes the handshake, whenever readable() or
+ * writable() is called: 0 when it is over, -EAGAIN; other errors are final. -ENOMEM.
+ */
+MUST_USE int stream_secure(struct stream *s, struct tls_ctx *ctx);
+MUST_USE int stream_handshake(struct stream *s);
+/* Why that failed, or what it has come to: a reference. */
+const char *stream_tls_why(const struct stream *s);
+MUST_USE int stream_tls_info(const struct stream *s, struct tls_info **ret_info);
+
+/* The first byte that waits, which stays there: 1; 0 at the end; -EAGAIN. Not with TLS. */
+MUST_USE ssize_t stream_peek(const struct stream *s, char *ret_byte);
+
 /* Takes over the socket of from, with what is queued, and reads; from is closed then. */
 void stream_move(struct stream *s, struct stream *from, const struct stream_ops *ops);
 /* Closes at once; what is still queued is lost. Twice is once. */
