@@ -56,6 +56,7 @@ typedef struct weir_scope {
 	const weir_str *subprotocols;
 	size_t n_subprotocols;
 	weir_str request_id;
+	const weir_tls *tls; /* NULL: the connection has no TLS */
 } weir_scope;
 
 typedef enum weir_event_type {

@@ -244,6 +244,7 @@ void req_fill_scope(weir_scope *scope, const struct exchange *ex)
 	scope->server = ex->server;
 	scope->subprotocols = NULL;
 	scope->n_subprotocols = 0;
+	scope->tls = ex->tls;
 }
 
 void req_init(struct req *req, struct site *site, struct weir_app *app, const char *name)

@@ -19,6 +19,7 @@
 #include "app/ws.h"
 #include "base/log.h"
 #include "io/loop.h"
+#include "io/tls_info.h"
 #include "serve/ws_inbox.h"
 
 /* Request memory that a handler has before it costs a block. */
@@ -370,6 +371,7 @@ static int run_seat(void *arg)
 {
 	const struct seat_task *st = arg;
 	struct seating *seating = st->seating;
+	struct tls_info *tls; /* the connection's, which may end before its handler */
 	char *memory, *owned = NULL;
 	struct leave_call call;
 	struct layout layout;
@@ -389,8 +391,10 @@ static int run_seat(void *arg)
 	memory = (char *)aligned((size_t)memory);
 	call.seat = make_seat(memory, &layout, &scope, seating->match);
 	fill_seat(call.seat, seating);
+	tls = tls_info_hold(scope.tls);
 	call.result = run_handler(&call.seat->req);
 	sched_outside(leave, &call);
+	(void)tls_info_unref(tls);
 	free(owned);
 	return 0;
 }

@@ -25,7 +25,8 @@
 	X(H1_HOST_TWICE, 400, "host-twice", "more than one Host field")                      \
 	X(H1_HOST_INVALID, 400, "host-invalid", "the Host field is not a valid authority")   \
 	X(H1_HOST_MISMATCH, 400, "host-mismatch", "Host and the request target disagree")    \
-	X(H1_MISDIRECTED, 421, "misdirected", "an https target on a connection without TLS") \
+	X(H1_MISDIRECTED, 421, "misdirected", "the target's scheme is not the connection's") \
+	X(H1_PLAIN_ON_TLS, 400, "plain-on-tls", "plain HTTP on a port for HTTPS")            \
 	/* framing (RFC 9112, section 6) */                                                  \
 	X(H1_TE_UNKNOWN, 501, "te-unknown", "a transfer coding other than chunked")          \
 	X(H1_TE_INVALID, 400, "te-invalid", "Transfer-Encoding is not exactly one chunked")  \

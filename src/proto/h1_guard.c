@@ -49,7 +49,8 @@ static weir_str span_str(const char *bytes, struct h1_span span)
 }
 
 /* What only the whole head can tell. */
-static int judge_head(const struct h1_facts *f, const char *bytes, enum fault *reterr_fault)
+static int judge_head(const struct h1_facts *f, const struct h1_limits *limits, const char *bytes,
+		      enum fault *reterr_fault)
 {
 	bool has_host = f->seen & H1_FACT_HOST;
 
@@ -59,8 +60,8 @@ static int judge_head(const struct h1_facts *f, const char *bytes, enum fault *r
 	    !host_is_same(span_str(bytes, f->authority), span_str(bytes, f->host),
 			  f->is_https ? 443 : 80))
 		return refuse(FAULT_H1_HOST_MISMATCH, reterr_fault);
-	/* RFC 9110, section 7.4: what asks for https must not be answered over less. */
-	if (f->is_https)
+	/* RFC 9110, section 7.4: what asks for https must not be answered over less; nor the reverse. */
+	if (f->authority.len > 0 && f->is_https != limits->is_secure)
 		return refuse(FAULT_H1_MISDIRECTED, reterr_fault);
 	if ((f->seen & H1_FACT_CHUNKED) && (f->seen & H1_FACT_LENGTH))
 		return refuse(FAULT_H1_TE_AND_CL, reterr_fault);
@@ -80,7 +81,8 @@ static int on_field(struct h1_guard *g, const struct h1_limits *limits, const ch
 }
 
 /* An empty line. 1: it ends the section. */
-static int on_empty_line(struct h1_guard *g, const char *bytes, enum fault *reterr_fault)
+static int on_empty_line(struct h1_guard *g, const struct h1_limits *limits, const char *bytes,
+			 enum fault *reterr_fault)
 {
 	int r;
 
@@ -89,7 +91,7 @@ static int on_empty_line(struct h1_guard *g, const char *bytes, enum fault *rete
 		g->state = H1_GUARD_LINE;
 		return 0;
 	case H1_GUARD_FIELDS:
-		r = judge_head(&g->facts, bytes, reterr_fault);
+		r = judge_head(&g->facts, limits, bytes, reterr_fault);
 		return r < 0 ? r : 1;
 	case H1_GUARD_TRAILER:
 		return 1;
@@ -106,7 +108,7 @@ static int on_line(struct h1_guard *g, const struct h1_limits *limits, const cha
 	int r;
 
 	if (end == g->line)
-		return on_empty_line(g, bytes, reterr_fault);
+		return on_empty_line(g, limits, bytes, reterr_fault);
 	if (!is_in_line(g))
 		return on_field(g, limits, bytes, end, fields, reterr_fault);
 	r = h1_line_request(&g->facts, limits, bytes, g->line, end, reterr_fault);

@@ -16,6 +16,7 @@ struct h1_limits {
 	size_t max_head;     /* bytes of a whole head, or of a trailer section: 431 */
 	size_t max_target;   /* bytes of the request target: 414 */
 	unsigned max_fields; /* fields in a head, or in a trailer section: 431 */
+	bool is_secure; /* the connection has TLS: an absolute-form target must say https: 421 */
 };
 
 /* A method longer than this is unknown for certain, so a request line has a limit. */

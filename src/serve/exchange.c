@@ -60,6 +60,14 @@ void exchange_set_pace(struct exchange *ex, struct pace *pace)
 		ex->down->pace(ex, pace);
 }
 
+void exchange_add_field(struct exchange *ex, const weir_header *field)
+{
+	if (!ex->down || !ex->down->adding)
+		return;
+	ex->added = *field;
+	ex->down = ex->down->adding;
+}
+
 int exchange_interim(struct exchange *ex, int status, const weir_header *fields, size_t n_fields)
 {
 	assert(status >= 100 && status < 200 && status != 101);

@@ -63,6 +63,8 @@ struct exchange_down {
 		       struct tunnel **ret_tunnel);
 	void (*abort)(struct exchange *ex);
 	void (*pace)(struct exchange *ex, struct pace *pace);
+	/* The same, but that head() adds ex->added; NULL: it does already. */
+	const struct exchange_down *adding;
 };
 
 /* How far the response is. Each call down asserts its step. */
@@ -83,9 +85,10 @@ struct exchange {
 	/* filled by the connection before start(), read-only above */
 	struct h1_head head;
 	struct uri uri;
-	weir_str client; /* "192.0.2.7:51234" */
-	weir_str server; /* "192.0.2.1:80" */
-	weir_str scheme; /* "http" */
+	weir_str client;     /* "192.0.2.7:51234" */
+	weir_str server;     /* "192.0.2.1:80" */
+	weir_str scheme;     /* "http", "https" */
+	const weir_tls *tls; /* borrowed; NULL: the connection has none */
 	int64_t started_ms;
 
 	/* the request's memory: everything that lives as long as the exchange */
@@ -106,10 +109,11 @@ struct exchange {
 	bool is_bodiless; /* HEAD, 204, 304: pieces are counted and thrown away */
 	enum fault fault; /* why the connection refused the head or the body, if it did */
 	enum exchange_phase phase;
-	int status;	  /* of the final response, once started */
-	weir_str type;	  /* its Content-Type, if it is not among its fields; else ptr NULL */
-	uint64_t sent;	  /* bytes of response body so far */
-	int64_t promised; /* content-length of the response; -1 when there is none */
+	int status;	   /* of the final response, once started */
+	weir_header added; /* see exchange_add_field() */
+	weir_str type;	   /* its Content-Type, if it is not among its fields; else ptr NULL */
+	uint64_t sent;	   /* bytes of response body so far */
+	int64_t promised;  /* content-length of the response; -1 when there is none */
 
 	const struct exchange_down *down; /* borrowed; NULL once the client is gone */
 	void *conn;			  /* the connection's, opaque */
@@ -121,7 +125,8 @@ struct exchange {
 	void *up_arg;		      /* borrowed: the application's world */
 	/* Takes the exchange back, client gone or not. */
 	void (*finish)(struct exchange *ex);
-	void *maker; /* for finish: whose pools it returns to; NULL in a new one */
+	/* Whose connections all this is the same for: a server's, or with TLS one alone. NULL at first. */
+	void *maker;
 	struct exchange *next_unused;
 };
 
@@ -136,7 +141,7 @@ void exchange_pool_init(struct exchange_pool *pool, size_t memory_limit);
 void exchange_pool_done(struct exchange_pool *pool);
 /*
  * Memory is ready, nothing is answered yet; head, uri, names and conn are the connection's to fill.
- * When maker is NULL, what is the same for all its lives is, too.
+ * What was the same for all its lives is so only for the same maker.
  */
 static inline struct exchange *exchange_new(struct exchange_pool *pool);
 /* Only when finished and detached. */
@@ -148,6 +153,8 @@ void exchange_detach(struct exchange *ex);
 
 /* In start(): what the client is given time for, instead of what everybody is. Borrowed, for long. */
 void exchange_set_pace(struct exchange *ex, struct pace *pace);
+/* In start(): a field that the final response gets unless the application sets it; its bytes are borrowed. */
+void exchange_add_field(struct exchange *ex, const weir_header *field);
 /* 1xx but 101. -EAGAIN: call again after writable(). -EPROTO once the final head is out. */
 MUST_USE int exchange_interim(struct exchange *ex, int status, const weir_header *fields,
 			      size_t n_fields);

@@ -282,7 +282,37 @@ static void on_pace(struct exchange *ex, struct pace *pace)
 	c->pace = pace;
 }
 
+/* The usual fields, and one more, unless the application has said it itself. */
+static COLD int on_head_adding(struct exchange *ex, int64_t content_length,
+			       const weir_header *fields, size_t n_fields, weir_str body)
+{
+	weir_header *more = arena_alloc(&ex->arena, (n_fields + 1) * sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_fields; i++) {
+		if (str_eq_nocase(fields[i].name, ex->added.name))
+			return on_head(ex, content_length, fields, n_fields, body);
+		more[i] = fields[i];
+	}
+	more[n_fields] = ex->added;
+	return on_head(ex, content_length, more, n_fields + 1, body);
+}
+
+static const struct exchange_down adding_down = {
+	.interim = on_interim,
+	.head = on_head_adding,
+	.piece = on_piece,
+	.file = on_file,
+	.end = on_end,
+	.next = h1_body_next,
+	.upgrade = on_upgrade,
+	.abort = on_abort,
+	.pace = on_pace,
+};
+
 const struct exchange_down h1_answer_down = {
+	.adding = &adding_down,
 	.interim = on_interim,
 	.head = on_head,
 	.piece = on_piece,

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "io/tls_info.h"
 #include "serve/h1_steps.h"
 #include "serve/h1_time.h"
 #include "serve/server.h"
@@ -71,6 +72,8 @@ static void on_reap(struct loop_defer *defer)
 	struct h1_conn *c = container_of(defer, struct h1_conn, reap);
 	struct server *server = c->server;
 
+	if (c->tls)
+		c->tls = tls_info_unref(c->tls);
 	if (c->client_len + c->local_len > H1_CONN_NAMES || server->n_unused == MAX_UNUSED) {
 		free(c);
 		return;
@@ -433,6 +436,7 @@ static struct h1_conn *conn_new(struct server *server, weir_str client, weir_str
 	if (!c)
 		return NULL;
 	c->server = server;
+	c->maker = server;
 	c->pace = &server->pace;
 	c->client_len = (uint8_t)client.len;
 	c->local_len = (uint8_t)local.len;
@@ -448,6 +452,25 @@ static struct h1_conn *conn_new(struct server *server, weir_str client, weir_str
 	return c;
 }
 
+static void enter(struct h1_conn *c)
+{
+	c->server->n_conns++;
+	list_add_tail(&c->server->conns, &c->link);
+}
+
+static COLD void refuse(struct h1_conn *c, enum fault fault)
+{
+	h1_steps_refuse(c, fault);
+	h1_conn_pump(c);
+}
+
+static void begin(struct h1_conn *c)
+{
+	timeouts_touch(&c->server->heads, &c->waiting);
+	if (c->server->is_draining)
+		h1_conn_drain(c);
+}
+
 int h1_conn_open(struct server *server, int take_fd, weir_str client, weir_str local,
 		 bool is_welcome)
 {
@@ -457,17 +480,43 @@ int h1_conn_open(struct server *server, int take_fd, weir_str client, weir_str l
 		(void)close(take_fd);
 		return -ENOMEM;
 	}
-	server->n_conns++;
-	list_add_tail(&server->conns, &c->link);
+	enter(c);
 	stream_open(&c->stream, server->loop, &server->blocks, take_fd, &stream_ops);
-	if (!is_welcome) {
-		h1_steps_refuse(c, FAULT_OVERLOADED);
-		h1_conn_pump(c);
-		return 0;
+	if (is_welcome)
+		begin(c);
+	else
+		refuse(c, FAULT_OVERLOADED);
+	return 0;
+}
+
+COLD int h1_conn_open_secure(struct server *server, struct stream *from, struct tls_info *take_info,
+			     weir_str client, weir_str local)
+{
+	struct h1_conn *c = conn_new(server, client, local);
+
+	if (!c) {
+		(void)tls_info_unref(take_info);
+		return -ENOMEM;
 	}
-	timeouts_touch(&server->heads, &c->waiting);
-	if (server->is_draining)
-		h1_conn_drain(c);
+	c->tls = take_info;
+	c->maker = take_info;
+	h1_read_init(&c->read, &server->secure_head, server->fields_at);
+	enter(c);
+	stream_move(&c->stream, from, &stream_ops);
+	begin(c);
+	return 0;
+}
+
+COLD int h1_conn_refuse_moved(struct server *server, struct stream *from, weir_str client,
+			      weir_str local, enum fault fault)
+{
+	struct h1_conn *c = conn_new(server, client, local);
+
+	if (!c)
+		return -ENOMEM;
+	enter(c);
+	stream_move(&c->stream, from, &stream_ops);
+	refuse(c, fault);
 	return 0;
 }
 

@@ -23,6 +23,7 @@
 #include "serve/exchange.h"
 
 struct server;
+struct tls_info;
 
 enum h1_state {
 	H1_IDLE,     /* between requests, no byte of the next one is here */
@@ -55,12 +56,14 @@ struct h1_conn {
 	int64_t body_waited_ms; /* for the body, so far; 0 between bodies */
 	int64_t take_waited_ms; /* for the peer to take of answers, before it waits again */
 
-	struct pace *pace;   /* borrowed: of the route that was asked for last */
-	int64_t asked_ms;    /* since when the body's next bytes are waited for */
-	int64_t taking_ms;   /* when sending began, with what was waited before put in front */
-	int64_t taken_first; /* what the peer had taken when it was first waited for */
-	int64_t taken;	     /* and by the last look */
-	int64_t taken_ms;    /* when that was seen to grow */
+	struct tls_info *tls; /* counted; NULL: without TLS */
+	void *maker;	      /* what its exchanges have in common: see exchange.h */
+	struct pace *pace;    /* borrowed: of the route that was asked for last */
+	int64_t asked_ms;     /* since when the body's next bytes are waited for */
+	int64_t taking_ms;    /* when sending began, with what was waited before put in front */
+	int64_t taken_first;  /* what the peer had taken when it was first waited for */
+	int64_t taken;	      /* and by the last look */
+	int64_t taken_ms;     /* when that was seen to grow */
 
 	int body_error; /* what exchange_next() says from now on */
 
@@ -91,6 +94,15 @@ struct h1_conn {
  */
 MUST_USE int h1_conn_open(struct server *server, int take_fd, weir_str client, weir_str local,
 			  bool is_welcome);
+/*
+ * The same for a stream with TLS, whose handshake has come to take_info; from is closed
+ * then. On -ENOMEM it is not, but take_info is taken.
+ */
+MUST_USE int h1_conn_open_secure(struct server *server, struct stream *from,
+				 struct tls_info *take_info, weir_str client, weir_str local);
+/* Only to be told so. */
+MUST_USE int h1_conn_refuse_moved(struct server *server, struct stream *from, weir_str client,
+				  weir_str local, enum fault fault);
 /* The worker stops: closes now if idle, else after what is in flight. */
 void h1_conn_drain(struct h1_conn *c);
 /* Closes at once; the application hears gone(). */

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "io/tls_info.h"
 #include "serve/exchange_log.h"
 #include "serve/h1_answer.h"
 #include "serve/h1_body.h"
@@ -50,22 +51,23 @@ COLD void h1_steps_refuse(struct h1_conn *c, enum fault fault)
 
 /* ---- from a head to an exchange */
 
-/* What stays when the exchange comes back from the pool. */
-static COLD void make_ours(struct exchange *ex, struct server *server)
+/* What stays when the exchange comes back from the pool, and is not another kind of connection's then. */
+static COLD void make_ours(struct exchange *ex, const struct h1_conn *c)
 {
-	ex->up = server->up;
-	ex->up_arg = server->up_arg;
+	ex->up = c->server->up;
+	ex->up_arg = c->server->up_arg;
 	ex->finish = h1_steps_finish;
-	ex->maker = server;
-	ex->scheme = WEIR_STR("http");
+	ex->maker = c->maker;
+	ex->tls = c->tls ? &c->tls->pub : NULL;
+	ex->scheme = c->tls ? WEIR_STR("https") : WEIR_STR("http");
 }
 
 static void start_exchange(struct h1_conn *c, struct exchange *ex)
 {
 	struct server *server = c->server;
 
-	if (!ex->maker)
-		make_ours(ex, server);
+	if (ex->maker != c->maker)
+		make_ours(ex, c);
 	ex->down = &h1_answer_down;
 	ex->conn = c;
 	ex->pinned = c->in;

@@ -40,7 +40,10 @@ int server_init(struct server *server, struct loop *loop, const struct log *log,
 	*server = (struct server){
 		.loop = loop, .log = log, .limits = *limits, .fields_at = fields_at
 	};
+	server->secure_head = limits->head;
+	server->secure_head.is_secure = true;
 	list_init(&server->conns);
+	conn_init_lists(&server->early, server, limits->handshake_ms);
 	h1_tunnel_init_lists(&server->tunnels, loop);
 	loop_defer_init(&server->check, on_check);
 	block_pool_init(&server->blocks, MAX_UNUSED_BLOCKS);
@@ -63,6 +66,7 @@ void server_done(struct server *server)
 	timeouts_done(&server->lingers);
 	timeouts_done(&server->probes);
 	h1_tunnel_done_lists(&server->tunnels);
+	conn_done_lists(&server->early);
 	h1_conn_free_unused(server);
 	pace_done(&server->pace);
 	while (server->other_paces) {
@@ -100,7 +104,7 @@ int server_pace(struct server *server, const struct pace_limits *limits, struct 
 }
 
 /* Not even a place to say so is left. */
-static void turn_away(struct server *server, int take_fd, weir_str client)
+void server_turn_away(struct server *server, int take_fd, weir_str client)
 {
 	server->n_refused++;
 	log_write(server->log, LOG_AT_INFO, "%.*s: refused without an answer: %s", WEIR_ARG(client),
@@ -116,10 +120,28 @@ void server_accept(struct server *server, int take_fd, weir_str client, weir_str
 
 	server->n_accepted++;
 	if (!is_welcome && server->n_conns - max >= TURNED_AWAY_MAX) {
-		turn_away(server, take_fd, client);
+		server_turn_away(server, take_fd, client);
 		return;
 	}
 	r = h1_conn_open(server, take_fd, client, local, is_welcome);
+	if (r < 0)
+		log_write(server->log, LOG_AT_WARN, "%.*s: no memory for this connection",
+			  WEIR_ARG(client));
+}
+
+void server_accept_secure(struct server *server, struct tls_ctx *ctx, int take_fd, weir_str client,
+			  weir_str local)
+{
+	unsigned max = server->limits.max_connections;
+	int r;
+
+	server->n_accepted++;
+	/* To tell it so would take a handshake. */
+	if (max > 0 && server->n_conns >= max) {
+		server_turn_away(server, take_fd, client);
+		return;
+	}
+	r = conn_open(server, ctx, take_fd, client, local);
 	if (r < 0)
 		log_write(server->log, LOG_AT_WARN, "%.*s: no memory for this connection",
 			  WEIR_ARG(client));
@@ -173,6 +195,7 @@ void server_drain(struct server *server)
 		return;
 	server->is_draining = true;
 	check_drained(server);
+	conn_drain_all(&server->early);
 	list_for_each_safe (link, &server->conns)
 		h1_conn_drain(list_entry(link, struct h1_conn, link));
 	h1_tunnel_drain_all(&server->tunnels);
@@ -180,6 +203,7 @@ void server_drain(struct server *server)
 
 void server_close_all(struct server *server)
 {
+	conn_close_all(&server->early);
 	list_for_each_safe (link, &server->conns)
 		h1_conn_lost(list_entry(link, struct h1_conn, link));
 	list_for_each_safe (link, &server->tunnels.open)

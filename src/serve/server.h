@@ -15,6 +15,7 @@
 #include "io/timeouts.h"
 #include "proto/h1_read.h"
 #include "proto/h1_write.h"
+#include "serve/conn.h"
 #include "serve/exchange.h"
 #include "serve/h1_tunnel.h"
 #include "serve/pace.h"
@@ -23,6 +24,7 @@
 struct access_log;
 struct h1_conn;
 struct log;
+struct tls_ctx;
 
 /* Sizes in bytes, times in milliseconds; 0 turns a time limit off. */
 struct server_limits {
@@ -32,6 +34,7 @@ struct server_limits {
 	size_t memory_budget; /* of all buffers, pinned and queued; 0: none */
 	unsigned max_connections;
 	int64_t header_ms;	 /* from the first byte of a head, or the accept, to its end */
+	int64_t handshake_ms;	 /* of TLS, from the accept on */
 	int64_t keep_alive_ms;	 /* between two requests */
 	struct pace_limits pace; /* of routes that have none of their own */
 };
@@ -41,6 +44,7 @@ struct server {
 	const struct log *log;	       /* borrowed */
 	struct access_log *access_log; /* borrowed; NULL: none is kept */
 	struct server_limits limits;
+	struct h1_limits secure_head;  /* limits.head, for connections with TLS */
 	struct h1_field_at *fields_at; /* owned: what all readers of heads share */
 	const struct exchange_up *up;  /* borrowed: who answers */
 	void *up_arg;		       /* borrowed */
@@ -52,6 +56,7 @@ struct server {
 	struct pace pace;	  /* of limits.pace */
 	struct pace *other_paces; /* owned */
 
+	struct conns early; /* connections that do not speak HTTP yet */
 	struct list conns;
 	struct h1_tunnels tunnels; /* connections that were upgraded */
 	struct h1_conn *unused;	   /* owned: memory of connections that have gone */
@@ -66,6 +71,7 @@ struct server {
 	int64_t own_until_ms; /* when its date is too old */
 
 	uint64_t n_accepted, n_requests, n_refused;
+	uint64_t n_handshakes, n_resumed, n_handshakes_failed;
 	uint64_t n_slow; /* cut off because they did not take their answer */
 };
 
@@ -83,6 +89,13 @@ MUST_USE int server_pace(struct server *server, const struct pace_limits *limits
  * is copied. Over max_connections it is answered 503 and closed.
  */
 void server_accept(struct server *server, int take_fd, weir_str client, weir_str local);
+
+/* Closes it without a word. */
+void server_turn_away(struct server *server, int take_fd, weir_str client);
+
+/* The same as server_accept() where TLS is spoken, as ctx says, which is lent for long. */
+void server_accept_secure(struct server *server, struct tls_ctx *ctx, int take_fd, weir_str client,
+			  weir_str local);
 
 /* Answers 503 and closes, all at once: there is no descriptor to keep it open with. */
 void server_refuse(struct server *server, int take_fd, weir_str client);

@@ -168,6 +168,7 @@ struct h1_world *h1_world_new(void)
 		.head = { .max_head = 32768, .max_target = 8192, .max_fields = 100 },
 		.request_memory = 1024 * 1024,
 		.high_water = 16384,
+		.handshake_ms = 10000,
 		.header_ms = 10000,
 		.keep_alive_ms = 75000,
 		.pace = { .body_ms = 20000,
