@@ -351,6 +351,8 @@ static void run(struct req *req, struct exchange *ex)
 		refuse_for(ex, route->name, FAULT_BODY_TOO_LARGE);
 		return;
 	}
+	if (route->has_https && https_apply(&route->https, ex, route->name))
+		return;
 	if (route->pace)
 		exchange_set_pace(ex, route->pace);
 	if (req->match.n_params > 0 && !decode_params(req, ex, route))

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <weir/http.h>
 
+#include "app/https.h"
 #include "app/router.h"
 #include "base/list.h"
 #include "serve/exchange.h"
@@ -39,6 +40,8 @@ struct route {
 	struct pace_limits pace_limits;
 	struct pace *pace; /* borrowed: the server's, with these limits; NULL: as everybody */
 	bool is_logged;
+	bool has_https; /* rules about TLS */
+	struct https_rules https;
 
 	/* of a WebSocket route */
 	bool is_websocket;
