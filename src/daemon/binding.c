@@ -213,6 +213,8 @@ static int bind_route(struct binding *b, const struct conf_route *from, struct m
 	}
 	if (!is_kind_good(from, &handler, messages))
 		return 0;
+	route->has_https = https_make(&route->https, from->redirect_https, from->hsts_ms,
+				      from->hsts_has_subdomains);
 	route->fn = handler.fn;
 	route->flags = handler.flags;
 	route->is_websocket = from->is_websocket;
@@ -285,6 +287,8 @@ static int bind_own_path(struct binding *b, const struct conf *conf, struct weir
 		.ws_limits = ws_limits(&conf->limits.websocket),
 		.ws_handlers = entry->ws,
 	};
+	route->has_https = https_make(&route->https, conf->limits.redirect_https,
+				      conf->limits.hsts_ms, conf->limits.hsts_has_subdomains);
 	return add_to_router(b, weir_strz(entry->path), run_methods(entry), route, NULL, messages);
 }
 

@@ -41,11 +41,33 @@ struct conf_address {
 	const char *text; /* "127.0.0.1:8000", "[::1]:8000", "*:8000", "unix:/path" */
 };
 
+/* Files in PEM, absolute. */
+struct conf_certificate {
+	struct conf_name certificate, key;
+	struct conf_pos *origins;
+};
+
+struct conf_tls {
+	bool is_on;		      /* something is said of it */
+	struct conf_certificate only; /* as it stands in tls: itself, perhaps absent */
+	const struct conf_certificate *certificates; /* those of the list */
+	size_t n_certificates;
+	const struct conf_certificate *all; /* of both; see conf_tls.h */
+	size_t n_all;
+	int verify;		    /* enum tls_verify (io/tls_ctx.h) */
+	struct conf_name client_ca; /* a file; text is NULL when it is absent, so below */
+	int min_version;	    /* enum tls_version */
+	struct conf_name ciphers, ciphersuites;
+	bool has_tickets, has_ktls;
+	struct conf_pos *origins;
+};
+
 struct conf_listen {
 	struct conf_pos pos;
 	struct conf_pos *origins; /* of each value: see conf_origin.h; so below */
 	struct conf_address address;
 	unsigned mode; /* of a Unix socket */
+	struct conf_tls tls;
 };
 
 struct conf_setting {
@@ -88,6 +110,9 @@ struct conf_route {
 	int64_t send_timeout_ms;
 	uint64_t min_rate; /* bytes a second */
 	bool has_access_log;
+	unsigned redirect_https; /* a port; 0: plain requests are served */
+	int64_t hsts_ms;	 /* 0: nothing is said */
+	bool hsts_has_subdomains;
 	bool is_websocket;
 	struct conf_websocket websocket;
 	const struct conf_name *allowed_origins; /* of WebSockets */
@@ -133,6 +158,7 @@ struct conf_access_log {
 
 /* What the serving code needs to know. Times are milliseconds, sizes are bytes. */
 struct conf_limits {
+	int64_t handshake_timeout_ms;
 	int64_t header_timeout_ms;
 	int64_t body_timeout_ms;
 	int64_t send_timeout_ms;
@@ -151,6 +177,9 @@ struct conf_limits {
 	unsigned max_connections; /* of one worker */
 	unsigned max_tasks;	  /* of one group, or of a module's background */
 	unsigned backlog;
+	unsigned redirect_https; /* as of a route; and so the next two */
+	int64_t hsts_ms;
+	bool hsts_has_subdomains;
 	unsigned threads;	/* of one worker, for blocking calls */
 	int64_t stall_limit_ms; /* a handler that holds the loop longer is logged; 0: no watchdog */
 	int64_t stall_abort_ms; /* and its worker replaced; 0: never */

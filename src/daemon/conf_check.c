@@ -9,6 +9,7 @@
 #include "daemon/conf_address.h"
 #include "daemon/conf_jobs.h"
 #include "daemon/conf_origin.h"
+#include "daemon/conf_tls.h"
 #include "daemon/conf_value.h"
 #include "daemon/messages.h"
 #include "daemon/option_table.h"
@@ -272,8 +273,13 @@ static void check_limits(const struct conf *conf, struct messages *messages)
 
 int conf_check(struct conf *conf, struct messages *messages)
 {
+	int r;
+
 	check_limits(conf, messages);
 	check_listeners(conf, messages);
+	r = conf_tls_check(conf, messages);
+	if (r < 0)
+		return r;
 	check_modules(conf, messages);
 	conf_jobs_check(conf, messages);
 	return check_routes(conf, messages);

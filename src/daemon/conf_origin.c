@@ -16,6 +16,10 @@ static struct conf_pos **slot(enum option_place place, void *base)
 		return &((struct conf_jobs *)base)->origins;
 	case OPTION_POOL:
 		return &((struct conf_job_pool *)base)->origins;
+	case OPTION_TLS:
+		return &((struct conf_tls *)base)->origins;
+	case OPTION_CERTIFICATE:
+		return &((struct conf_certificate *)base)->origins;
 	case OPTION_TOP:
 		break;
 	}

@@ -247,6 +247,10 @@ static bool is_there(const struct option_spec *option, const void *base)
 	if (option->kind != OPTION_OF_ALL &&
 	    route->is_websocket != (option->kind == OPTION_OF_WEBSOCKETS))
 		return false;
+	if (option->items == OPTION_TLS)
+		return ((const struct conf_listen *)base)->tls.is_on;
+	if (option->type == OPTION_NAME || option->type == OPTION_FILE)
+		return ((const struct conf_name *)((const char *)base + option->offset))->text;
 	return !option_table_is_list(option) || option->type == OPTION_ITEMS ||
 	       option->type == OPTION_MAPPING || option->is_inherited || list_len(option, base) > 0;
 }
@@ -303,6 +307,10 @@ static struct indent indent_of(enum option_place place)
 		return (struct indent){ "  ", "  " };
 	case OPTION_POOL:
 		return (struct indent){ "    - ", "      " };
+	case OPTION_TLS:
+		return (struct indent){ "      ", "      " };
+	case OPTION_CERTIFICATE:
+		return (struct indent){ "        - ", "          " };
 	default:
 		return (struct indent){ "  - ", "    " };
 	}

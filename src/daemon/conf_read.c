@@ -391,6 +391,10 @@ static const char *place_words(enum option_place place)
 		return "jobs";
 	case OPTION_POOL:
 		return "a pool";
+	case OPTION_TLS:
+		return "tls";
+	case OPTION_CERTIFICATE:
+		return "a certificate";
 	case OPTION_TOP:
 		break;
 	}
@@ -458,12 +462,14 @@ static int check_required(struct reader *reader, const struct conf_node *node,
 	return all;
 }
 
-/* At the top lists are read in a second step, of jobs the pools; elsewhere there is one. */
+/* At the top lists are read in a second step, of inner mappings their items; elsewhere there is one. */
 static bool is_this_step(const struct option_spec *option, bool wants_lists)
 {
 	if (option->place == OPTION_TOP)
 		return option_table_is_list(option) == wants_lists;
-	return option->place != OPTION_JOBS || (option->type == OPTION_ITEMS) == wants_lists;
+	if (option->place != OPTION_JOBS && option->place != OPTION_TLS)
+		return true;
+	return (option->type == OPTION_ITEMS) == wants_lists;
 }
 
 static int read_mapping(struct reader *reader, const struct conf_node *node,

@@ -99,6 +99,17 @@ int control_send_job_retire(int fd, unsigned child)
 	return send_plain(fd, CONTROL_JOB_RETIRE, child);
 }
 
+int control_send_certificates(int fd, int bundle_fd, uint64_t len)
+{
+	struct ipc_message message = { .type = CONTROL_CERTIFICATES,
+				       .text_len = sizeof(len),
+				       .n_fds = 1,
+				       .fds = { bundle_fd } };
+
+	memcpy(message.text, &len, sizeof(len));
+	return ipc_send(fd, &message);
+}
+
 int control_read_job_process(const struct ipc_message *message,
 			     struct control_job_process *ret_what)
 {
@@ -116,6 +127,15 @@ int control_read_job_ended(const struct ipc_message *message, int *ret_status)
 	return 0;
 }
 
+int control_read_certificates(const struct ipc_message *message, uint64_t *ret_len)
+{
+	if (message->type != CONTROL_CERTIFICATES || message->text_len != sizeof(*ret_len) ||
+	    message->n_fds != 1)
+		return -EBADMSG;
+	memcpy(ret_len, message->text, sizeof(*ret_len));
+	return 0;
+}
+
 int control_receive(int fd, struct ipc_message *ret_message)
 {
 	int r;
@@ -123,7 +143,7 @@ int control_receive(int fd, struct ipc_message *ret_message)
 	r = ipc_receive(fd, ret_message);
 	if (r <= 0)
 		return r;
-	if (ret_message->type < CONTROL_READY || ret_message->type > CONTROL_STALLED ||
+	if (ret_message->type < CONTROL_READY || ret_message->type > CONTROL_CERTIFICATES ||
 	    ret_message->text_len >= sizeof(ret_message->text)) {
 		for (size_t i = 0; i < ret_message->n_fds; i++)
 			close_fdp(&ret_message->fds[i]);

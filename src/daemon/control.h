@@ -15,6 +15,7 @@
  *					number is the slot, with the socket of each TCP
  *					address in the order of the configuration
  *				RETURN	that slot has a worker again
+ *			CERTIFICATES	new ones, and their keys: see tls_bundle.h
  *	master to worker	HUB	two pipes to the hub, for publications and for jobs
  *	and to the hub			(to a worker: the other ends); number is the slot
  *	master to job process	HUB	a pipe to the hub, the one before is over
@@ -44,6 +45,7 @@ enum control_type {
 	CONTROL_JOB_KILL,
 	CONTROL_JOB_RETIRE,
 	CONTROL_STALLED,
+	CONTROL_CERTIFICATES,
 };
 
 /* What JOB_PROCESS says. */
@@ -72,14 +74,18 @@ MUST_USE int control_send_job_ended(int fd, unsigned child, int status);
 MUST_USE int control_send_job_kill(int fd, unsigned child);
 MUST_USE int control_send_job_retire(int fd, unsigned child);
 
+/* fd, a sealed memfd, has len bytes. */
+MUST_USE int control_send_certificates(int fd, int bundle_fd, uint64_t len);
+
 /*
  * 1: a message, with text NUL-terminated; its descriptors are the caller's. 0:
  * the other side is gone. -EAGAIN, or -EBADMSG for a message of no known type.
  */
 MUST_USE int control_receive(int fd, struct ipc_message *ret_message);
-/* What these two carry beyond the number. -EBADMSG when it is not that. */
+/* What these carry beyond the number. -EBADMSG when it is not that. */
 MUST_USE int control_read_job_process(const struct ipc_message *message,
 				      struct control_job_process *ret_what);
 MUST_USE int control_read_job_ended(const struct ipc_message *message, int *ret_status);
+MUST_USE int control_read_certificates(const struct ipc_message *message, uint64_t *ret_len);
 
 #endif

@@ -13,6 +13,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/hub.h"
 #include "daemon/hub_jobs.h"
+#include "daemon/tls_keeper.h"
 #include "io/loop.h"
 
 struct hub_process {
@@ -162,6 +163,7 @@ static void close_outputs(const struct hub_args *args)
 	int null;
 
 	close_fdp(&setup->access_log_fd);
+	(void)tls_keeper_free(setup->tls); /* private keys are none of its business */
 	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (null >= 0 && args->log->fd != STDOUT_FILENO)
 		(void)dup2(null, STDOUT_FILENO);

@@ -19,6 +19,7 @@ struct hub_setup {
 	size_t max_publication;		 /* bytes */
 	const struct conf_jobs *jobs;	 /* NULL: no pools */
 	const struct job_counts *counts; /* shared with the master; NULL: none */
+	struct tls_keeper *tls;		 /* the master's, to be forgotten; NULL: none */
 };
 
 /* A hub_main_fn: returns an enum exit_code. */

@@ -27,6 +27,7 @@
 #include "daemon/job_sandbox.h"
 #include "daemon/last_resort.h"
 #include "daemon/messages.h"
+#include "daemon/tls_keeper.h"
 
 /* What an orderly end without a master takes beyond the grace, at most. */
 #define LAST_RESORT_SLACK_MS 2000
@@ -237,6 +238,7 @@ int job_process_main(const struct job_args *args)
 	_cleanup_(buf_done) struct buf words = { 0 };
 	int r;
 
+	(void)tls_keeper_free(setup->tls); /* jobs have no business with private keys */
 	close_all_but(args->control_fd, args->log->fd);
 	if (args->crash && crash_note_watch(args->crash) < 0)
 		log_write(args->log, LOG_AT_WARN, "no memory for what is said of a crash");

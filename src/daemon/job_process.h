@@ -10,9 +10,12 @@
 
 struct conf;
 
+struct tls_keeper;
+
 /* What the master hands through: job_args.arg. All borrowed. */
 struct job_setup {
 	const struct conf *conf;
+	struct tls_keeper *tls; /* the master's, to be forgotten; NULL: none */
 };
 
 /* A job_main_fn: returns an enum exit_code. */

@@ -30,6 +30,7 @@
 #include "daemon/listeners.h"
 #include "daemon/notify.h"
 #include "daemon/signals.h"
+#include "daemon/tls_keeper.h"
 #include "daemon/worker_death.h"
 #include "daemon/worker_lags.h"
 #include "daemon/worker_notes.h"
@@ -178,6 +179,7 @@ static int fork_worker(struct master *m, struct worker_slot *slot)
 		return (int)pid;
 	}
 	worker_slot_forked(slot, pid, ends[0], clock_monotonic_ms());
+	slot->certificates = tls_keeper_generation(m->setup->tls);
 	if (has_hub)
 		slot->hub = m->hub.slot.pid;
 	return 0;
@@ -495,8 +497,7 @@ static void on_signals(struct master *m)
 	if (signals.has_children)
 		reap(m);
 	if (signals.has_hangup)
-		log_write(m->log, LOG_AT_WARN,
-			  "SIGHUP is ignored: a new configuration needs a restart");
+		tls_keeper_hangup(m->setup->tls, m->log);
 	if (signals.n_stops > 0)
 		on_stop(m, signals.n_stops);
 }
@@ -546,6 +547,8 @@ static void tick(struct master *m)
 	int64_t now_ms = clock_monotonic_ms();
 
 	start_job_processes(m);
+	tls_keeper_tick(m->setup->tls, now_ms, m->log);
+	tls_keeper_tell(m->setup->tls, m->slots, m->setup->n_workers);
 	tick_hub(m, now_ms);
 	job_keeper_tick(&m->jobs, now_ms);
 	for (unsigned i = 0; i < m->setup->n_workers; i++) {
@@ -574,6 +577,8 @@ static int wait_ms(const struct master *m)
 
 	if (jobs_ms < next_ms)
 		next_ms = jobs_ms;
+	if (tls_keeper_next_ms(m->setup->tls) < next_ms)
+		next_ms = tls_keeper_next_ms(m->setup->tls);
 	if (m->n_strangers > 0 && now_ms + INTRODUCE_AGAIN_MS < next_ms)
 		next_ms = now_ms + INTRODUCE_AGAIN_MS;
 	if (m->hub.slot.state == WORKER_BACKING_OFF && m->hub.slot.retry_ms < next_ms)

@@ -14,6 +14,7 @@ struct conf_jobs;
 struct crash_note;
 struct listeners;
 struct log;
+struct tls_keeper;
 struct worker_lag;
 struct worker_note;
 
@@ -73,6 +74,7 @@ struct master_setup {
 	const struct conf_jobs *jobs; /* borrowed; NULL: no job processes */
 	job_main_fn *job_main;
 	void *job_arg;
+	struct tls_keeper *tls; /* borrowed; NULL: no TLS */
 };
 
 /* Returns in the master, when all workers have ended: an enum exit_code. */

@@ -125,6 +125,10 @@ int option_print_help(struct buf *out)
 	if (r >= 0)
 		r = print_place(out, OPTION_LISTEN, "Keys of each listener, in listen:");
 	if (r >= 0)
+		r = print_place(out, OPTION_TLS, "Keys of tls: of a listener:");
+	if (r >= 0)
+		r = print_place(out, OPTION_CERTIFICATE, "Keys of each certificate, in tls:");
+	if (r >= 0)
 		r = print_place(out, OPTION_MODULE, "Keys of each module, in modules:");
 	if (r >= 0)
 		r = print_place(out, OPTION_ROUTE, "Keys of each route, in routes:");

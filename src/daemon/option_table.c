@@ -14,6 +14,7 @@
 #include "daemon/hub_pipe.h"
 #include "daemon/option_items.h"
 #include "daemon/option_jobs.h"
+#include "daemon/option_tls.h"
 #include "daemon/option_units.h"
 
 static const struct option_choice log_levels[] = {
@@ -102,6 +103,33 @@ static const struct option_spec top_rows[] = {
 	  .fallback = "stdout",
 	  .help = "One line for each request, in combined format: off, stdout, or a file." },
 
+	{ .name = "handshake_timeout",
+	  LIMIT(handshake_timeout_ms),
+	  .type = OPTION_DURATION,
+	  .min = 1,
+	  .max = HOUR,
+	  .fallback = "10s",
+	  .help = "With TLS, the handshake must be complete within this time of the accept." },
+	{ .name = "redirect_https",
+	  LIMIT(redirect_https),
+	  .type = OPTION_COUNT,
+	  .max = 65535,
+	  .fallback = "0",
+	  .help = "Requests without TLS are redirected (308) to https on this port, such as 443;\n"
+		  "0: they are served." },
+	{ .name = "hsts",
+	  LIMIT(hsts_ms),
+	  .type = OPTION_DURATION,
+	  .max = 10 * 8760 * HOUR,
+	  .fallback = "0",
+	  .help = "Answers with TLS tell browsers to use nothing else here for so long (RFC "
+		  "6797),\n"
+		  "such as 8760h; 0: they do not." },
+	{ .name = "hsts_subdomains",
+	  LIMIT(hsts_has_subdomains),
+	  .type = OPTION_BOOL,
+	  .fallback = "false",
+	  .help = "And on all subdomains of the host's name." },
 	{ .name = "header_timeout",
 	  LIMIT(header_timeout_ms),
 	  .type = OPTION_DURATION,
@@ -395,6 +423,9 @@ static const struct option_spec *rows_of(enum option_place place)
 	case OPTION_JOBS:
 	case OPTION_POOL:
 		return option_jobs_rows;
+	case OPTION_TLS:
+	case OPTION_CERTIFICATE:
+		return option_tls_rows;
 	}
 	return option_items_rows;
 }
@@ -453,6 +484,10 @@ size_t option_table_size(enum option_place place)
 		return sizeof(struct conf_jobs);
 	case OPTION_POOL:
 		return sizeof(struct conf_job_pool);
+	case OPTION_TLS:
+		return sizeof(struct conf_tls);
+	case OPTION_CERTIFICATE:
+		return sizeof(struct conf_certificate);
 	case OPTION_TOP:
 		break;
 	}

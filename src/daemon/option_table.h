@@ -14,12 +14,14 @@ struct conf;
 
 /* Which mapping of the file an option stands in, and so which struct it is a field of. */
 enum option_place {
-	OPTION_TOP,    /* struct conf */
-	OPTION_LISTEN, /* struct conf_listen */
-	OPTION_MODULE, /* struct conf_module */
-	OPTION_ROUTE,  /* struct conf_route */
-	OPTION_JOBS,   /* struct conf_jobs */
-	OPTION_POOL,   /* struct conf_job_pool */
+	OPTION_TOP,	    /* struct conf */
+	OPTION_LISTEN,	    /* struct conf_listen */
+	OPTION_MODULE,	    /* struct conf_module */
+	OPTION_ROUTE,	    /* struct conf_route */
+	OPTION_JOBS,	    /* struct conf_jobs */
+	OPTION_POOL,	    /* struct conf_job_pool */
+	OPTION_TLS,	    /* struct conf_tls */
+	OPTION_CERTIFICATE, /* struct conf_certificate */
 };
 
 enum option_type {
@@ -36,6 +38,7 @@ enum option_type {
 	OPTION_ADDRESS,	    /* struct conf_address */
 	OPTION_NAME,	    /* struct conf_name */
 	OPTION_MODULE_FILE, /* struct conf_name: absolute, or without a slash */
+	OPTION_FILE,	    /* struct conf_name: absolute */
 	/* several; the number goes to n_offset */
 	OPTION_NAMES,	    /* const struct conf_name * */
 	OPTION_ORIGINS,	    /* the same: see option_origin.h */

@@ -38,6 +38,7 @@ const char *option_value_type_words(enum option_type type)
 	case OPTION_NAME:
 		return "a name";
 	case OPTION_MODULE_FILE:
+	case OPTION_FILE:
 		return "a file";
 	case OPTION_NAMES:
 		return "a list of names";
@@ -79,6 +80,7 @@ size_t option_value_size(enum option_type type)
 		return sizeof(struct conf_address);
 	case OPTION_NAME:
 	case OPTION_MODULE_FILE:
+	case OPTION_FILE:
 		return sizeof(struct conf_name);
 	case OPTION_NAMES:
 	case OPTION_ORIGINS:
@@ -285,7 +287,8 @@ static int set_address(weir_str text, const struct option_context *context,
 static int set_name(const struct option_spec *option, weir_str text,
 		    const struct option_context *context, struct conf_name *name)
 {
-	bool is_file = option->type == OPTION_MODULE_FILE && memchr(text.ptr, '/', text.len);
+	bool is_file = option->type == OPTION_FILE ||
+		       (option->type == OPTION_MODULE_FILE && memchr(text.ptr, '/', text.len));
 	/* Absolute to an absolute one is a copy of it. */
 	weir_str copy = is_file ? weir_strz(
 					  option_value_absolute(context->arena, context->dir, text))
@@ -334,6 +337,7 @@ int option_value_set(const struct option_spec *option, weir_str text,
 		return set_address(text, context, field, reterr_words);
 	case OPTION_NAME:
 	case OPTION_MODULE_FILE:
+	case OPTION_FILE:
 		return set_name(option, text, context, field);
 	default:
 		return -EINVAL; /* a list is not one value; the reader does not ask for it */

@@ -9,9 +9,11 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/listeners.h"
+#include "daemon/tls_contexts.h"
 #include "io/listener.h"
 #include "io/sock.h"
 #include "serve/server.h"
@@ -19,10 +21,11 @@
 struct port {
 	struct list link;
 	struct listener listener;
-	struct server *server; /* borrowed */
-	unsigned slot;	       /* whose it is */
-	int adopted_fd;	       /* owned; -1: our own slot's, which the listeners own */
-	size_t local_len;      /* 0: a wildcard */
+	struct ports *ports; /* borrowed */
+	size_t address;	     /* which one of the configuration */
+	unsigned slot;	     /* whose it is */
+	int adopted_fd;	     /* owned; -1: our own slot's, which the listeners own */
+	size_t local_len;    /* 0: a wildcard */
 	char local[SOCK_NAME_MAX];
 };
 
@@ -40,10 +43,15 @@ static void on_accepted(void *arg, int take_fd, const struct sock_addr *peer)
 	weir_str from = { client, sock_name(peer, client) };
 	weir_str to = { port->local, port->local_len };
 	struct sock_addr address;
+	struct tls_ctx *tls;
 
 	if (to.len == 0 && sock_local(take_fd, &address) >= 0)
 		to = (weir_str){ local, sock_name(&address, local) };
-	server_accept(port->server, take_fd, from, to);
+	tls = tls_contexts_at(port->ports->tls, port->address);
+	if (tls)
+		server_accept_secure(port->ports->server, tls, take_fd, from, to);
+	else
+		server_accept(port->ports->server, take_fd, from, to);
 }
 
 /* No descriptor is left for it. */
@@ -53,7 +61,11 @@ static void on_refused(void *arg, int take_fd, const struct sock_addr *peer)
 	char client[SOCK_NAME_MAX];
 	weir_str from = { client, sock_name(peer, client) };
 
-	server_refuse(port->server, take_fd, from);
+	/* A page in plain text would be no answer. */
+	if (tls_contexts_at(port->ports->tls, port->address))
+		server_turn_away(port->ports->server, take_fd, from);
+	else
+		server_refuse(port->ports->server, take_fd, from);
 }
 
 static const struct listener_ops listener_ops = { .accepted = on_accepted, .refused = on_refused };
@@ -68,18 +80,24 @@ static bool is_wildcard(const struct sock_addr *address)
 	return address->ss.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr);
 }
 
-static struct port *port_open(struct ports *ports, unsigned slot, int fd)
+void ports_set_tls(struct ports *ports, const struct tls_contexts *tls)
+{
+	ports->tls = tls;
+}
+
+static struct port *port_open(struct ports *ports, unsigned slot, size_t address, int fd)
 {
 	struct port *port = calloc(1, sizeof(*port));
-	struct sock_addr address;
+	struct sock_addr local;
 
 	if (!port)
 		return NULL;
-	port->server = ports->server;
+	port->ports = ports;
+	port->address = address;
 	port->slot = slot;
 	port->adopted_fd = -1;
-	if (sock_local(fd, &address) >= 0 && !is_wildcard(&address))
-		port->local_len = sock_name(&address, port->local);
+	if (sock_local(fd, &local) >= 0 && !is_wildcard(&local))
+		port->local_len = sock_name(&local, port->local);
 	list_add_tail(&ports->open, &port->link);
 	listener_open(&port->listener, ports->loop, ports->log, fd, &listener_ops, port);
 	return port;
@@ -96,16 +114,39 @@ static void port_close(struct port *port)
 
 int ports_open(struct ports *ports, const struct listeners *listeners, unsigned slot)
 {
+	ports->listeners = listeners;
+	ports->slot = slot;
 	for (size_t i = 0; i < listeners_count(listeners); i++) {
-		if (!port_open(ports, slot, listeners_fd(listeners, slot, i)))
+		if (!port_open(ports, slot, i, listeners_fd(listeners, slot, i)))
 			return -ENOMEM;
 	}
 	return 0;
 }
 
+/*
+ * An adopted socket is bound to the address of one of ours: so we know whether
+ * TLS is spoken there. The number of listeners: to none.
+ */
+static size_t find_address(const struct ports *ports, int fd)
+{
+	size_t n = ports->listeners ? listeners_count(ports->listeners) : 0;
+	struct sock_addr theirs, ours;
+
+	if (sock_local(fd, &theirs) < 0)
+		return n;
+	for (size_t i = 0; i < n; i++) {
+		if (sock_local(listeners_fd(ports->listeners, ports->slot, i), &ours) >= 0 &&
+		    ours.len == theirs.len && !memcmp(&ours.ss, &theirs.ss, ours.len))
+			return i;
+	}
+	return n;
+}
+
 void ports_adopt(struct ports *ports, unsigned slot, int take_fd)
 {
-	struct port *port = port_open(ports, slot, take_fd);
+	size_t address = find_address(ports, take_fd);
+	bool is_known = !ports->tls || address < listeners_count(ports->listeners);
+	struct port *port = is_known ? port_open(ports, slot, address, take_fd) : NULL;
 
 	if (port)
 		port->adopted_fd = take_fd;

@@ -11,16 +11,22 @@ struct listeners;
 struct log;
 struct loop;
 struct server;
+struct tls_contexts;
 
 struct ports {
-	struct loop *loop;     /* borrowed */
-	const struct log *log; /* borrowed */
-	struct server *server; /* borrowed: who gets the connections */
+	struct loop *loop;		   /* borrowed */
+	const struct log *log;		   /* borrowed */
+	struct server *server;		   /* borrowed: who gets the connections */
+	const struct listeners *listeners; /* borrowed; once open */
+	const struct tls_contexts *tls;	   /* borrowed; NULL: no listener has TLS */
+	unsigned slot;			   /* our own */
 	struct list open;
 };
 
 void ports_init(struct ports *ports, struct loop *loop, const struct log *log,
 		struct server *server);
+/* What connections from now on use, by listener. */
+void ports_set_tls(struct ports *ports, const struct tls_contexts *tls);
 /* Accepts on all addresses of this slot. -ENOMEM. */
 MUST_USE int ports_open(struct ports *ports, const struct listeners *listeners, unsigned slot);
 /* One more, another slot's. Without memory its connections wait for another worker. */

@@ -21,6 +21,7 @@
 #include "daemon/listeners.h"
 #include "daemon/master.h"
 #include "daemon/messages.h"
+#include "daemon/tls_keeper.h"
 #include "daemon/worker.h"
 #include "io/proc.h"
 #include "serve/access_log.h"
@@ -41,15 +42,17 @@ static int open_access_log(const struct conf *conf, const struct log *log, int *
 	return r == -EACCES || r == -EPERM ? EXIT_CODE_PERMISSION : EXIT_CODE_START;
 }
 
-static int serve(const struct conf *conf, bool has_jobs, const struct log *log)
+static int serve(const struct conf *conf, bool has_jobs, struct tls_keeper *tls,
+		 const struct log *log)
 {
 	_cleanup_(listeners_closep) struct listeners *listeners = NULL;
 	_cleanup_(job_counts_done) struct job_counts counts = { 0 };
-	struct worker_setup worker = { .conf = conf };
+	struct worker_setup worker = { .conf = conf, .tls = tls };
 	struct hub_setup hub = { .max_publication = conf->limits.max_publication,
 				 .jobs = &conf->jobs,
-				 .counts = &counts };
-	struct job_setup job = { .conf = conf };
+				 .counts = &counts,
+				 .tls = tls };
+	struct job_setup job = { .conf = conf, .tls = tls };
 	char words[LISTENERS_WORDS_MAX];
 	int r;
 
@@ -77,25 +80,30 @@ static int serve(const struct conf *conf, bool has_jobs, const struct log *log)
 		.jobs = has_jobs ? &conf->jobs : NULL,
 		.job_main = job_process_main,
 		.job_arg = &job,
+		.tls = tls,
 	});
 }
 
 /* Loads the configuration and tries whether it can be bound; says what is wrong with either. */
-static int load(const struct cli *cli, struct log *log, struct conf **ret_conf, bool *ret_has_jobs)
+static int load(const struct cli *cli, struct log *log, struct conf **ret_conf, bool *ret_has_jobs,
+		struct tls_keeper **ret_tls)
 {
 	struct messages messages;
-	int r, r_binding = 0;
+	int r, r_binding = 0, r_tls = 0;
 
 	messages_init(&messages);
 	r = conf_load(cli, &messages, ret_conf);
 	if (*ret_conf) {
 		log->level = (*ret_conf)->log_level;
 		r_binding = binding_check(*ret_conf, log, &messages, ret_has_jobs);
+		r_tls = tls_keeper_new(*ret_conf, &messages, ret_tls);
 	}
 	messages_sort(&messages);
 	messages_write(&messages, STDERR_FILENO);
 	messages_done(&messages);
-	return r < 0 ? r : r_binding;
+	if (r < 0)
+		return r;
+	return r_binding < 0 ? r_binding : r_tls;
 }
 
 static int print(const struct conf *conf)
@@ -115,12 +123,13 @@ static int run(const struct cli *cli)
 {
 	_cleanup_(conf_freep) struct conf *conf = NULL;
 	bool has_jobs = false;
+	_cleanup_(tls_keeper_freep) struct tls_keeper *tls = NULL;
 	struct log log;
 	int r;
 
 	log_init(&log, STDERR_FILENO, LOG_AT_INFO);
 	log_set_who(&log, "master");
-	r = load(cli, &log, &conf, &has_jobs);
+	r = load(cli, &log, &conf, &has_jobs, &tls);
 	if (r == -EINVAL)
 		return EXIT_CODE_CONFIG;
 	if (r < 0) {
@@ -134,7 +143,7 @@ static int run(const struct cli *cli)
 			      conf->file ? conf->file : "weir");
 		return EXIT_CODE_OK;
 	}
-	return serve(conf, has_jobs, &log);
+	return serve(conf, has_jobs, tls, &log);
 }
 
 int weir_main(int argc, char **argv)

@@ -33,6 +33,8 @@
 #include "daemon/messages.h"
 #include "daemon/ports.h"
 #include "daemon/sessions.h"
+#include "daemon/tls_contexts.h"
+#include "daemon/tls_keeper.h"
 #include "daemon/watchdog.h"
 #include "daemon/worker_hub.h"
 #include "daemon/worker_notes.h"
@@ -79,6 +81,7 @@ struct worker {
 	struct worker_hub hub;
 	struct watchdog *watchdog; /* while it serves */
 	struct ports ports;
+	struct tls_contexts *tls; /* owned; NULL: no listener has TLS */
 	ev_io control;
 	ev_signal terminate;
 	struct timer grace;
@@ -194,6 +197,27 @@ static void adopt(struct worker *w, const struct ipc_message *message)
 	}
 }
 
+/* New connections use them; the others keep what they have. */
+static void renew_certificates(struct worker *w, struct ipc_message *message)
+{
+	const struct worker_setup *setup = w->args->arg;
+	struct tls_contexts *tls = NULL;
+	uint64_t len;
+	int r;
+
+	r = control_read_certificates(message, &len);
+	if (r < 0)
+		return;
+	r = tls_keeper_receive(setup->tls, message->fds[0], len, &tls);
+	if (r < 0) {
+		log_write(w->log, LOG_AT_ERROR, "cannot take new certificates: %s", strerror(-r));
+		return;
+	}
+	ports_set_tls(&w->ports, tls);
+	(void)tls_contexts_free(w->tls);
+	w->tls = tls;
+}
+
 static void on_control(struct ev_loop *ev, ev_io *watcher, int events)
 {
 	struct worker *w = container_of(watcher, struct worker, control);
@@ -209,6 +233,8 @@ static void on_control(struct ev_loop *ev, ev_io *watcher, int events)
 			ports_return(&w->ports, message.number);
 		else if (message.type == CONTROL_HUB)
 			worker_hub_meet(&w->hub, &message);
+		else if (message.type == CONTROL_CERTIFICATES)
+			renew_certificates(w, &message);
 	}
 	if (r == -EAGAIN)
 		return;
@@ -299,6 +325,7 @@ static int make_server(struct worker *w)
 		.high_water = limits->high_water,
 		.memory_budget = limits->memory_budget,
 		.max_connections = limits->max_connections,
+		.handshake_ms = limits->handshake_timeout_ms,
 		.header_ms = limits->header_timeout_ms,
 		.keep_alive_ms = limits->keep_alive_ms,
 		.pace = { .body_ms = limits->body_timeout_ms,
@@ -317,6 +344,7 @@ static int make_server(struct worker *w)
 	w->server.access_log = w->access_log;
 	w->server.drained = on_drained;
 	ports_init(&w->ports, w->loop, w->log, &w->server);
+	ports_set_tls(&w->ports, w->tls);
 	return 0;
 }
 
@@ -432,6 +460,7 @@ static void unmake(struct worker *w)
 	w->binding = binding_free(w->binding);
 	w->sched = sched_free(w->sched);
 	worker_hub_done(&w->hub);
+	w->tls = tls_contexts_free(w->tls);
 }
 
 static void start_up(struct worker *w)
@@ -459,6 +488,7 @@ int worker_main(const struct worker_args *args)
 		log_write(args->log, LOG_AT_ERROR, "cannot start: %s", strerror(-r));
 		return EXIT_CODE_START;
 	}
+	w.tls = tls_keeper_take(setup->tls);
 	watch(&w);
 	r = make(&w);
 	if (r == -ENOMEM)

@@ -8,11 +8,13 @@
 #include "daemon/master.h"
 
 struct conf;
+struct tls_keeper;
 
 /* What the master hands through: worker_args.arg. All borrowed. */
 struct worker_setup {
 	const struct conf *conf;
-	int access_log_fd; /* -1: no access log */
+	int access_log_fd;	/* -1: no access log */
+	struct tls_keeper *tls; /* the master's, of when it forked; NULL: no TLS */
 };
 
 /* A worker_main_fn: returns an enum exit_code. */

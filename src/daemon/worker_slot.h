@@ -30,6 +30,7 @@ enum worker_state {
 
 struct worker_slot {
 	unsigned index;
+	unsigned certificates; /* generation of what it has: see tls_keeper.h */
 	enum worker_state state;
 	pid_t pid;	/* 0 without a process */
 	int control_fd; /* owned; -1 when closed */

@@ -1,0 +1,166 @@
+/* test_tls_keeper.c - what the master does with certificates that change, and what workers get. */
+#include "daemon/tls_keeper.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/control.h"
+#include "daemon/tls_contexts.h"
+#include "daemon/worker_slot.h"
+#include "tls_fixture.h"
+
+struct scene {
+	struct fixture f;
+	struct tls_keeper *k;
+	struct log log;
+	int log_fd;
+	char text[8192];
+};
+
+static void scene_init(struct scene *s)
+{
+	tls_fixture_init(&s->f);
+	cr_assert_eq(tls_keeper_new(s->f.conf, &s->f.messages, &s->k), 0);
+	cr_assert_not_null(s->k);
+	s->log_fd = memfd_create("log", MFD_CLOEXEC);
+	log_init(&s->log, s->log_fd, LOG_AT_DEBUG);
+}
+
+static void scene_done(struct scene *s)
+{
+	tls_keeper_free(s->k);
+	(void)close(s->log_fd);
+	fixture_done(&s->f);
+}
+
+static const char *said(struct scene *s)
+{
+	ssize_t n = pread(s->log_fd, s->text, sizeof(s->text) - 1, 0);
+
+	s->text[n > 0 ? n : 0] = '\0';
+	return s->text;
+}
+
+/* The next look, or the one after that. */
+static void look(struct scene *s)
+{
+	tls_keeper_tick(s->k, tls_keeper_next_ms(s->k), &s->log);
+}
+
+Test(tls_keeper, there_is_none_without_tls)
+{
+	struct tls_keeper *k = (struct tls_keeper *)&k;
+	struct fixture f;
+
+	fixture_init(&f);
+	fixture_load(&f, "listen: [{address: 127.0.0.1:1}]\n");
+	cr_assert_eq(tls_keeper_new(f.conf, &f.messages, &k), 0);
+	cr_expect_null(k);
+	cr_expect_null(tls_keeper_take(NULL));
+	cr_expect_eq(tls_keeper_next_ms(NULL), INT64_MAX);
+	cr_expect_eq(tls_keeper_generation(NULL), 0);
+	tls_keeper_tick(NULL, 0, NULL);
+	tls_keeper_tell(NULL, NULL, 1);
+	fixture_done(&f);
+}
+
+Test(tls_keeper, a_worker_takes_what_there_is)
+{
+	struct tls_contexts *contexts;
+	struct scene s;
+
+	scene_init(&s);
+	contexts = tls_keeper_take(s.k);
+	cr_expect_not_null(tls_contexts_at(contexts, 0));
+	tls_contexts_free(contexts);
+	scene_done(&s);
+}
+
+Test(tls_keeper, files_that_stay_are_not_read_again)
+{
+	struct scene s;
+
+	scene_init(&s);
+	for (int i = 0; i < 4; i++)
+		look(&s);
+	cr_expect_eq(tls_keeper_generation(s.k), 0);
+	cr_expect_str_eq(said(&s), "");
+	scene_done(&s);
+}
+
+Test(tls_keeper, files_that_have_changed_are_read_when_they_have_settled)
+{
+	struct scene s;
+
+	scene_init(&s);
+	tls_fixture_issue("a", "new.test");
+	look(&s);
+	cr_expect_eq(tls_keeper_generation(s.k), 0);
+	look(&s);
+	cr_expect_eq(tls_keeper_generation(s.k), 1);
+	cr_expect_not_null(strstr(said(&s), "new certificates: "), "%s", s.text);
+	look(&s);
+	cr_expect_eq(tls_keeper_generation(s.k), 1);
+	scene_done(&s);
+}
+
+Test(tls_keeper, bad_ones_change_nothing_and_are_said_once)
+{
+	struct scene s;
+
+	scene_init(&s);
+	tls_fixture_issue("other", "a.test");
+	cr_assert_eq(rename("other-key.pem", "a-key.pem"), 0);
+	for (int i = 0; i < 4; i++)
+		look(&s);
+	cr_expect_eq(tls_keeper_generation(s.k), 0);
+	cr_expect_not_null(strstr(said(&s), "the key is not that of the certificate"), "%s",
+			   s.text);
+	cr_expect_not_null(strstr(s.text, "the old ones stay"));
+	cr_expect_null(strstr(strstr(s.text, "the old ones stay") + 1, "the old ones stay"));
+	cr_assert_eq(rename("other.pem", "a.pem"), 0);
+	look(&s);
+	look(&s);
+	cr_expect_eq(tls_keeper_generation(s.k), 1);
+	scene_done(&s);
+}
+
+Test(tls_keeper, a_hangup_reads_at_once)
+{
+	struct scene s;
+
+	scene_init(&s);
+	tls_keeper_hangup(s.k, &s.log);
+	cr_expect_eq(tls_keeper_generation(s.k), 1);
+	scene_done(&s);
+}
+
+Test(tls_keeper, a_worker_gets_new_ones_as_a_sealed_file)
+{
+	struct tls_contexts *contexts = NULL;
+	struct ipc_message message, other;
+	struct worker_slot slot;
+	struct scene s;
+	uint64_t len;
+	int ends[2];
+
+	scene_init(&s);
+	tls_keeper_hangup(s.k, &s.log);
+	cr_assert_eq(ipc_pair(ends), 0);
+	worker_slot_init(&slot, 0);
+	worker_slot_forked(&slot, getpid(), ends[0], 0);
+	tls_keeper_tell(s.k, &slot, 1);
+	cr_expect_eq(slot.certificates, 1);
+	tls_keeper_tell(s.k, &slot, 1);
+	cr_assert_eq(control_receive(ends[1], &message), 1);
+	cr_assert_eq(control_read_certificates(&message, &len), 0);
+	cr_expect_eq(control_receive(ends[1], &other), -EAGAIN);
+	cr_assert_eq(tls_keeper_receive(s.k, message.fds[0], len, &contexts), 0);
+	cr_expect_not_null(tls_contexts_at(contexts, 2));
+	tls_contexts_free(contexts);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	scene_done(&s);
+}
