@@ -9,7 +9,6 @@
 #include "daemon/master.h"
 
 struct conf;
-
 struct tls_keeper;
 
 /* What the master hands through: job_args.arg. All borrowed. */

@@ -97,6 +97,19 @@ static int state_of_all(weir_req *req)
 					(unsigned long long)state->read, state->waiting));
 }
 
+static int show_tls(weir_req *req, const weir_tls *tls)
+{
+	int r;
+
+	r = weir_writef(req, "tls %.*s %.*s for %.*s\n", WEIR_ARG(tls->version),
+			WEIR_ARG(tls->cipher), WEIR_ARG(tls->server_name));
+	if (r >= 0 && tls->client_subject.len > 0)
+		r = weir_writef(req, "client %.*s\n", WEIR_ARG(tls->client_subject));
+	for (size_t i = 0; r >= 0 && i < tls->n_client_chain; i++)
+		r = weir_write(req, tls->client_chain[i]);
+	return r;
+}
+
 /* A line for each thing: scope, parameters, query pairs, header fields. */
 static int show(weir_req *req)
 {
@@ -122,7 +135,7 @@ static int show(weir_req *req)
 	for (size_t i = 0; r >= 0 && i < scope->n_headers; i++)
 		r = weir_writef(req, "%.*s: %.*s\n", WEIR_ARG(scope->headers[i].name),
 				WEIR_ARG(scope->headers[i].value));
-	return r;
+	return r >= 0 && scope->tls ? show_tls(req, scope->tls) : r;
 }
 
 /* ---- waiting */
