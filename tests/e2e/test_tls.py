@@ -42,7 +42,7 @@ def test_serves_the_same_over_tls(d, ca):
         assert c.sock.selected_alpn_protocol() == "http/1.1"
         assert c.call("GET", "/hello").text == "hello\n"
         shown = c.call("GET", "/show").text
-    assert "https" in shown.splitlines()[0]
+    assert "scheme=https" in shown.splitlines()
     assert "tls TLSv1.3" in shown
 
 
