@@ -33,7 +33,7 @@ static struct heard calls[N_CALLS];
 static char in[JOB_PACKET_MAX];
 static char said[4000];
 
-static void say(struct job_call *call, const char *fmt, ...)
+static PRINTF_LIKE(2, 3) void say(struct job_call *call, const char *fmt, ...)
 {
 	struct heard *h = container_of(call, struct heard, call);
 	size_t len = strlen(h->words);
