@@ -300,10 +300,19 @@ class Daemon:
                 pass
         return left
 
+    def _await_orphans(self):
+        """Where the master was killed, the others end by themselves, the hub when the last worker has."""
+        try:
+            wait_until(lambda: not self._stray(), seconds=5)
+        except AssertionError:
+            pass  # finish() says who
+
     def finish(self):
         """Stops it if it runs, and asserts that it left nothing behind."""
         try:
             code = self.stop()
+            if code == -signal.SIGKILL:
+                self._await_orphans()
             stray = self._stray()
             if stray:
                 self.kill()

@@ -6,6 +6,7 @@
         assert c.call("GET", "/hello").status == 200
 """
 import pathlib
+import select
 import socket
 import ssl
 import subprocess
@@ -68,6 +69,26 @@ class Connection(client.Connection):
         except BaseException:
             self.sock.close()
             raise
+
+    def send_and_take(self, data):
+        """Sends all of it, and keeps what comes meanwhile: by one thread, as OpenSSL's objects want it."""
+        left = memoryview(data)
+        timeout = self.sock.gettimeout()
+        self.sock.setblocking(False)
+        while left:
+            n_before = len(left) - len(self.buffer)
+            try:
+                left = left[self.sock.send(left[:65536]):]
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                pass
+            try:
+                self._more()
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                pass
+            if n_before == len(left) - len(self.buffer):
+                readable, writable, _ = select.select([self.sock], [self.sock], [], timeout)
+                assert readable or writable, f"stuck with {len(left)} bytes to send"
+        self.sock.settimeout(timeout)
 
 
 def connect(address, context, **options):
