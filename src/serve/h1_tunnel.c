@@ -94,6 +94,8 @@ static COLD void await_taking(struct h1_tunnel *ht)
 	if (ht->is_awaited)
 		return;
 	ht->is_awaited = true;
+	ht->taken = stream_taken(&ht->stream);
+	ht->taken_ms = loop_now_ms(ht->server->loop);
 	/* It goes on where it stood: a queue that is empty for a moment is no new beginning. */
 	if (ht->waited_ms == 0)
 		ht->taken_first = ht->taken;
@@ -105,14 +107,12 @@ static bool is_waiting_to_send(const struct h1_tunnel *ht)
 	return !outq_is_empty(&ht->stream.out);
 }
 
-/* All that was queued has left for the kernel. */
-static COLD void unwatch(struct h1_tunnel *ht)
+/* All that was queued has left for the kernel. The clock goes on: it may be for a moment, and again and again. */
+static void unwatch(struct h1_tunnel *ht)
 {
 	if (ht->is_awaited)
 		ht->waited_ms = loop_now_ms(ht->server->loop) - ht->taking_ms;
 	ht->is_awaited = false;
-	if (!stream_is_paused(&ht->stream) || ht->tunnel.is_ended)
-		timeouts_stop(&ht->clock);
 }
 
 /* True when the owner was told that there is room: it may have done anything. */
@@ -320,14 +320,16 @@ int64_t h1_tunnel_idle_since(const struct h1_tunnel *ht)
 /* Is it too slow, in the time that its average is of? If not, the next such time begins. */
 static bool is_dripping(struct h1_tunnel *ht, int64_t now_ms, int64_t taken)
 {
-	int64_t waited_ms = now_ms - ht->taking_ms, so_far = taken - ht->taken_first;
+	int64_t waited_ms = ht->is_awaited ? now_ms - ht->taking_ms : ht->waited_ms;
+	int64_t so_far = taken - ht->taken_first;
 	const struct pace_limits *limits = &ht->pace->limits;
 
-	if (!ht->is_awaited || waited_ms < limits->average_ms || waited_ms < limits->send_ms)
+	if (waited_ms == 0 || waited_ms < limits->average_ms || waited_ms < limits->send_ms)
 		return false;
 	if (pace_is_too_slow(ht->pace, so_far > 0 ? (uint64_t)so_far : 0, waited_ms))
 		return true;
 	ht->taking_ms = now_ms;
+	ht->waited_ms = 0;
 	ht->taken_first = taken;
 	return false;
 }

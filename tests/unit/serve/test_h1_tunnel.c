@@ -426,14 +426,14 @@ Test(h1_tunnel, cuts_off_who_was_quick_once)
 }
 
 /* The kernel takes a burst each time, and the queue is empty for a moment: one average. */
-Test(h1_tunnel, adds_up_the_waits)
+static void sip_in_bursts(int64_t pause_ms, uint64_t min_rate)
 {
 	struct client *c;
 	struct h1_world *w = pouring_world(&c);
 
-	w->server.pace.limits.min_rate = 200000;
-	for (int i = 0; i < 60 && owner.n_gone == 0; i++) {
-		(void)sip_along(c, 65536, 2500, 1);
+	w->server.pace.limits.min_rate = min_rate;
+	for (int i = 0; i < 200 && owner.n_gone == 0; i++) {
+		(void)sip_along(c, 65536, pause_ms, 1);
 		for (int k = 0; k < 3 && owner.n_gone == 0; k++) {
 			(void)client_sip(c, 65536);
 			h1_world_settle(w);
@@ -442,6 +442,17 @@ Test(h1_tunnel, adds_up_the_waits)
 	}
 	cr_assert_eq(owner.n_gone, 1u);
 	leave(w);
+}
+
+Test(h1_tunnel, adds_up_the_waits)
+{
+	sip_in_bursts(2500, 200000);
+}
+
+/* Once a second it is looked whether somebody is slow, and each wait may be shorter. */
+Test(h1_tunnel, adds_up_waits_that_nobody_has_looked_at)
+{
+	sip_in_bursts(600, 1000000);
 }
 
 Test(h1_tunnel, counts_nothing_against_who_waits_for_its_owner)
