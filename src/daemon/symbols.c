@@ -45,6 +45,11 @@ struct libdw {
 	__typeof__(&dwfl_module_addrinfo) name_at;
 	__typeof__(&dwfl_module_getsrc) line_at;
 	__typeof__(&dwfl_lineinfo) line_info;
+	__typeof__(&dwfl_module_nextcu) next_unit;
+	__typeof__(&dwarf_haspc) has_pc;
+	__typeof__(&dwarf_getsrc_die) unit_line_at;
+	__typeof__(&dwarf_linesrc) unit_line_file;
+	__typeof__(&dwarf_lineno) unit_line_number;
 	__typeof__(&dwfl_attach_state) attach;
 	__typeof__(&dwfl_thread_state_registers) set_registers;
 	__typeof__(&dwfl_thread_state_register_pc) set_pc;
@@ -73,6 +78,11 @@ static const struct call calls[] = {
 	CALL(dwfl_module_addrinfo, name_at),
 	CALL(dwfl_module_getsrc, line_at),
 	CALL(dwfl_lineinfo, line_info),
+	CALL(dwfl_module_nextcu, next_unit),
+	CALL(dwarf_haspc, has_pc),
+	CALL(dwarf_getsrc_die, unit_line_at),
+	CALL(dwarf_linesrc, unit_line_file),
+	CALL(dwarf_lineno, unit_line_number),
 	CALL(dwfl_attach_state, attach),
 	CALL(dwfl_thread_state_registers, set_registers),
 	CALL(dwfl_thread_state_register_pc, set_pc),
@@ -330,6 +340,29 @@ static int plain_len(const char *name)
 	return end ? (int)(end - name) : PATH_LEN;
 }
 
+/*
+ * libdw finds a unit by a table of addresses (.debug_aranges), which clang does not write:
+ * then each unit is asked.
+ */
+static const char *find_in_units(struct symbols *s, Dwfl_Module *module, uintptr_t address,
+				 int *ret_number)
+{
+	Dwarf_Die *unit = NULL;
+	Dwarf_Addr bias;
+
+	while ((unit = s->dw.next_unit(module, unit, &bias))) {
+		Dwarf_Line *line;
+
+		if (s->dw.has_pc(unit, address - bias) <= 0)
+			continue;
+		line = s->dw.unit_line_at(unit, address - bias);
+		if (!line || s->dw.unit_line_number(line, ret_number) < 0)
+			return NULL;
+		return s->dw.unit_line_file(line, NULL, NULL);
+	}
+	return NULL;
+}
+
 /* Where it is in the source; "" when that is not known. */
 static void describe_line(struct symbols *s, Dwfl_Module *module, uintptr_t address, char *words,
 			  size_t size)
@@ -339,7 +372,10 @@ static void describe_line(struct symbols *s, Dwfl_Module *module, uintptr_t addr
 	int number = 0;
 
 	words[0] = '\0';
-	file = line ? s->dw.line_info(line, NULL, &number, NULL, NULL, NULL) : NULL;
+	if (line)
+		file = s->dw.line_info(line, NULL, &number, NULL, NULL, NULL);
+	else
+		file = find_in_units(s, module, address, &number);
 	if (file)
 		(void)snprintf(words, size, " at %s:%d", short_path(file), number);
 }
