@@ -386,6 +386,8 @@ int job_pools_idle(struct pool_process *process)
 		return -EPROTO;
 	set_busy(process, false);
 	become_idle(process);
+	/* Who has worked before is warm, and goes first. */
+	list_move_tail(&process->pool->idle, &process->link);
 	recycle_by_age(process->pool);
 	dispatch(process->pool);
 	return 0;

@@ -164,9 +164,9 @@ void world_idle(struct world *w, unsigned process)
 
 void world_add_idle(struct world *w, unsigned n)
 {
-	for (unsigned i = n; i > 0; i--) {
-		world_add(w, i - 1, 0, false);
-		world_idle(w, i - 1);
+	for (unsigned i = 0; i < n; i++) {
+		world_add(w, i, 0, false);
+		world_idle(w, i);
 	}
 }
 

@@ -37,6 +37,22 @@ Test(job_pools, a_job_waits_until_a_process_is_there)
 	world_done(&w);
 }
 
+Test(job_pools, who_has_run_a_job_goes_before_one_that_is_new)
+{
+	struct world w;
+
+	world_begin(&w);
+	world_add(&w, 0, 0, false);
+	world_add(&w, 1, 0, false);
+	world_idle(&w, 0);
+	cr_assert_eq(world_submit(&w, 1), 0);
+	world_finish(&w, 0, 0);
+	world_idle(&w, 1);
+	cr_assert_eq(world_submit(&w, 2), 0);
+	world_expect(&w, "started 1, run 1 on 0, ended 1: well, started 2, run 2 on 0");
+	world_done(&w);
+}
+
 Test(job_pools, no_more_run_than_the_pool_has_processes)
 {
 	struct world w;
@@ -569,11 +585,11 @@ Test(job_pools, processes_of_a_former_hub_count_as_running_until_they_say_otherw
 	world_idle(&w, 2);
 	world_expect(&w, "queued 1, queued 2");
 	world_idle(&w, 1);
-	world_expect(&w, "started 1, run 1 on 1");
+	world_expect(&w, "started 1, run 1 on 2");
 	world_advance(&w, 100);
 	world_expect(&w, "kill 0");
 	job_pools_remove(&w.processes[0], SIGKILL);
-	world_expect(&w, "started 2, run 2 on 2");
+	world_expect(&w, "started 2, run 2 on 1");
 	world_done(&w);
 }
 
