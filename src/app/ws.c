@@ -425,45 +425,60 @@ static APART int send_waiting(struct weir_ws *ws, bool is_text, weir_str bytes)
 	return r;
 }
 
-int ws_send(struct weir_ws *ws, bool is_text, weir_str bytes)
+/*
+ * On the task's own stack, which costs no switch. What this calls is flattened into one large frame, so
+ * it has returned before anything else is tried: a task that sends must not touch a second page.
+ */
+static HOT APART int send_quick(struct weir_ws *ws, bool is_text, weir_str bytes)
 {
-	struct send_call post = { .ws = ws, .is_text = is_text, .what = POST, .bytes = bytes };
-	int r;
+	ssize_t n;
 
-	r = task_check();
-	if (r < 0)
-		return r;
 	if (is_text && !str_is_utf8(bytes))
 		return -EBADMSG;
-	/* Nothing has to be waited for, so there is nobody to be kept from sending. */
-	if (!ws->sending.owner && ws_outbox_is_quick(&ws->session, bytes.len)) {
-		ssize_t n = ws_outbox_begin(&ws->session, is_text, true, bytes);
+	n = ws_outbox_begin(&ws->session, is_text, true, bytes);
+	return n < 0 ? (int)n : 0;
+}
 
-		return n < 0 ? (int)n : 0;
-	}
+static APART int send_slow(struct weir_ws *ws, bool is_text, weir_str bytes)
+{
+	struct send_call post = { .ws = ws, .is_text = is_text, .what = POST, .bytes = bytes };
+
+	if (is_text && !str_is_utf8(bytes))
+		return -EBADMSG;
 	if (ws->route->ws->limits.slow == WS_SLOW_WAIT)
 		return send_waiting(ws, is_text, bytes);
 	sched_outside(send_outside, &post);
 	return (int)post.result;
 }
 
-static int send_message(struct weir_ws *ws, bool is_text, weir_str bytes)
+int ws_send(struct weir_ws *ws, bool is_text, weir_str bytes)
 {
-	if (has_layers(ws))
-		return weir_send(
-			&ws->req->pub,
-			&(weir_event){ .type = WEIR_WS_SEND, .body = bytes, .text = is_text });
-	return ws_send(ws, is_text, bytes);
+	int r;
+
+	r = task_check();
+	if (r < 0)
+		return r;
+	/* Nothing has to be waited for, so there is nobody to be kept from sending. */
+	if (!ws->sending.owner && ws_outbox_is_quick(&ws->session, bytes.len))
+		return send_quick(ws, is_text, bytes);
+	return send_slow(ws, is_text, bytes);
 }
 
-HOT int weir_ws_send(weir_ws *ws, weir_str text)
+/* The same, as layers around the handler see it. */
+static APART int send_event(struct weir_ws *ws, bool is_text, weir_str bytes)
 {
-	return send_message(ws, true, text);
+	return weir_send(&ws->req->pub,
+			 &(weir_event){ .type = WEIR_WS_SEND, .body = bytes, .text = is_text });
+}
+
+int weir_ws_send(weir_ws *ws, weir_str text)
+{
+	return has_layers(ws) ? send_event(ws, true, text) : ws_send(ws, true, text);
 }
 
 int weir_ws_send_binary(weir_ws *ws, weir_str bytes)
 {
-	return send_message(ws, false, bytes);
+	return has_layers(ws) ? send_event(ws, false, bytes) : ws_send(ws, false, bytes);
 }
 
 int weir_ws_send_piece(weir_ws *ws, weir_str piece, bool is_text, bool is_last)

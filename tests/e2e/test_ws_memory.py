@@ -1,13 +1,14 @@
 """Large messages of WebSockets, and what they cost the worker meanwhile and afterwards."""
+import contextlib
 import functools
 import threading
 import zlib
 
 import pytest
 
-from daemon import SANITIZED
+from daemon import SANITIZED, wait_until
 from process import Peak, memory_of
-from websocket import BINARY, CONTINUATION, MASK, RSV1, TAIL, Session, close_frame, frame, masked
+from websocket import BINARY, CONTINUATION, MASK, RSV1, TAIL, TEXT, Session, close_frame, frame, masked
 
 MIB = 1024 * 1024
 
@@ -94,6 +95,32 @@ def test_a_message_of_16_mib_comes_back_whole_and_leaves_nothing_behind(daemon, 
         grown = memory_of(worker) - before
         assert flat(grown, MIB), grown
         assert flat(before, 8 * MIB), before
+
+
+def test_a_compressed_message_touches_no_second_page_of_its_tasks_stack(daemon):
+    d = daemon(CONFIG)
+    worker, text = d.workers()[0], "weir " * 200
+    empty = memory_of(worker)
+    browser = [("User-Agent", "x" * 300)]  # which is kept on the stack, too
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(Session(d.address, "/whole/small", browser, deflate=True))
+                 for _ in range(400)]
+
+        def echo(peer):
+            peer.send_compressed(text.encode())
+            assert peer.message() == (TEXT, text.encode())
+
+        def is_trimmed():
+            """The handshake took more of each stack; it is given back after a second."""
+            echo(peers[0])
+            return SANITIZED or memory_of(worker) - empty < len(peers) * 6 * 1024
+
+        wait_until(is_trimmed, lambda: f"{memory_of(worker) - empty} bytes")
+        before = memory_of(worker)
+        for peer in peers:
+            echo(peer)
+        grown = memory_of(worker) - before
+        assert flat(grown, len(peers) * 1024), grown
 
 
 @functools.lru_cache
