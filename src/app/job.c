@@ -44,7 +44,7 @@ static int close_large(void *arg)
 static void drop_input(struct weir_job *job)
 {
 	if (job->call.input_fd >= 0)
-		offload_forget(close_large, (void *)(intptr_t)job->call.input_fd);
+		offload_bulk_forget(close_large, (void *)(intptr_t)job->call.input_fd);
 	job->call.input_fd = -1;
 	free(job->input);
 	job->input = NULL;
@@ -69,7 +69,7 @@ static void free_job(struct weir_job *job)
 	buf_done(&job->report);
 	free(job->small);
 	if (job->large.ptr || job->large_fd >= 0)
-		offload_forget(free_now, job);
+		offload_bulk_forget(free_now, job);
 	else
 		free(job);
 }

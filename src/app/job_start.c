@@ -80,7 +80,7 @@ static int keep_input(struct weir_job *job, weir_str input)
 		job->call.input = (weir_str){ job->input, input.len };
 		return 0;
 	}
-	r = offload(make_payload, &make);
+	r = offload_bulk(make_payload, &make);
 	job->call.input_fd = make.fd;
 	job->call.input_len = input.len;
 	return r;

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "app/job.h"
@@ -93,8 +92,8 @@ static int map_payload(void *arg)
 	r = sealed_map(job->large_fd, job->result_len, &job->large);
 	if (r < 0)
 		return r;
-	/* Here, so that who reads it takes no fault for each page. Without it: slower, not wrong. */
-	(void)madvise((void *)(uintptr_t)job->large.ptr, job->large.len, MADV_POPULATE_READ);
+	sealed_populate(
+		job->large); /* here, so that the loop's thread takes no fault for each page */
 	(void)close(job->large_fd);
 	job->large_fd = -1;
 	return 0;
@@ -106,7 +105,7 @@ static int map_large(struct weir_job *job)
 
 	if (max > 0 && job->result_len > max)
 		return -EPROTO;
-	return offload(map_payload, job);
+	return offload_bulk(map_payload, job);
 }
 
 int job_wait_fetch(struct weir_job *job, weir_str *ret_result)

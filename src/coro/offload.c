@@ -19,16 +19,33 @@ struct awaited {
 	struct wait wait;
 };
 
-static int start(struct sched *sched, struct thread_call *call)
+/* Where calls of a kind go. */
+struct kind {
+	struct threads **threads;
+	unsigned max;
+	int nice_value;
+};
+
+static struct kind blocking_kind(struct sched *sched)
+{
+	return (struct kind){ &sched->threads, sched->max_threads, 0 };
+}
+
+static struct kind bulk_kind(struct sched *sched)
+{
+	return (struct kind){ &sched->bulk, OFFLOAD_BULK_THREADS, OFFLOAD_BULK_NICE };
+}
+
+static int start(struct kind kind, struct thread_call *call)
 {
 	int r;
 
-	if (!sched->threads) {
-		r = threads_new(sched->loop, sched->max_threads, &sched->threads);
+	if (!*kind.threads) {
+		r = threads_new(sched_here->loop, kind.max, kind.nice_value, kind.threads);
 		if (r < 0)
 			return r;
 	}
-	return threads_start(sched->threads, call);
+	return threads_start(*kind.threads, call);
 }
 
 static void on_done(struct thread_call *call)
@@ -36,7 +53,7 @@ static void on_done(struct thread_call *call)
 	wait_wake(&container_of(call, struct awaited, call)->wait);
 }
 
-int offload(int (*fn)(void *arg), void *arg)
+static int await(struct kind (*kind)(struct sched *), int (*fn)(void *arg), void *arg)
 {
 	struct awaited a = { .call = { .fn = fn, .arg = arg, .done = on_done } };
 	int r;
@@ -45,7 +62,7 @@ int offload(int (*fn)(void *arg), void *arg)
 	if (r < 0)
 		return r;
 	wait_init(&a.wait);
-	r = start(sched_here, &a.call);
+	r = start(kind(sched_here), &a.call);
 	if (r < 0)
 		return r;
 
@@ -59,6 +76,16 @@ int offload(int (*fn)(void *arg), void *arg)
 	return a.call.result;
 }
 
+int offload(int (*fn)(void *arg), void *arg)
+{
+	return await(blocking_kind, fn, arg);
+}
+
+int offload_bulk(int (*fn)(void *arg), void *arg)
+{
+	return await(bulk_kind, fn, arg);
+}
+
 bool offload_is_unwanted(void)
 {
 	return threads_is_unwanted();
@@ -69,15 +96,25 @@ static void on_forgotten_done(struct thread_call *call)
 	free(call);
 }
 
-void offload_forget(int (*fn)(void *arg), void *arg)
+static void forget(struct kind (*kind)(struct sched *), int (*fn)(void *arg), void *arg)
 {
 	struct thread_call *call = sched_here ? malloc(sizeof(*call)) : NULL;
 
 	if (call) {
 		*call = (struct thread_call){ .fn = fn, .arg = arg, .done = on_forgotten_done };
-		if (start(sched_here, call) == 0)
+		if (start(kind(sched_here), call) == 0)
 			return;
 		free(call);
 	}
 	(void)fn(arg);
+}
+
+void offload_forget(int (*fn)(void *arg), void *arg)
+{
+	forget(blocking_kind, fn, arg);
+}
+
+void offload_bulk_forget(int (*fn)(void *arg), void *arg)
+{
+	forget(bulk_kind, fn, arg);
 }

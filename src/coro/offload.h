@@ -23,10 +23,24 @@ MUST_USE int offload(int (*fn)(void *arg), void *arg);
 bool offload_is_unwanted(void);
 
 /*
+ * The same for what does not block but takes a CPU for milliseconds, as copying a large payload: on
+ * threads of their own, OFFLOAD_BULK_THREADS of them, that stand back for the loop and for everybody
+ * who answers somebody.
+ */
+MUST_USE int offload_bulk(int (*fn)(void *arg), void *arg);
+#define OFFLOAD_BULK_THREADS 2
+/*
+ * Not 19: on a machine that is busy all the time they would get a hundredth of a CPU; at 10 a tenth. With 0
+ * the loop, once it has had more than its share, waits for the kernel's next tick.
+ */
+#define OFFLOAD_BULK_NICE 10
+
+/*
  * fn(arg) once, on a thread, and nobody waits: for what takes time and cannot
  * fail, as unmapping or closing. On the scheduler's thread, in a task or not;
  * without memory or threads, or where there is no scheduler, it is called right here.
  */
 void offload_forget(int (*fn)(void *arg), void *arg);
+void offload_bulk_forget(int (*fn)(void *arg), void *arg);
 
 #endif

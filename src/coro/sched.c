@@ -133,6 +133,7 @@ struct sched *sched_free(struct sched *sched)
 	assert(sched->n_tasks == 0 && list_is_empty(&sched->ready));
 	/* First: what still runs there may set futures, or be for memory of ours. */
 	sched->threads = threads_free(sched->threads);
+	sched->bulk = threads_free(sched->bulk);
 	loop_set_turn(sched->loop, NULL, NULL);
 	future_inbox_close(sched->inbox);
 	local_free_keys(sched);

@@ -85,6 +85,7 @@ struct sched {
 	struct list local_keys;	    /* owned; see local.c */
 	struct future_inbox *inbox; /* shared with futures that outlive the sched */
 	struct threads *threads;    /* owned; NULL until the first call; see offload.c */
+	struct threads *bulk;	    /* the same, for what takes a CPU */
 	unsigned max_threads;
 	struct overflow overflow;
 };

@@ -13,6 +13,7 @@
 
 #include "base/str.h"
 #include "daemon/conf.h"
+#include "io/slice.h"
 
 /* When memory runs out, a job goes before a worker. */
 #define OOM_SCORE "500"
@@ -66,13 +67,14 @@ static void volunteer_for_oom(void)
 		(void)!write(fd, OOM_SCORE, sizeof(OOM_SCORE) - 1);
 }
 
-/* A batch process never takes the CPU from one that runs; nice says how much of it there is for it. */
+/* A batch process never takes the CPU from one that runs, and gives it up; nice says how much of it there is. */
 static void stand_back(int nice_value)
 {
 	const struct sched_param param = { 0 };
 
 	(void)sched_setscheduler(0, SCHED_BATCH, &param); /* slower for others, not wrong */
 	(void)setpriority(PRIO_PROCESS, 0, nice_value);
+	(void)slice_set_us(SLICE_LONG_US);
 }
 
 static int make_timer(struct job_limits *limits, struct buf *words)

@@ -1,4 +1,8 @@
-/* sealed.c - see sealed.h. */
+/*
+ * sealed.c - see sealed.h. What takes the kernel milliseconds is done in parts:
+ * many kernels change to another thread only where a call returns, and whose
+ * CPU this is may be a loop's.
+ */
 #include "io/sealed.h"
 
 #include <errno.h>
@@ -11,6 +15,15 @@
 #endif
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
+
+/* Of one call: some ten microseconds. Who unmaps interrupts all other CPUs each time. */
+#define COPY_PART ((size_t)64 * 1024)
+#define UNMAP_PART ((size_t)256 * 1024)
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
 
 static int create(void)
 {
@@ -25,7 +38,7 @@ static int create(void)
 static int write_all(int fd, weir_str bytes)
 {
 	while (bytes.len > 0) {
-		ssize_t n = write(fd, bytes.ptr, bytes.len);
+		ssize_t n = write(fd, bytes.ptr, least(bytes.len, COPY_PART));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -71,8 +84,18 @@ int sealed_map(int fd, uint64_t len, weir_str *ret_bytes)
 	return 0;
 }
 
+void sealed_populate(weir_str bytes)
+{
+	for (size_t len; bytes.len > 0; bytes.ptr += len, bytes.len -= len) {
+		len = least(bytes.len, COPY_PART);
+		(void)madvise((void *)(uintptr_t)bytes.ptr, len, MADV_POPULATE_READ);
+	}
+}
+
 void sealed_unmap(weir_str bytes)
 {
-	if (bytes.len > 0)
-		(void)munmap((void *)(uintptr_t)bytes.ptr, bytes.len);
+	for (size_t len; bytes.len > 0; bytes.ptr += len, bytes.len -= len) {
+		len = least(bytes.len, UNMAP_PART);
+		(void)munmap((void *)(uintptr_t)bytes.ptr, len);
+	}
 }

@@ -22,6 +22,8 @@ MUST_USE int sealed_new(weir_str bytes, int *ret_fd);
  * -EPROTO: it is not sealed, or not of this length, which is not 0. -ENOMEM.
  */
 MUST_USE int sealed_map(int fd, uint64_t len, weir_str *ret_bytes);
+/* Its page faults now, so that who reads it takes none; a kernel that cannot (before 5.14) does nothing. */
+void sealed_populate(weir_str bytes);
 void sealed_unmap(weir_str bytes);
 
 #endif

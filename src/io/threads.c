@@ -13,6 +13,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "io/slice.h"
 
 struct threads {
 	struct loop *loop; /* borrowed */
@@ -25,6 +29,7 @@ struct threads {
 
 	/* of the loop's thread */
 	unsigned n_threads, max;
+	int nice_value;
 	pthread_t ids[];
 };
 
@@ -64,6 +69,9 @@ static void *thread_main(void *arg)
 	struct threads *t = arg;
 	struct thread_call *call;
 
+	if (t->nice_value > 0)
+		(void)setpriority(PRIO_PROCESS, (id_t)gettid(), t->nice_value);
+	(void)slice_set_us(SLICE_LONG_US); /* the loop goes first */
 	while ((call = next_call(t))) {
 		thread_call_here = call;
 		call->result = call->fn(call->arg);
@@ -103,7 +111,7 @@ static void add_thread(struct threads *t)
 	(void)pthread_attr_destroy(&attr);
 }
 
-int threads_new(struct loop *loop, unsigned max, struct threads **ret_threads)
+int threads_new(struct loop *loop, unsigned max, int nice_value, struct threads **ret_threads)
 {
 	struct threads *t = calloc(1, sizeof(*t) + max * sizeof(t->ids[0]));
 
@@ -112,6 +120,7 @@ int threads_new(struct loop *loop, unsigned max, struct threads **ret_threads)
 	assert(max > 0);
 	t->loop = loop;
 	t->max = max;
+	t->nice_value = nice_value;
 	list_init(&t->queue);
 	(void)pthread_mutex_init(&t->lock, NULL);
 	(void)pthread_cond_init(&t->wake, NULL);

@@ -38,8 +38,9 @@ struct thread_call {
 	atomic_bool is_unwanted; /* what it does is not needed any more */
 };
 
-/* At most max threads, of which there are none yet. -ENOMEM. */
-MUST_USE int threads_new(struct loop *loop, unsigned max, struct threads **ret_threads);
+/* At most max threads, of which there are none yet, at a nice value of 0 to 19. -ENOMEM. */
+MUST_USE int threads_new(struct loop *loop, unsigned max, int nice_value,
+			 struct threads **ret_threads);
 /* Waits for all that was started, queued calls too, and calls each one's done(). NULL is fine. */
 struct threads *threads_free(struct threads *threads);
 DEFINE_CLEANUP(struct threads, threads_free)

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "coro/deadline.h"
 #include "coro/wait.h"
@@ -342,6 +344,60 @@ Test(offload, forgotten_by_a_task_runs_on_a_thread)
 	cr_assert_eq(world_run(&w, forget, &thread), 0);
 	loop_run(w.loop);
 	cr_assert_not(pthread_equal(thread, pthread_self()));
+}
+
+static int tell_nice(void *arg)
+{
+	*(int *)arg = getpriority(PRIO_PROCESS, (id_t)gettid());
+	return 0;
+}
+
+static int offload_both_ways(void *arg)
+{
+	int *nices = arg, r;
+
+	r = offload(tell_nice, &nices[0]);
+	return r < 0 ? r : offload_bulk(tell_nice, &nices[1]);
+}
+
+Test(offload, bulk_stands_back)
+{
+	int usual = getpriority(PRIO_PROCESS, 0), nices[2];
+
+	cr_assert_eq(world_run(&w, offload_both_ways, nices), 0);
+	cr_assert_eq(nices[0], usual);
+	cr_assert_eq(nices[1], OFFLOAD_BULK_NICE);
+}
+
+/* The one thread for what blocks is taken, and bulk runs all the same. */
+static int bulk_beside(void *arg)
+{
+	struct gated_call *gate = arg;
+	int n = 42, r;
+
+	offload_forget(gated_call_run, gate);
+	r = offload_bulk(answer, &n);
+	gated_call_let(gate);
+	return r;
+}
+
+Test(offload, bulk_does_not_wait_for_what_blocks)
+{
+	struct gated_call gate;
+
+	gated_call_init(&gate, 0);
+	cr_assert_eq(world_run(&w, bulk_beside, &gate), 42);
+	loop_run(w.loop);
+	cr_assert_eq(gate.n_calls, 1);
+}
+
+Test(offload, bulk_is_forgotten_too)
+{
+	int n = 0;
+
+	offload_bulk_forget(count, &n);
+	loop_run(w.loop);
+	cr_assert_eq(n, 1);
 }
 
 Test(offload, forgotten_still_runs_when_the_scheduler_goes)

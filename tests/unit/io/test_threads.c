@@ -14,7 +14,7 @@ static struct threads *threads;
 static void setup(void)
 {
 	cr_assert_eq(loop_new_virtual(&loop), 0);
-	cr_assert_eq(threads_new(loop, 2, &threads), 0);
+	cr_assert_eq(threads_new(loop, 2, 0, &threads), 0);
 }
 
 static void teardown(void)

@@ -1,0 +1,24 @@
+#ifndef WEIR_IO_SLICE_H
+#define WEIR_IO_SLICE_H
+/*
+ * slice.h - how long a thread may compute before the kernel lets another have
+ * its CPU, which is also how soon it gets one itself: since Linux 6.12 who
+ * wakes with a shorter slice does not wait until the longer one of who runs is
+ * over (sched(7), sched_setattr(2): sched_runtime of SCHED_OTHER). The share of
+ * the CPU stays what it is. Older kernels have one slice for all.
+ */
+#include <stdint.h>
+
+/* Who waits for events: it goes before those who compute. */
+#define SLICE_SHORT_US 100
+/* Who computes for others, and lets them all go first. */
+#define SLICE_LONG_US 100000
+
+/*
+ * Of the calling thread, in microseconds, and of the threads and processes that
+ * it starts; 0: the system's own. Between 100 and 100000, else the kernel takes
+ * what is nearest. A negative errno where nothing has changed.
+ */
+int slice_set_us(uint32_t us);
+
+#endif
