@@ -208,4 +208,14 @@ static inline void obey(const struct worker_args *args)
 	}
 }
 
+/* As the most are. */
+static inline int good_worker(const struct worker_args *args)
+{
+	say_begin(args);
+	be_ready(args);
+	obey(args);
+	log_write(args->log, LOG_AT_NOTICE, "drained");
+	_exit(0);
+}
+
 #endif

@@ -1,0 +1,168 @@
+/* master_fork.c - what a child closes is the point: a worker must not keep what others wait for the end of. */
+#include "daemon/master_fork.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/conf.h"
+#include "daemon/crash_note.h"
+#include "daemon/exit_code.h"
+#include "daemon/listeners.h"
+#include "daemon/master_state.h"
+#include "daemon/master_stop.h"
+#include "daemon/tls_keeper.h"
+#include "io/ipc.h"
+#include "io/proc.h"
+
+/* In every child: what is the master's own. */
+static void forget_master(const struct master *m)
+{
+	/* A terminal sends these to all of its processes; only the master acts on them. */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)close(m->signals_fd);
+	close_fdp(&m->hub.slot.control_fd);
+	job_keeper_forget(&m->jobs);
+	for (unsigned i = 0; i < m->setup->n_workers; i++)
+		close_fdp(&m->slots[i].control_fd);
+}
+
+/* In the child. Everything of the master's but this slot's sockets is closed. */
+__attribute__((noreturn)) static void run_worker(struct master *m, unsigned index, int control_fd)
+{
+	const struct master_setup *setup = m->setup;
+	struct log log = *setup->log;
+	struct worker_args args = { .slot = index,
+				    .control_fd = control_fd,
+				    .listeners = setup->listeners,
+				    .note = worker_notes_at(&m->notes, index),
+				    .crash = m->crashes.notes[index],
+				    .lag = worker_lags_at(&m->lags, index),
+				    .log = &log,
+				    .arg = setup->worker_arg };
+
+	log_set_who(&log, "worker %u", index);
+	forget_master(m);
+	listeners_keep(setup->listeners, index);
+	worker_notes_clear(args.note);
+	exit(setup->worker_main(&args));
+}
+
+int master_fork_worker(struct master *m, struct worker_slot *slot)
+{
+	char name[16];
+	int ends[2], r;
+	bool has_hub;
+	pid_t pid;
+
+	r = ipc_pair(ends);
+	if (r < 0)
+		return r;
+	/* Before it is born: so the hub is there before its modules start. */
+	has_hub = hub_keeper_introduce(&m->hub, slot->index, ends[0]);
+	(void)crash_keeper_renew(&m->crashes, slot->index);
+	(void)snprintf(name, sizeof(name), "weir:worker %u", slot->index);
+	pid = proc_fork(name);
+	if (pid == 0) {
+		(void)close(ends[0]);
+		run_worker(m, slot->index, ends[1]);
+	}
+	(void)close(ends[1]);
+	if (pid < 0) {
+		(void)close(ends[0]);
+		return (int)pid;
+	}
+	worker_slot_forked(slot, pid, ends[0], clock_monotonic_ms());
+	slot->certificates = tls_keeper_generation(m->setup->tls);
+	if (has_hub)
+		slot->hub = m->hub.slot.pid;
+	return 0;
+}
+
+/* In the child. */
+__attribute__((noreturn)) static void run_hub(struct master *m, int control_fd)
+{
+	const struct master_setup *setup = m->setup;
+	struct log log = *setup->log;
+	struct hub_args args = { .control_fd = control_fd,
+				 .n_slots = setup->n_workers,
+				 .log = &log,
+				 .arg = setup->hub_arg };
+
+	log_set_who(&log, "hub");
+	forget_master(m);
+	listeners_stop(setup->listeners);
+	exit(setup->hub_main(&args));
+}
+
+void master_fork_hub(struct master *m)
+{
+	int control_fd = -1;
+	pid_t pid = hub_keeper_fork(&m->hub, &control_fd);
+
+	if (pid == 0)
+		run_hub(m, control_fd);
+}
+
+unsigned master_fork_crash_index(const struct master *m, const struct job_slot *slot)
+{
+	return m->setup->n_workers + slot->slot.index;
+}
+
+/* In the child. */
+__attribute__((noreturn)) static void run_job_process(struct master *m, const struct job_slot *slot,
+						      int control_fd)
+{
+	const struct master_setup *setup = m->setup;
+	struct log log = *setup->log;
+	struct job_args args = { .pool = slot->pool,
+				 .control_fd = control_fd,
+				 .note = job_keeper_note(&m->jobs, slot),
+				 .crash = m->crashes.notes[master_fork_crash_index(m, slot)],
+				 .log = &log,
+				 .arg = setup->job_arg };
+
+	log_set_who(&log, "job %s", setup->jobs->pools[slot->pool].name);
+	forget_master(m);
+	listeners_stop(setup->listeners);
+	worker_notes_clear(args.note);
+	exit(setup->job_main(&args));
+}
+
+void master_fork_job_processes(struct master *m)
+{
+	struct job_slot *slot;
+	pid_t pid = 1;
+
+	while (pid > 0 && (slot = job_keeper_due(&m->jobs, clock_monotonic_ms()))) {
+		int control_fd = -1;
+
+		(void)crash_keeper_renew(&m->crashes, master_fork_crash_index(m, slot));
+		pid = job_keeper_fork(&m->jobs, slot, &control_fd);
+		if (pid == 0)
+			run_job_process(m, slot, control_fd);
+	}
+	if (pid < 0 && m->phase == MASTER_STARTING)
+		master_stop_failed(m, EXIT_CODE_SYSTEM);
+}
+
+void master_fork_report(struct master *m, unsigned child, enum crash_report_what what)
+{
+	const struct crash_note *note = m->crashes.notes[child];
+	struct log log = *m->log;
+
+	if (!crash_report_is_due(note, what) || crash_keeper_fork(&m->crashes) != 0)
+		return;
+	forget_master(m);
+	listeners_stop(m->setup->listeners);
+	if (child < m->setup->n_workers)
+		log_set_who(&log, "worker %u", child);
+	else
+		log_set_who(&log, "job %s", job_keeper_pool(&m->jobs, child - m->setup->n_workers));
+	crash_report_write(&log, note, what);
+	_exit(0);
+}

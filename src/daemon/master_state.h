@@ -1,0 +1,44 @@
+#ifndef WEIR_DAEMON_MASTER_STATE_H
+#define WEIR_DAEMON_MASTER_STATE_H
+/* master_state.h - what the master knows, for the files that it consists of: master*.c. */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/crash_keeper.h"
+#include "daemon/hub_keeper.h"
+#include "daemon/job_keeper.h"
+#include "daemon/master.h"
+#include "daemon/worker_lags.h"
+#include "daemon/worker_notes.h"
+#include "daemon/worker_slot.h"
+
+struct pollfd;
+
+/* A worker cuts its requests off at the end of the grace itself; this is for telling them so. */
+#define MASTER_KILL_SLACK_MS 500
+
+enum master_phase {
+	MASTER_STARTING, /* not every worker has been ready yet; a death now is final */
+	MASTER_RUNNING,
+	MASTER_STOPPING, /* no more forks; ends when the last worker has */
+};
+
+struct master {
+	const struct master_setup *setup;
+	const struct log *log;
+	struct worker_slot *slots; /* owned, n_workers of them */
+	struct pollfd *polled; /* owned: the signals, control sockets: the hub's, workers', jobs' */
+	struct hub_keeper hub;
+	struct job_keeper jobs;
+	unsigned n_strangers;	   /* who could not be introduced to the hub */
+	struct worker_notes notes; /* what a slot's worker wants known when it dies */
+	struct crash_keeper crashes;
+	struct worker_lags lags;
+	int signals_fd;
+	enum master_phase phase;
+	int64_t kill_ms; /* while stopping: when patience ends */
+	int n_stops;
+	int exit_code;
+};
+
+#endif

@@ -1,0 +1,225 @@
+/*
+ * master_workers.c - the hard thing is that a worker's end is told in two ways
+ * which race: its last words on the control socket and SIGCHLD. So a child that
+ * was reaped has its socket read to the end before anything is concluded.
+ */
+#include "daemon/master_workers.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/adoption.h"
+#include "daemon/control.h"
+#include "daemon/crash_note.h"
+#include "daemon/crash_report.h"
+#include "daemon/exit_code.h"
+#include "daemon/listeners.h"
+#include "daemon/master_fork.h"
+#include "daemon/master_state.h"
+#include "daemon/master_stop.h"
+#include "daemon/notify.h"
+#include "daemon/worker_death.h"
+#include "io/proc.h"
+
+void master_workers_signal(const struct worker_slot *slot, int sig)
+{
+	if (worker_slot_has_process(slot))
+		(void)kill(slot->pid, sig); /* gone already: then it is about to be reaped */
+}
+
+void master_workers_drain(struct worker_slot *slot)
+{
+	int r;
+
+	if (slot->state == WORKER_BACKING_OFF)
+		worker_slot_move(slot, WORKER_EMPTY);
+	if (!worker_slot_has_process(slot))
+		return;
+	worker_slot_move(slot, WORKER_DRAINING);
+	r = slot->control_fd < 0 ? -EPIPE : control_send_drain(slot->control_fd);
+	if (r < 0)
+		master_workers_signal(slot, SIGTERM);
+}
+
+void master_workers_start(struct master *m, struct worker_slot *slot)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	int r;
+
+	r = master_fork_worker(m, slot);
+	if (r == 0)
+		return;
+	log_write(m->log, LOG_AT_ERROR, "cannot start worker %u: %s", slot->index, strerror(-r));
+	if (m->phase == MASTER_STARTING) {
+		master_stop_failed(m, EXIT_CODE_SYSTEM);
+		return;
+	}
+	slot->started_ms = now_ms;
+	worker_slot_died(slot, now_ms);
+}
+
+static void say_ready(struct master *m)
+{
+	unsigned n = m->setup->n_workers;
+	char where[LISTENERS_WORDS_MAX];
+
+	listeners_describe(m->setup->listeners, where);
+	log_write(m->log, LOG_AT_NOTICE, "ready: listening on %s, %u worker%s, pid %d", where, n,
+		  n == 1 ? "" : "s", (int)getpid());
+	if (notify_send("READY=1") < 0)
+		log_write(m->log, LOG_AT_WARN, "cannot tell the service manager that we are ready");
+}
+
+void master_workers_become_ready(struct master *m)
+{
+	for (unsigned i = 0; i < m->setup->n_workers; i++) {
+		if (m->slots[i].state != WORKER_READY)
+			return;
+	}
+	if (m->phase != MASTER_STARTING || !job_keeper_is_ready(&m->jobs))
+		return;
+	m->phase = MASTER_RUNNING;
+	say_ready(m);
+}
+
+static void on_ready(struct master *m, struct worker_slot *slot)
+{
+	if (slot->state != WORKER_STARTING)
+		return;
+	worker_slot_move(slot, WORKER_READY);
+	adoption_ready(m->slots, m->setup->n_workers, slot, m->setup->listeners);
+	if (m->phase == MASTER_RUNNING) {
+		log_write(m->log, LOG_AT_NOTICE, "worker %u is ready again, pid %d", slot->index,
+			  (int)slot->pid);
+		return;
+	}
+	master_workers_become_ready(m);
+}
+
+static void on_failed(struct master *m, struct worker_slot *slot, const char *why)
+{
+	/* The others fail for the same reason; once is enough. */
+	if (m->phase == MASTER_STOPPING)
+		return;
+	log_write(m->log, LOG_AT_ERROR, "worker %u cannot start: %s", slot->index, why);
+	if (m->phase == MASTER_STARTING)
+		master_stop_failed(m, EXIT_CODE_START);
+}
+
+static void on_leaving(struct master *m, struct worker_slot *slot)
+{
+	if (slot->state != WORKER_READY)
+		return;
+	worker_slot_move(slot, WORKER_LEAVING);
+	slot->kill_ms = clock_monotonic_ms() + m->setup->graceful_ms + MASTER_KILL_SLACK_MS;
+	adoption_lost(m->slots, m->setup->n_workers, slot, m->setup->listeners);
+}
+
+static void on_message(struct master *m, struct worker_slot *slot,
+		       const struct ipc_message *message)
+{
+	for (size_t i = 0; i < message->n_fds; i++)
+		close_fdp(&message->fds[i]);
+	if (message->type == CONTROL_READY)
+		on_ready(m, slot);
+	else if (message->type == CONTROL_LEAVING)
+		on_leaving(m, slot);
+	else if (message->type == CONTROL_FAILED)
+		on_failed(m, slot, message->text);
+	else if (message->type == CONTROL_STALLED)
+		master_fork_report(m, slot->index, CRASH_REPORT_STALL);
+}
+
+void master_workers_listen(struct master *m, struct worker_slot *slot)
+{
+	struct ipc_message message;
+	int r;
+
+	while (slot->control_fd >= 0) {
+		r = control_receive(slot->control_fd, &message);
+		if (r == -EAGAIN)
+			return;
+		if (r == 1) {
+			on_message(m, slot, &message);
+			continue;
+		}
+		/* It is ending, or has lost its mind; SIGCHLD will tell which. */
+		(void)close(slot->control_fd);
+		slot->control_fd = -1;
+	}
+}
+
+/* The slot is backing off. */
+static void say_death(const struct master *m, const struct worker_slot *slot, pid_t pid, int status)
+{
+	const struct crash_note *note = m->crashes.notes[slot->index];
+	char last[WORKER_NOTES_NAME], why[CRASH_REASON + 2] = "";
+
+	if (note)
+		crash_note_reason(note, why);
+	worker_notes_read(&m->notes, slot->index, last);
+	worker_death_say(m->log, slot, pid, status, why, last);
+}
+
+static void on_drained(struct master *m, const struct worker_slot *slot, pid_t pid, int status)
+{
+	char how[PROC_END_MAX];
+
+	if (proc_ended_well(status) || m->exit_code == EXIT_CODE_START)
+		return;
+	proc_describe(status, how);
+	log_write(m->log, LOG_AT_WARN, "worker %u (pid %d) did not stop cleanly: %s", slot->index,
+		  (int)pid, how);
+	if (m->exit_code == EXIT_CODE_OK)
+		m->exit_code = EXIT_CODE_UNCLEAN;
+}
+
+void master_workers_died(struct master *m, struct worker_slot *slot, int status)
+{
+	pid_t pid = slot->pid;
+	char how[PROC_END_MAX];
+
+	master_workers_listen(m, slot);
+	master_fork_report(m, slot->index, CRASH_REPORT_CRASH);
+	if (slot->state == WORKER_STARTING && m->phase == MASTER_STARTING) {
+		proc_describe(status, how);
+		log_write(m->log, LOG_AT_ERROR, "worker %u (pid %d) ended while it started: %s",
+			  slot->index, (int)pid, how);
+		master_stop_failed(m, EXIT_CODE_START);
+	}
+	if (slot->state == WORKER_DRAINING) {
+		worker_slot_died(slot, clock_monotonic_ms());
+		on_drained(m, slot, pid, status);
+		return;
+	}
+	worker_slot_died(slot, clock_monotonic_ms());
+	say_death(m, slot, pid, status);
+	adoption_lost(m->slots, m->setup->n_workers, slot, m->setup->listeners);
+}
+
+void master_workers_say_late(const struct master *m, const struct worker_slot *slot)
+{
+	log_write(m->log, LOG_AT_WARN, "worker %u (pid %d) did not end in time", slot->index,
+		  (int)slot->pid);
+}
+
+void master_workers_end_leaving(const struct master *m, struct worker_slot *slot)
+{
+	master_workers_say_late(m, slot);
+	master_workers_signal(slot, SIGKILL);
+	slot->kill_ms = INT64_MAX;
+}
+
+bool master_workers_are_left(const struct master *m)
+{
+	for (unsigned i = 0; i < m->setup->n_workers; i++) {
+		if (m->slots[i].state != WORKER_EMPTY)
+			return true;
+	}
+	return false;
+}
