@@ -24,7 +24,6 @@
 #include "daemon/thread_look.h"
 #include "daemon/worker_lags.h"
 #include "io/beat.h"
-#include "io/loop.h"
 
 /* Asks where the loop's thread is. Few use the last real-time signals. */
 #define LOOK_SIGNAL (SIGRTMAX - 2)
@@ -40,7 +39,7 @@
 
 struct watchdog {
 	struct watchdog_setup setup;
-	struct beat beat;
+	struct beat *beat; /* borrowed: the loop's */
 	pthread_t thread;
 	pid_t loop_tid;
 	struct sigaction previous;
@@ -75,7 +74,7 @@ static void on_look(int signal, siginfo_t *info, void *ucontext)
 	struct trace_regs regs;
 	int error = errno;
 
-	if (!w || atomic_load(&w->asked) == 0 || atomic_load(&w->asked) != atomic_load(&w->beat.n))
+	if (!w || atomic_load(&w->asked) == 0 || atomic_load(&w->asked) != atomic_load(&w->beat->n))
 		return;
 	record = &w->setup.note->stall;
 	atomic_store(&record->state, CRASH_BEGUN);
@@ -91,7 +90,7 @@ static bool is_in_turn(struct watchdog *w)
 {
 	int64_t ended_us;
 
-	return beat_is_in(&w->beat, &w->turn, &ended_us);
+	return beat_is_in(w->beat, &w->turn, &ended_us);
 }
 
 /* True: the note has a record of a thread that sleeps. */
@@ -122,8 +121,8 @@ static bool ask(struct watchdog *w)
 	atomic_store(&w->asked, w->turn.n);
 	if (syscall(SYS_tgkill, getpid(), w->loop_tid, LOOK_SIGNAL) == 0) {
 		while (atomic_load(&record->state) != CRASH_WHOLE && is_in_turn(w) &&
-		       !beat_is_stopped(&w->beat) && clock_monotonic_us() < until_us)
-			beat_sleep(&w->beat, clock_monotonic_us() + ANSWER_STEP_US);
+		       !beat_is_stopped(w->beat) && clock_monotonic_us() < until_us)
+			beat_sleep(w->beat, clock_monotonic_us() + ANSWER_STEP_US);
 	}
 	atomic_store(&w->asked, 0);
 	return atomic_load(&record->state) == CRASH_WHOLE;
@@ -219,15 +218,15 @@ static void on_stall(struct watchdog *w)
 	worker_lag_add_stall(w->setup.lag);
 	if (is_said)
 		report(w);
-	while (beat_is_in(&w->beat, &w->turn, &ended_us) && !beat_is_stopped(&w->beat)) {
+	while (beat_is_in(w->beat, &w->turn, &ended_us) && !beat_is_stopped(w->beat)) {
 		if (abort_us > 0 && clock_monotonic_us() - w->turn.began_us >= abort_us) {
 			if (!is_said)
 				report(w);
 			end_process(w);
 		}
-		beat_sleep(&w->beat, clock_monotonic_us() + STUCK_STEP_US);
+		beat_sleep(w->beat, clock_monotonic_us() + STUCK_STEP_US);
 	}
-	if (!is_said || beat_is_stopped(&w->beat))
+	if (!is_said || beat_is_stopped(w->beat))
 		return;
 	if (ended_us == 0)
 		ended_us = clock_monotonic_us();
@@ -252,11 +251,11 @@ static void meet(struct watchdog *w, const struct beat_turn *turn)
  */
 static void wait_for_turn(struct watchdog *w)
 {
-	uint32_t count = beat_count(&w->beat);
+	uint32_t count = beat_count(w->beat);
 
-	beat_sleep(&w->beat, clock_monotonic_us() + w->setup.limit_ms * 1000);
-	if (beat_count(&w->beat) == count)
-		beat_listen(&w->beat);
+	beat_sleep(w->beat, clock_monotonic_us() + w->setup.limit_ms * 1000);
+	if (beat_count(w->beat) == count)
+		beat_listen(w->beat);
 }
 
 /* When the turn will be a stall: and it must have been seen for long enough to tell whose it is. */
@@ -272,16 +271,16 @@ static void *watch(void *arg)
 {
 	struct watchdog *w = arg;
 
-	while (!beat_is_stopped(&w->beat)) {
+	while (!beat_is_stopped(w->beat)) {
 		struct beat_turn turn;
 
-		if (!beat_read(&w->beat, &turn)) {
+		if (!beat_read(w->beat, &turn)) {
 			wait_for_turn(w);
 			continue;
 		}
 		meet(w, &turn);
 		if (clock_monotonic_us() < stalls_at_us(w))
-			beat_sleep(&w->beat, stalls_at_us(w));
+			beat_sleep(w->beat, stalls_at_us(w));
 		else
 			on_stall(w);
 	}
@@ -323,7 +322,7 @@ int watchdog_start(const struct watchdog_setup *setup, struct watchdog **ret_wat
 	w->loop_tid = gettid();
 	w->n_may_say = SAID_MAX;
 	w->may_say_us = clock_monotonic_us();
-	beat_init(&w->beat, &setup->lag->turns);
+	w->beat = &setup->lag->beat;
 	(void)sigfillset(&action.sa_mask);
 	(void)sigaction(LOOK_SIGNAL, &action, &w->previous);
 	atomic_store(&watching, w);
@@ -333,7 +332,6 @@ int watchdog_start(const struct watchdog_setup *setup, struct watchdog **ret_wat
 		(void)sigaction(LOOK_SIGNAL, &w->previous, NULL);
 		return r;
 	}
-	loop_set_beat(setup->loop, &w->beat);
 	*ret_watchdog = steal_ptr(w);
 	return 0;
 }
@@ -342,9 +340,8 @@ struct watchdog *watchdog_stop(struct watchdog *w)
 {
 	if (!w)
 		return NULL;
-	beat_stop(&w->beat);
+	beat_stop(w->beat);
 	(void)pthread_join(w->thread, NULL);
-	loop_set_beat(w->setup.loop, NULL);
 	atomic_store(&watching, NULL);
 	(void)sigaction(LOOK_SIGNAL, &w->previous, NULL);
 	free(w);

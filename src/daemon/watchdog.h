@@ -17,21 +17,19 @@
 
 struct crash_note;
 struct log;
-struct loop;
 struct sched;
 struct watchdog;
 struct worker_lag;
 
 /* All borrowed, and there until watchdog_stop(). */
 struct watchdog_setup {
-	struct loop *loop;
 	const struct sched *sched;
 	const struct log *log;
 	struct crash_note *note;
-	struct worker_lag *lag;
-	int control_fd;	  /* to the master */
-	int64_t limit_ms; /* a turn longer than this is a stall */
-	int64_t abort_ms; /* longer than this ends the process; 0: never */
+	struct worker_lag *lag; /* follows the loop already */
+	int control_fd;		/* to the master */
+	int64_t limit_ms;	/* a turn longer than this is a stall */
+	int64_t abort_ms;	/* longer than this ends the process; 0: never */
 };
 
 /* On the loop's thread; one at a time in a process. -ENOMEM, -EAGAIN: there can be no thread. */

@@ -37,6 +37,7 @@
 #include "daemon/tls_keeper.h"
 #include "daemon/watchdog.h"
 #include "daemon/worker_hub.h"
+#include "daemon/worker_lags.h"
 #include "daemon/worker_notes.h"
 #include "io/loop.h"
 #include "io/proc.h"
@@ -261,8 +262,7 @@ static void fail(struct worker *w, const char *why)
 static void start_watchdog(struct worker *w)
 {
 	const struct conf_limits *limits = &w->conf->limits;
-	struct watchdog_setup setup = { .loop = w->loop,
-					.sched = w->sched,
+	struct watchdog_setup setup = { .sched = w->sched,
 					.log = w->log,
 					.note = w->args->crash,
 					.lag = w->args->lag,
@@ -490,6 +490,8 @@ int worker_main(const struct worker_args *args)
 		return EXIT_CODE_START;
 	}
 	(void)slice_set_us(SLICE_SHORT_US); /* else: slower when the machine is busy */
+	if (args->lag)
+		worker_lag_follow(args->lag, w.loop);
 	w.tls = tls_keeper_take(setup->tls);
 	watch(&w);
 	r = make(&w);

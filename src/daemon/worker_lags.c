@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "io/loop.h"
+
 int worker_lags_init(struct worker_lags *lags, unsigned n)
 {
 	void *items = mmap(NULL, n * sizeof(struct worker_lag), PROT_READ | PROT_WRITE,
@@ -25,6 +27,21 @@ void worker_lags_done(struct worker_lags *lags)
 struct worker_lag *worker_lags_at(const struct worker_lags *lags, unsigned slot)
 {
 	return &lags->items[slot];
+}
+
+void worker_lag_follow(struct worker_lag *lag, struct loop *loop)
+{
+	beat_init(&lag->beat, &lag->turns);
+	loop_set_beat(loop, &lag->beat);
+}
+
+int64_t worker_lag_turn_us(struct worker_lag *lag, int64_t now_us)
+{
+	struct beat_turn turn;
+
+	if (!beat_read(&lag->beat, &turn) || turn.began_us >= now_us)
+		return 0;
+	return now_us - turn.began_us;
 }
 
 void worker_lag_add_stall(struct worker_lag *lag)

@@ -52,7 +52,7 @@ static void begin(int64_t limit_ms, int64_t abort_ms)
 	cr_assert_eq(worker_lags_init(&lags, 1), 0);
 	cr_assert_eq(loop_new(&loop), 0);
 	cr_assert_eq(sched_new(loop, &opts, &sched), 0);
-	setup.loop = loop;
+	worker_lag_follow(worker_lags_at(&lags, 0), loop);
 	setup.sched = sched;
 	setup.note = note;
 	setup.lag = worker_lags_at(&lags, 0);
