@@ -16,6 +16,7 @@
 #include "serve/pace.h"
 #include "serve/ws_policy.h"
 
+struct builtin_settings;
 struct job_carrier;
 struct log;
 struct loop;
@@ -31,9 +32,10 @@ struct ws_turn;
 struct route {
 	const char *name; /* "shop.user", for logs; borrowed */
 	weir_handler *fn;
-	struct weir_app *app;	  /* borrowed; NULL in a test without a module */
-	uint32_t flags;		  /* WEIR_FINISH_ANYWAY */
-	const struct weir_io *io; /* the layer next to the handler; NULL: none */
+	struct weir_app *app;		   /* borrowed; NULL in a test without a module */
+	struct builtin_settings *settings; /* owned by the owner: see builtin.h; NULL: none */
+	uint32_t flags;			   /* WEIR_FINISH_ANYWAY */
+	const struct weir_io *io;	   /* the layer next to the handler; NULL: none */
 	uint64_t max_body;
 	uint64_t request_memory;
 	enum half_close half_close;

@@ -10,9 +10,11 @@
 #include <stdlib.h>
 
 #include "app/asgi.h"
+#include "app/builtin.h"
 #include "app/module.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "daemon/binding_answer.h"
 #include "daemon/conf.h"
 #include "daemon/messages.h"
 #include "proto/http.h"
@@ -60,6 +62,26 @@ static int open_modules(struct binding *b, const struct conf *conf, const struct
 		r = open_module(b, conf, &conf->modules[i], log, messages);
 		if (r < 0)
 			return r;
+	}
+	return 0;
+}
+
+/* The server's own handlers, if a route has one. */
+static int open_builtin(struct binding *b, const struct conf *conf, const struct log *log)
+{
+	_cleanup_(buf_done) struct buf words = { 0 };
+	weir_str module = { NULL, 0 }, entry;
+	int r;
+
+	for (size_t i = 0; i < conf->n_routes; i++) {
+		if (conf_split_name(conf->routes[i].handler.text, &module, &entry) < 0 ||
+		    !weir_str_eq(module, WEIR_STR(BUILTIN_MODULE)))
+			continue;
+		r = builtin_open(log, &words, &b->apps[b->n_apps]);
+		if (r < 0)
+			return r;
+		b->n_apps++;
+		return 0;
 	}
 	return 0;
 }
@@ -221,6 +243,9 @@ static int bind_route(struct binding *b, const struct conf_route *from, struct m
 	route->ws_handlers = handler.ws;
 	bind_middleware(b, route, from, messages);
 	b->n_routes++;
+	r = binding_answer(from, messages, &route->settings);
+	if (r < 0)
+		return r;
 	r = bind_origins(route, from);
 	if (r < 0)
 		return r;
@@ -334,10 +359,13 @@ int binding_new(const struct conf *conf, const struct log *log, struct messages 
 	if (!b)
 		return -ENOMEM;
 	b->router = router_new();
-	b->apps = calloc(conf->n_modules + 1, sizeof(struct weir_app *));
+	b->apps = calloc(conf->n_modules + 2, sizeof(struct weir_app *));
 	if (!b->router || !b->apps)
 		return -ENOMEM;
 	r = open_modules(b, conf, log, messages);
+	if (r < 0)
+		return r;
+	r = open_builtin(b, conf, log);
 	if (r < 0)
 		return r;
 	r = conf->run_module ? bind_run_module(b, conf, log, messages)
@@ -358,8 +386,10 @@ struct binding *binding_free(struct binding *b)
 	for (size_t i = 0; b->names && i < b->n_routes; i++)
 		free(b->names[i]);
 	free(b->names);
-	for (size_t i = 0; b->routes && i < b->n_routes; i++)
+	for (size_t i = 0; b->routes && i < b->n_routes; i++) {
 		free((weir_str *)(uintptr_t)b->routes[i].origins);
+		(void)builtin_settings_free(b->routes[i].settings);
+	}
 	free(b->routes);
 	free(b->layers);
 	for (size_t i = 0; i < b->n_apps; i++)

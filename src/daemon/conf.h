@@ -97,10 +97,34 @@ struct conf_websocket {
 	uint64_t deflate_min;
 };
 
+/* A route that goes somewhere else. */
+struct conf_redirect {
+	struct conf_name to;
+	unsigned status;
+	bool keeps_query;
+	struct conf_pos *origins;
+};
+
+/* A route whose answer is always the same. */
+struct conf_respond {
+	unsigned status;
+	struct conf_name type, body; /* text is NULL when it is absent */
+	const struct conf_setting *headers;
+	size_t n_headers;
+	const struct conf_pos *header_origins; /* of each */
+	struct conf_pos *origins;
+};
+
+/* What answers a route. */
+enum conf_answer { CONF_ANSWER_HANDLER, CONF_ANSWER_REDIRECT, CONF_ANSWER_RESPOND };
+
 struct conf_route {
-	struct conf_name path;		    /* "/users/{id}" */
-	uint64_t methods;		    /* bits: 1 << enum http_method; 0: any */
-	struct conf_name handler;	    /* "module.entry" */
+	struct conf_name path;	  /* "/users/{id}" */
+	uint64_t methods;	  /* bits: 1 << enum http_method; 0: any */
+	enum conf_answer answer;  /* see conf_answer.h */
+	struct conf_name handler; /* "module.entry"; of another answer "weir.redirect" and so on */
+	struct conf_redirect redirect;
+	struct conf_respond respond;
 	const struct conf_name *middleware; /* "module.name", outermost first */
 	size_t n_middleware;
 	int half_close; /* enum half_close (serve/exchange.h) */

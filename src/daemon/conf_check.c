@@ -3,10 +3,12 @@
 
 #include <stdio.h>
 
+#include "app/builtin.h"
 #include "app/router.h"
 #include "base/str.h"
 #include "daemon/conf.h"
 #include "daemon/conf_address.h"
+#include "daemon/conf_answer.h"
 #include "daemon/conf_jobs.h"
 #include "daemon/conf_origin.h"
 #include "daemon/conf_tls.h"
@@ -52,6 +54,13 @@ static bool is_module_good(const struct conf *conf, const struct conf_module *mo
 {
 	char line[WHERE];
 
+	if (!strcmp(module->name, BUILTIN_MODULE)) {
+		messages_add(messages, &module->path.pos,
+			     "the name \"%s\" is for the server's own handlers: give the module "
+			     "another",
+			     module->name);
+		return false;
+	}
 	for (const struct conf_module *first = conf->modules; first < module; first++) {
 		if (strcmp(first->name, module->name) != 0)
 			continue;
@@ -78,8 +87,9 @@ static bool is_name_good(const struct conf *conf, const struct conf_name *name, 
 			     messages_quote(weir_strz(name->text), quote));
 		return false;
 	}
-	if (conf_find_module(conf, module))
+	if (conf_find_module(conf, module) || weir_str_eq(module, WEIR_STR(BUILTIN_MODULE)))
 		return true;
+	messages_guess(&guess, module, BUILTIN_MODULE);
 	for (size_t i = 0; i < conf->n_modules; i++)
 		messages_guess(&guess, module, conf->modules[i].name);
 	messages_add(messages, &name->pos, "%s: there is no module %s%s%s%s", what,
@@ -118,7 +128,9 @@ static bool is_kind_good(struct conf_route *route, struct messages *messages)
 
 		if (o->kind != other || !pos->file)
 			continue;
-		if (route->is_websocket)
+		if (route->is_websocket && o->is_one_of)
+			messages_add(messages, pos, "%s: a WebSocket needs a handler", o->name);
+		else if (route->is_websocket)
 			messages_add(messages, pos,
 				     "%s: a WebSocket's handshake is a GET: leave it out", o->name);
 		else
@@ -154,12 +166,14 @@ static void check_send_queue(const struct conf *conf, const struct conf_route *r
 static int is_route_good(const struct conf *conf, struct router *router, struct conf_route *route,
 			 struct messages *messages)
 {
-	bool is_good = is_name_good(conf, &route->handler, "handler", messages);
+	bool is_good = conf_answer_check(route, messages);
 	char quote[MESSAGES_QUOTE];
 	const char *words = "";
 	void *conflict = NULL;
 	int r;
 
+	if (is_good)
+		is_good = is_name_good(conf, &route->handler, "handler", messages);
 	is_good &= is_kind_good(route, messages);
 	check_send_queue(conf, route, messages);
 	for (size_t i = 0; i < route->n_middleware; i++)

@@ -220,16 +220,24 @@ static void put_words(struct printer *p, const struct option_spec *option, const
 	put(p, "]");
 }
 
-static void put_settings(struct printer *p, const struct conf_module *module)
+static void put_settings(struct printer *p, const struct option_spec *option, const void *base)
 {
-	for (size_t i = 0; i < module->n_settings; i++) {
-		bool is_long = strlen(module->settings[i].key) > LONG_KEY;
+	const struct conf_setting *settings = *(const void *const *)((const char *)base +
+								     option->offset);
+	const struct conf_pos *origins = *(const void *const *)((const char *)base +
+								option->origins_offset);
+	const char *indent = option->place == OPTION_MODULE ? "      " : "        ";
 
-		put(p, "      %s", is_long ? "? " : "");
-		put_quoted(p, module->settings[i].key, false);
-		put(p, is_long ? "\n      : " : ": ");
-		put_quoted(p, module->settings[i].value, true);
-		put_pos(p, &module->setting_origins[i]);
+	for (size_t i = 0; i < list_len(option, base); i++) {
+		bool is_long = strlen(settings[i].key) > LONG_KEY;
+
+		put(p, "%s%s", indent, is_long ? "? " : "");
+		put_quoted(p, settings[i].key, false);
+		if (is_long)
+			put(p, "\n%s", indent);
+		put(p, ": ");
+		put_quoted(p, settings[i].value, true);
+		put_pos(p, &origins[i]);
 	}
 }
 
@@ -247,6 +255,8 @@ static bool is_there(const struct option_spec *option, const void *base)
 	if (option->kind != OPTION_OF_ALL &&
 	    route->is_websocket != (option->kind == OPTION_OF_WEBSOCKETS))
 		return false;
+	if (option->is_one_of)
+		return conf_origin_get(option, base)->file;
 	if (option->items == OPTION_TLS)
 		return ((const struct conf_listen *)base)->tls.is_on;
 	if (option->type == OPTION_NAME || option->type == OPTION_FILE)
@@ -276,7 +286,7 @@ static void put_option(struct printer *p, const struct option_spec *option, cons
 		return;
 	case OPTION_SETTINGS:
 		put_origin(p, option, base);
-		put_settings(p, base);
+		put_settings(p, option, base);
 		return;
 	case OPTION_NAMES:
 	case OPTION_ORIGINS:
@@ -308,6 +318,8 @@ static struct indent indent_of(enum option_place place)
 	case OPTION_POOL:
 		return (struct indent){ "    - ", "      " };
 	case OPTION_TLS:
+	case OPTION_REDIRECT:
+	case OPTION_RESPOND:
 		return (struct indent){ "      ", "      " };
 	case OPTION_CERTIFICATE:
 		return (struct indent){ "        - ", "          " };

@@ -5,6 +5,7 @@
 #include "daemon/conf_read.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "app/router.h"
 #include "base/buf.h"
@@ -264,7 +265,6 @@ static int read_methods(struct reader *reader, const struct option_spec *option,
 static int read_settings(struct reader *reader, const struct option_spec *option,
 			 const struct conf_node *node, void *base)
 {
-	struct conf_module *module = base;
 	struct conf_setting *settings;
 	struct conf_pos *origins;
 	int all = 0;
@@ -275,7 +275,6 @@ static int read_settings(struct reader *reader, const struct option_spec *option
 			     option_value_type_words(option->type), conf_tree_kind(node));
 		return -EINVAL;
 	}
-	assert(option->place == OPTION_MODULE);
 	settings = list_room(reader, node, sizeof(*settings));
 	origins = list_room(reader, node, sizeof(*origins));
 	if (!settings || !origins)
@@ -297,7 +296,7 @@ static int read_settings(struct reader *reader, const struct option_spec *option
 		settings[n] = (struct conf_setting){ key, text.ptr };
 		origins[n++] = item->key_pos;
 	}
-	module->setting_origins = origins;
+	*(const struct conf_pos **)((char *)base + option->origins_offset) = origins;
 	set_list(option, base, settings, n);
 	return all;
 }
@@ -395,6 +394,10 @@ static const char *place_words(enum option_place place)
 		return "tls";
 	case OPTION_CERTIFICATE:
 		return "a certificate";
+	case OPTION_REDIRECT:
+		return "redirect";
+	case OPTION_RESPOND:
+		return "respond";
 	case OPTION_TOP:
 		break;
 	}
@@ -408,8 +411,9 @@ static const char *place_words(enum option_place place)
 static const struct option_spec *refuse_key(struct reader *reader, const struct conf_node *node,
 					    enum option_place place)
 {
-	static const enum option_place places[] = { OPTION_TOP,	  OPTION_LISTEN, OPTION_MODULE,
-						    OPTION_ROUTE, OPTION_JOBS,	 OPTION_POOL };
+	static const enum option_place places[] = { OPTION_TOP,	    OPTION_LISTEN, OPTION_MODULE,
+						    OPTION_ROUTE,   OPTION_JOBS,   OPTION_POOL,
+						    OPTION_REDIRECT };
 	struct messages_guess guess = { 0 };
 	char quote[MESSAGES_QUOTE];
 
@@ -437,18 +441,80 @@ static uint64_t bit(const struct option_spec *option)
 	return UINT64_C(1) << option_table_index(option);
 }
 
+static bool is_inner(enum option_place place)
+{
+	return place == OPTION_JOBS || place == OPTION_TLS || place == OPTION_REDIRECT ||
+	       place == OPTION_RESPOND;
+}
+
+/* At the top lists are read in a second step, of inner mappings their items; elsewhere there is one. */
+static bool is_this_step(const struct option_spec *option, bool wants_lists)
+{
+	if (option->place == OPTION_TOP)
+		return option_table_is_list(option) == wants_lists;
+	if (!is_inner(option->place))
+		return true;
+	return (option->type == OPTION_ITEMS) == wants_lists;
+}
+
+/* The first key of the mapping that is one of several, behind last. */
+static const struct conf_node *next_one_of(enum option_place place, const struct conf_node *node)
+{
+	for (; node; node = node->next) {
+		const struct option_spec *option = option_table_find(place, node->key);
+
+		if (option && option->is_one_of)
+			return node;
+	}
+	return NULL;
+}
+
+/* Of those that are one of several there must be one: -EINVAL when it is not so, or that one is wrong. */
+static int check_one_of(struct reader *reader, const struct conf_node *node,
+			enum option_place place, uint64_t given, uint64_t good)
+{
+	const struct conf_node *first = next_one_of(place, node->first), *second;
+	const char *before = "";
+	uint64_t set = 0;
+	char words[256];
+	size_t n = 0;
+
+	for (const struct option_spec *o = option_table_next(place, NULL); o;
+	     o = option_table_next(place, o)) {
+		if (!o->is_one_of)
+			continue;
+		set |= bit(o);
+		n += (size_t)snprintf(words + n, sizeof(words) - n, "%s\"%s\"", before, o->name);
+		before = n == strlen(o->name) + 2 ? ", or instead one of " : ", ";
+		assert(n < sizeof(words));
+	}
+	if (!set)
+		return 0;
+	second = first ? next_one_of(place, first->next) : NULL;
+	if (second)
+		messages_add(reader->messages, &second->key_pos,
+			     "%.*s: %s has \"%.*s\" in line %d already; only one of them can "
+			     "answer",
+			     WEIR_ARG(second->key), place_words(place), WEIR_ARG(first->key),
+			     first->key_pos.line);
+	else if (!(given & set))
+		messages_add(reader->messages, &node->pos, "%s needs %s", place_words(place),
+			     words);
+	return second || !(good & set) ? -EINVAL : 0;
+}
+
 /*
  * -EINVAL when the mapping is of no use: a key it cannot do without is not there,
  * or is wrong; or nobody knows which kind it is, and so what it may have.
  */
 static int check_required(struct reader *reader, const struct conf_node *node,
-			  enum option_place place, uint64_t given, uint64_t good)
+			  enum option_place place, bool wants_lists, uint64_t given, uint64_t good)
 {
 	int all = 0;
 
 	for (const struct option_spec *o = option_table_next(place, NULL); o;
 	     o = option_table_next(place, o)) {
-		if (good & bit(o))
+		if ((good & bit(o)) || !is_this_step(o, wants_lists))
 			continue;
 		if (o->decides_kind && (given & bit(o)))
 			all = -EINVAL;
@@ -459,17 +525,7 @@ static int check_required(struct reader *reader, const struct conf_node *node,
 				     place_words(place), o->name);
 		all = -EINVAL;
 	}
-	return all;
-}
-
-/* At the top lists are read in a second step, of inner mappings their items; elsewhere there is one. */
-static bool is_this_step(const struct option_spec *option, bool wants_lists)
-{
-	if (option->place == OPTION_TOP)
-		return option_table_is_list(option) == wants_lists;
-	if (option->place != OPTION_JOBS && option->place != OPTION_TLS)
-		return true;
-	return (option->type == OPTION_ITEMS) == wants_lists;
+	return worse(all, check_one_of(reader, node, place, given, good));
 }
 
 static int read_mapping(struct reader *reader, const struct conf_node *node,
@@ -500,7 +556,7 @@ static int read_mapping(struct reader *reader, const struct conf_node *node,
 		if (r == -ENOMEM)
 			return r;
 	}
-	return check_required(reader, node, place, given, good);
+	return check_required(reader, node, place, wants_lists, given, good);
 }
 
 static void inherit(const struct option_spec *option, void *base, const struct option_spec *above,

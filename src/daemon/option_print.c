@@ -81,6 +81,8 @@ static int print_facts(struct buf *out, const char *prefix, const struct option_
 		r = print_type(out, option);
 	if (r >= 0 && option->is_required)
 		r = buf_printf(out, "; required");
+	if (r >= 0 && option->is_one_of)
+		r = buf_printf(out, "; one of these is required");
 	if (r >= 0 && option->kind != OPTION_OF_ALL)
 		r = buf_printf(out, "; %s websocket: true",
 			       option->kind == OPTION_OF_WEBSOCKETS ? "only with" : "not with");
@@ -132,6 +134,10 @@ int option_print_help(struct buf *out)
 		r = print_place(out, OPTION_MODULE, "Keys of each module, in modules:");
 	if (r >= 0)
 		r = print_place(out, OPTION_ROUTE, "Keys of each route, in routes:");
+	if (r >= 0)
+		r = print_place(out, OPTION_REDIRECT, "Keys of redirect: of a route:");
+	if (r >= 0)
+		r = print_place(out, OPTION_RESPOND, "Keys of respond: of a route:");
 	if (r >= 0)
 		r = print_place(out, OPTION_JOBS, "Keys of jobs:");
 	if (r >= 0)

@@ -380,6 +380,28 @@ static void kinds(struct json *json, enum option_place place)
 	}
 }
 
+/* It has one of those that are one of several, and no other. */
+static void one_of(struct json *json, enum option_place place)
+{
+	bool is_first = true;
+
+	for (const struct option_spec *o = option_table_next(place, NULL); o;
+	     o = option_table_next(place, o)) {
+		if (!o->is_one_of)
+			continue;
+		if (is_first)
+			json_open(json, "oneOf", '[');
+		is_first = false;
+		json_open(json, NULL, '{');
+		json_open(json, "required", '[');
+		json_text(json, NULL, o->name);
+		json_close(json, ']');
+		json_close(json, '}');
+	}
+	if (!is_first)
+		json_close(json, ']');
+}
+
 static void object(struct json *json, enum option_place place)
 {
 	json_bool(json, "additionalProperties", false);
@@ -400,6 +422,7 @@ static void object(struct json *json, enum option_place place)
 		json_close(json, '}');
 	}
 	json_close(json, '}');
+	one_of(json, place);
 	kinds(json, place);
 }
 

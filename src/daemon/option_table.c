@@ -14,6 +14,7 @@
 #include "daemon/hub_pipe.h"
 #include "daemon/option_items.h"
 #include "daemon/option_jobs.h"
+#include "daemon/option_static.h"
 #include "daemon/option_tls.h"
 #include "daemon/option_units.h"
 
@@ -426,6 +427,9 @@ static const struct option_spec *rows_of(enum option_place place)
 	case OPTION_TLS:
 	case OPTION_CERTIFICATE:
 		return option_tls_rows;
+	case OPTION_REDIRECT:
+	case OPTION_RESPOND:
+		return option_static_rows;
 	}
 	return option_items_rows;
 }
@@ -488,6 +492,10 @@ size_t option_table_size(enum option_place place)
 		return sizeof(struct conf_tls);
 	case OPTION_CERTIFICATE:
 		return sizeof(struct conf_certificate);
+	case OPTION_REDIRECT:
+		return sizeof(struct conf_redirect);
+	case OPTION_RESPOND:
+		return sizeof(struct conf_respond);
 	case OPTION_TOP:
 		break;
 	}

@@ -22,6 +22,8 @@ enum option_place {
 	OPTION_POOL,	    /* struct conf_job_pool */
 	OPTION_TLS,	    /* struct conf_tls */
 	OPTION_CERTIFICATE, /* struct conf_certificate */
+	OPTION_REDIRECT,    /* struct conf_redirect */
+	OPTION_RESPOND,	    /* struct conf_respond */
 };
 
 enum option_type {
@@ -61,10 +63,12 @@ struct option_spec {
 	enum option_place place;
 	enum option_type type;
 	size_t offset, n_offset;
-	uint64_t min, max;    /* of a number */
-	const char *fallback; /* the default, as it would be written; NULL: none */
-	bool is_inherited;    /* the default is that of the same name, see option_table_above() */
+	size_t origins_offset; /* of OPTION_SETTINGS: const struct conf_pos *, of each setting */
+	uint64_t min, max;     /* of a number */
+	const char *fallback;  /* the default, as it would be written; NULL: none */
+	bool is_inherited;     /* the default is that of the same name, see option_table_above() */
 	bool is_required;
+	bool is_one_of;			     /* one of those that are must be there, and no other */
 	enum option_kind kind;		     /* of OPTION_ROUTE: of routes of which kind */
 	bool decides_kind;		     /* a bool: true makes the route one of WebSockets */
 	const char *env;		     /* one more variable, after WEIR_NAME */

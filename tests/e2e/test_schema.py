@@ -192,7 +192,8 @@ def test_says_defaults_limits_and_what_it_is_about(schema):
     assert {"type": "integer", "minimum": 1, "maximum": 10000} in limits["anyOf"]
     assert "431" in limits["description"]
     route = schema["properties"]["routes"]["items"]
-    assert route["required"] == ["path", "handler"]
+    assert route["required"] == ["path"]
+    assert {"required": ["handler"]} in route["oneOf"]
     assert {"enum": ["cancel", "finish"]} in route["properties"]["half_close"]["anyOf"]
     assert route["properties"]["access_log"]["default"] is True
     assert route["properties"]["websocket"]["default"] is False

@@ -344,3 +344,28 @@ Test(binding, free_takes_null)
 {
 	cr_assert_null(binding_free(NULL));
 }
+
+Test(binding, the_servers_own_handlers_need_no_module)
+{
+	struct world w;
+
+	bind_text(&w, "routes:\n"
+		      "  - {path: /a, redirect: {to: /b}}\n"
+		      "  - {path: /b, respond: {body: x}}\n");
+	cr_assert_eq(w.r, 0, "%s", w.words.data);
+	cr_expect_eq(w.binding->n_apps, 1);
+	cr_expect_str_eq(w.binding->routes[0].name, "weir.redirect");
+	cr_expect_not_null(w.binding->routes[0].settings);
+	cr_expect_not_null(w.binding->routes[1].settings);
+	done(&w);
+}
+
+Test(binding, of_the_servers_own_handlers_a_wrong_name_is_said)
+{
+	struct world w;
+
+	bind_text(&w, "routes: [{path: /a, handler: weir.nothing}]\n");
+	cr_assert_eq(w.r, -EINVAL);
+	expect_words(&w, "test.yaml:1:30: module 'weir' has no handler 'nothing'");
+	done(&w);
+}
