@@ -56,6 +56,16 @@ void site_drain(struct site *site)
 	sse_drain(&site->streams);
 }
 
+void site_drain_gently(struct site *site)
+{
+	site->is_draining = true;
+}
+
+void site_drain_part(struct site *site, unsigned parts)
+{
+	sse_drain_part(&site->streams, parts);
+}
+
 void site_cancel(struct site *site)
 {
 	site->is_cancelled = true;

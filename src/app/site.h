@@ -106,6 +106,9 @@ void site_note_quiet(struct site *site);
 
 /* It begins to end: who waits for nothing in particular is told. */
 void site_drain(struct site *site);
+/* The same in parts: first nobody is told; then one of so many equal parts of the streams of events is cancelled. */
+void site_drain_gently(struct site *site);
+void site_drain_part(struct site *site, unsigned parts);
 /* The grace is over: every handler that still runs is cancelled, shielded or not, close() of sessions, and jobs. */
 void site_cancel(struct site *site);
 

@@ -19,6 +19,7 @@
 #include "app/site.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "coro/task.h"
 #include "io/loop.h"
 
 #define USUAL_HEARTBEAT_MS 15000
@@ -32,6 +33,7 @@ struct weir_sse {
 	int64_t heartbeat_ms; /* 0: none */
 	int64_t sent_ms;      /* when the last thing was */
 	bool owes_line_end;   /* there was room for half a heartbeat */
+	bool is_over;	      /* the worker stops: relays return */
 };
 
 /* On the stack of the task that relays. */
@@ -123,6 +125,7 @@ static struct weir_sse *new_stream(struct req *req, const weir_sse_opts *opts)
 	timer_init(&sse->timer, on_time);
 	sse->heartbeat_ms = opts->heartbeat_ms ? opts->heartbeat_ms : USUAL_HEARTBEAT_MS;
 	sse->sent_ms = now_ms(sse);
+	sse->is_over = req->site->is_draining;
 	list_add_tail(&req->site->streams, &sse->link);
 	if (sse->heartbeat_ms > 0 && !req->ex->is_bodiless)
 		loop_timer_start(req->site->loop, &sse->timer, sse->sent_ms + sse->heartbeat_ms);
@@ -163,8 +166,13 @@ int weir_sse_start_with(weir_req *pub, weir_sse **ret_sse, const weir_sse_opts *
 
 int sse_end(struct req *req, int result)
 {
+	bool is_over = req->sse->is_over;
+
 	free_stream(req->sse);
 	req->sse = NULL;
+	/* The client comes back, to another worker: there is no need to make it look like a failure. */
+	if (result == -ECANCELED && is_over && !req->site->is_cancelled)
+		return 0;
 	/* Its sends failed because there is no body: that is an end like any other. */
 	return result == -EPIPE && req->ex->is_bodiless ? 0 : result;
 }
@@ -177,8 +185,32 @@ void sse_gone(struct req *req)
 
 void sse_drain(struct list *streams)
 {
+	list_for_each (link, streams) {
+		struct weir_sse *sse = list_entry(link, struct weir_sse, link);
+
+		sse->is_over = true;
+		call_relays(sse, false);
+	}
+}
+
+void sse_drain_part(struct list *streams, unsigned parts)
+{
+	size_t n = 0;
+
 	list_for_each (link, streams)
-		call_relays(list_entry(link, struct weir_sse, link), false);
+		n += !list_entry(link, struct weir_sse, link)->is_over;
+	n = parts > 0 ? (n + parts / 2) / parts : 0;
+	list_for_each_safe (link, streams) {
+		struct weir_sse *sse = list_entry(link, struct weir_sse, link);
+
+		if (n == 0)
+			return;
+		if (sse->is_over)
+			continue;
+		sse->is_over = true;
+		task_cancel_now(sse->req->task, REASON_SHUTDOWN);
+		n--;
+	}
 }
 
 /* ---- events */
@@ -337,7 +369,7 @@ int weir_sse_relay(weir_sse *sse, weir_sub *sub, const char *event)
 	if (r < 0)
 		return r;
 	list_add_tail(&sse->relays, &relay.link);
-	while (r >= 0 && !sse->req->site->is_draining)
+	while (r >= 0 && !sse->is_over)
 		r = relay_next(sse, &relay, type);
 	list_del(&relay.link);
 	pubsub_release(sub);

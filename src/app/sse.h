@@ -14,5 +14,7 @@ MUST_USE int sse_end(struct req *req, int result);
 void sse_gone(struct req *req);
 /* The worker stops: relays of all of a site's streams return. */
 void sse_drain(struct list *streams);
+/* One of so many equal parts of those that were not told yet is cancelled; 0: none. */
+void sse_drain_part(struct list *streams, unsigned parts);
 
 #endif

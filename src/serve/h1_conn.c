@@ -467,7 +467,7 @@ static COLD void refuse(struct h1_conn *c, enum fault fault)
 static void begin(struct h1_conn *c)
 {
 	timeouts_touch(&c->server->heads, &c->waiting);
-	if (c->server->is_draining)
+	if (c->server->closes_idle)
 		h1_conn_drain(c);
 }
 

@@ -183,7 +183,7 @@ static bool step_head(struct h1_conn *c)
 		if (c->state != H1_IDLE)
 			return true;
 	}
-	if (!c->has_ended && !server->is_draining)
+	if (!c->has_ended && !server->closes_idle)
 		return false;
 	h1_conn_end(c);
 	return true;

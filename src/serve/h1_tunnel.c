@@ -383,13 +383,38 @@ void h1_tunnel_init_lists(struct h1_tunnels *tunnels, struct loop *loop)
 	timeouts_init(&tunnels->lingers, loop, LINGER_MS, on_linger);
 }
 
+static bool is_to_drain(const struct h1_tunnel *ht)
+{
+	return !ht->is_ending && !ht->is_drained;
+}
+
+static void drain(struct h1_tunnel *ht)
+{
+	ht->is_drained = true;
+	ht->tunnel.up->drain(&ht->tunnel);
+}
+
 void h1_tunnel_drain_all(struct h1_tunnels *tunnels)
 {
+	h1_tunnel_drain_part(tunnels, 1);
+}
+
+void h1_tunnel_drain_part(struct h1_tunnels *tunnels, unsigned parts)
+{
+	size_t n = 0;
+
+	list_for_each (link, &tunnels->open)
+		n += is_to_drain(list_entry(link, struct h1_tunnel, link));
+	n = (n + parts / 2) / parts;
 	list_for_each_safe (link, &tunnels->open) {
 		struct h1_tunnel *ht = list_entry(link, struct h1_tunnel, link);
 
-		if (!ht->is_ending)
-			ht->tunnel.up->drain(&ht->tunnel);
+		if (n == 0)
+			return;
+		if (!is_to_drain(ht))
+			continue;
+		drain(ht);
+		n--;
 	}
 }
 

@@ -45,6 +45,7 @@ struct h1_tunnel {
 	bool is_pumping;   /* on the call stack: whoever queues need not flush */
 	bool is_awaited;   /* the kernel's queue is full: the peer has to take of it */
 	bool is_ending;	   /* the owner is done */
+	bool is_drained;   /* it was told that the worker stops */
 	bool has_rest;	   /* bytes came behind the request, of which the owner was not told */
 	bool has_shut;	   /* and our end is sent */
 	bool is_closed;
@@ -54,6 +55,8 @@ void h1_tunnel_init_lists(struct h1_tunnels *tunnels, struct loop *loop);
 void h1_tunnel_done_lists(struct h1_tunnels *tunnels);
 /* The worker stops: each owner hears drain(). */
 void h1_tunnel_drain_all(struct h1_tunnels *tunnels);
+/* The same for one of so many equal parts of those that were not told yet. */
+void h1_tunnel_drain_part(struct h1_tunnels *tunnels, unsigned parts);
 
 /* All that is needed, before anything has happened. -ENOMEM. */
 MUST_USE int h1_tunnel_new(struct h1_conn *c, struct h1_tunnel **ret_tunnel);

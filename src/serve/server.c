@@ -189,15 +189,28 @@ void server_exchange_gone(struct server *server)
 	check_drained(server);
 }
 
-void server_drain(struct server *server)
+void server_drain_gently(struct server *server)
 {
 	if (server->is_draining)
 		return;
 	server->is_draining = true;
 	check_drained(server);
+}
+
+void server_close_idle(struct server *server)
+{
+	if (server->closes_idle)
+		return;
+	server->closes_idle = true;
 	conn_drain_all(&server->early);
 	list_for_each_safe (link, &server->conns)
 		h1_conn_drain(list_entry(link, struct h1_conn, link));
+}
+
+void server_drain(struct server *server)
+{
+	server_drain_gently(server);
+	server_close_idle(server);
 	h1_tunnel_drain_all(&server->tunnels);
 }
 

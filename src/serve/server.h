@@ -61,8 +61,9 @@ struct server {
 	struct h1_tunnels tunnels; /* connections that were upgraded */
 	struct h1_conn *unused;	   /* owned: memory of connections that have gone */
 	unsigned n_unused;
-	unsigned n_conns; /* upgraded or not */
-	bool is_draining;
+	unsigned n_conns;	 /* upgraded or not */
+	bool is_draining;	 /* every answer is its connection's last */
+	bool closes_idle;	 /* and who has no request has no connection */
 	struct loop_defer check; /* whether the drain is over */
 	/* The last connection, and the last exchange, have gone while draining. On the loop's stack. */
 	void (*drained)(struct server *server);
@@ -108,6 +109,12 @@ static inline const struct h1_own *server_own(struct server *server);
  * they have in flight. drained() follows when none is left, at the end of a turn.
  */
 void server_drain(struct server *server);
+/*
+ * In two steps, when others serve and nobody need notice: first connections end with their
+ * next answer; then idle ones end without. Tunnels are not told.
+ */
+void server_drain_gently(struct server *server);
+void server_close_idle(struct server *server);
 /* For connections: one, or an exchange whose connection had gone, is no more. */
 void server_conn_gone(struct server *server);
 void server_exchange_gone(struct server *server);

@@ -283,6 +283,45 @@ Test(sse, puts_the_comment_off_when_something_is_sent)
 	free_world(a);
 }
 
+static weir_reason ended_for;
+
+static int start_and_wait(weir_req *req)
+{
+	weir_sse *sse;
+	int r;
+
+	r = weir_sse_start(req, &sse);
+	if (r >= 0)
+		r = weir_sleep(1000000);
+	ended_for = weir_cancel_reason();
+	return r;
+}
+
+Test(sse, streams_of_a_worker_that_is_replaced_end_a_part_at_a_time_and_well)
+{
+	struct app_world *a = new_world();
+	struct client *c[3];
+
+	app_world_route(a, "/x", start_and_wait);
+	for (int i = 0; i < 3; i++) {
+		c[i] = client_new(a->w);
+		(void)app_world_get(a, c[i], "/x");
+	}
+	site_drain_gently(&a->site);
+	sse_drain_part(&a->site.streams, 0);
+	cr_assert_eq(ended_for, 0);
+	sse_drain_part(&a->site.streams, 2);
+	h1_world_settle(a->w);
+	cr_assert_eq(ended_for, WEIR_SHUTDOWN);
+	cr_assert_not_null(strstr(client_text(c[0]), "\r\n0\r\n\r\n"));
+	cr_assert_not_null(strstr(client_text(c[1]), "\r\n0\r\n\r\n"));
+	cr_assert_null(strstr(client_text(c[2]), "\r\n0\r\n\r\n"));
+	site_drain_part(&a->site, 1);
+	h1_world_settle(a->w);
+	cr_assert_not_null(strstr(client_text(c[2]), "\r\n0\r\n\r\n"));
+	free_world(a);
+}
+
 static int end_at_once(weir_req *req)
 {
 	weir_sse *sse;

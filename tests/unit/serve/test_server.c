@@ -150,6 +150,76 @@ Test(server, closes_idle_connections_at_once)
 	h1_world_free(w);
 }
 
+Test(server, gently_lets_who_is_idle_be_until_the_next_answer)
+{
+	struct h1_world *w = h1_world_new();
+	struct client *fresh = client_new(w), *used = client_new(w);
+
+	w->start = visit_at_once;
+	client_send(used, GET("/a"));
+	server_drain_gently(&w->server);
+	h1_world_settle(w);
+	cr_assert_eq(w->server.n_conns, 2);
+	client_send(fresh, GET("/b"));
+	cr_assert_str_eq(client_text(fresh), OK_CLOSE("2", "/b"));
+	client_close(fresh);
+	cr_assert_not(client_is_closed(used));
+	cr_assert_eq(w->n_drained, 0);
+	server_close_idle(&w->server);
+	h1_world_settle(w);
+	cr_assert(client_is_closed(used));
+	cr_assert_eq(w->n_drained, 1);
+	h1_world_free(w);
+}
+
+static unsigned n_told;
+
+static void ignore(struct tunnel *t)
+{
+}
+
+static void count_drain(struct tunnel *t)
+{
+	n_told++;
+}
+
+static void ignore_gone(struct tunnel *t, const char *why)
+{
+}
+
+static const struct tunnel_up counting = { ignore, ignore, count_drain, ignore_gone };
+
+static void upgrade(struct visit *v)
+{
+	static const weir_header fields[] = { { { "upgrade", 7 }, { "test", 4 } } };
+	struct tunnel *t;
+
+	cr_assert_eq(exchange_upgrade(v->ex, fields, 1, &t), 0);
+	t->up = &counting;
+	visit_finish(v);
+}
+
+Test(server, tells_tunnels_a_part_at_a_time)
+{
+	struct h1_world *w = h1_world_new();
+
+	w->start = upgrade;
+	for (int i = 0; i < 5; i++)
+		client_send(client_new(w), "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\n"
+					   "Upgrade: test\r\n\r\n");
+	server_drain_gently(&w->server);
+	cr_assert_eq(n_told, 0);
+	h1_tunnel_drain_part(&w->server.tunnels, 3);
+	cr_assert_eq(n_told, 2);
+	h1_tunnel_drain_part(&w->server.tunnels, 2);
+	cr_assert_eq(n_told, 4);
+	server_drain(&w->server);
+	cr_assert_eq(n_told, 5);
+	server_close_all(&w->server);
+	h1_world_settle(w);
+	h1_world_free(w);
+}
+
 Test(server, still_answers_a_request_that_waits_in_the_kernel)
 {
 	struct h1_world *w = h1_world_new();
