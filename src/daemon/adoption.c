@@ -1,87 +1,146 @@
 /*
- * adoption.c - a message that cannot be sent is not tried again: what waits in
- * the orphan's sockets is served by its next worker at the latest.
+ * adoption.c - a message that cannot be sent is tried again when something else
+ * changes: what waits in the orphan's sockets is served by its next worker at the latest.
  */
 #include "daemon/adoption.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "daemon/control.h"
 #include "daemon/listeners.h"
 #include "daemon/worker_slot.h"
 
-static size_t orphaned_fds(const struct listeners *listeners, unsigned slot, int fds[IPC_FDS_MAX])
-{
-	size_t n = 0;
+struct settling {
+	struct adoption *adoption;
+	unsigned generation;
+	struct worker_slot *slots;
+	unsigned n_slots;
+	const struct listeners *listeners;
+};
 
-	for (size_t i = 0; i < listeners_count(listeners) && n < IPC_FDS_MAX; i++) {
-		if (!listeners_is_shared(listeners, i))
-			fds[n++] = listeners_fd(listeners, slot, i);
-	}
-	return n;
+int adoption_grow(struct adoption *a, unsigned n)
+{
+	int *adopters;
+
+	if (n <= a->n)
+		return 0;
+	adopters = realloc(a->adopters, n * sizeof(*adopters));
+	if (!adopters)
+		return -ENOMEM;
+	for (unsigned i = a->n; i < n; i++)
+		adopters[i] = -1;
+	*a = (struct adoption){ .adopters = adopters, .n = n };
+	return 0;
 }
 
-/* The next ready slot after the orphan, so that several orphans go to several workers. */
-static struct worker_slot *choose(struct worker_slot *slots, unsigned n_slots, unsigned orphan)
+void adoption_done(struct adoption *a)
 {
-	for (unsigned i = 1; i < n_slots; i++) {
-		struct worker_slot *slot = &slots[(orphan + i) % n_slots];
+	free(a->adopters);
+	*a = (struct adoption){ 0 };
+}
 
-		if (slot->state == WORKER_READY && slot->control_fd >= 0)
+static bool can_adopt(const struct settling *s, const struct worker_slot *slot)
+{
+	return slot->state == WORKER_READY && slot->generation == s->generation &&
+	       slot->control_fd >= 0;
+}
+
+/* The slot whose lane this is; NULL: none. */
+static const struct worker_slot *find_home(const struct settling *s, unsigned lane)
+{
+	for (unsigned i = 0; i < s->n_slots; i++) {
+		const struct worker_slot *slot = &s->slots[i];
+
+		if (slot->generation == s->generation && slot->lane == lane &&
+		    slot->state != WORKER_EMPTY && slot->state != WORKER_DRAINING)
 			return slot;
 	}
 	return NULL;
 }
 
-static void adopt(struct worker_slot *slots, unsigned n_slots, struct worker_slot *orphan,
-		  const struct listeners *listeners)
+static size_t orphaned_fds(const struct listeners *listeners, unsigned lane, int fds[IPC_FDS_MAX])
 {
-	struct worker_slot *adopter = choose(slots, n_slots, orphan->index);
+	size_t n = 0;
+
+	for (size_t i = 0; i < listeners_count(listeners) && n < IPC_FDS_MAX; i++) {
+		if (!listeners_is_shared(listeners, i))
+			fds[n++] = listeners_fd(listeners, lane, i);
+	}
+	return n;
+}
+
+static unsigned count_adopted(const struct adoption *a, unsigned slot)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < a->n; i++)
+		n += a->adopters[i] == (int)slot;
+	return n;
+}
+
+/* Who has adopted the fewest; of these the next after the orphan, so that several orphans go to several workers. */
+static struct worker_slot *choose(const struct settling *s, unsigned lane)
+{
+	unsigned n = s->adoption->n, least = 0;
+	struct worker_slot *chosen = NULL;
+
+	for (unsigned i = 0; i < s->n_slots; i++) {
+		struct worker_slot *slot = &s->slots[i];
+		unsigned load = count_adopted(s->adoption, i) * n + (slot->lane + n - lane) % n;
+
+		if (!can_adopt(s, slot) || (chosen && load >= least))
+			continue;
+		chosen = slot;
+		least = load;
+	}
+	return chosen;
+}
+
+static void adopt(const struct settling *s, unsigned lane)
+{
+	struct worker_slot *adopter = choose(s, lane);
 	int fds[IPC_FDS_MAX];
-	size_t n_fds;
+	size_t n_fds = orphaned_fds(s->listeners, lane, fds);
 
-	orphan->adopter = -1;
-	n_fds = orphaned_fds(listeners, orphan->index, fds);
-	if (!adopter || n_fds == 0)
+	s->adoption->adopters[lane] = -1;
+	if (adopter && n_fds > 0 && control_send_adopt(adopter->control_fd, lane, fds, n_fds) == 0)
+		s->adoption->adopters[lane] = (int)adopter->index;
+}
+
+static void give_back(const struct settling *s, unsigned lane)
+{
+	int adopter = s->adoption->adopters[lane];
+
+	s->adoption->adopters[lane] = -1;
+	/* Accepting for a lane whose worker also accepts is harmless: each connection goes to one. */
+	if (adopter >= 0 && can_adopt(s, &s->slots[adopter]))
+		(void)control_send_return(s->slots[adopter].control_fd, lane);
+}
+
+static void settle(const struct settling *s, unsigned lane)
+{
+	const struct worker_slot *home = find_home(s, lane);
+	int adopter = s->adoption->adopters[lane];
+	bool is_adopted = adopter >= 0 && can_adopt(s, &s->slots[adopter]);
+
+	if (home && home->state == WORKER_READY) {
+		give_back(s, lane);
 		return;
-	if (control_send_adopt(adopter->control_fd, orphan->index, fds, n_fds) == 0)
-		orphan->adopter = (int)adopter->index;
-}
-
-void adoption_lost(struct worker_slot *slots, unsigned n_slots, struct worker_slot *dead,
-		   const struct listeners *listeners)
-{
-	for (unsigned i = 0; i < n_slots; i++) {
-		bool is_orphan = i == dead->index && dead->adopter < 0;
-
-		if (is_orphan || slots[i].adopter == (int)dead->index)
-			adopt(slots, n_slots, &slots[i], listeners);
 	}
-}
-
-static void give_back(struct worker_slot *slots, struct worker_slot *slot)
-{
-	struct worker_slot *adopter;
-
-	if (slot->adopter < 0)
+	/* Who starts for the first time is waited for, as long as nobody had to take over. */
+	if (is_adopted || (home && home->state == WORKER_STARTING && adopter < 0))
 		return;
-	adopter = &slots[slot->adopter];
-	slot->adopter = -1;
-	/* Accepting for a slot that also accepts itself is harmless: each connection goes to one. */
-	if (adopter->state == WORKER_READY && adopter->control_fd >= 0)
-		(void)control_send_return(adopter->control_fd, slot->index);
+	adopt(s, lane);
 }
 
-void adoption_ready(struct worker_slot *slots, unsigned n_slots, struct worker_slot *ready,
-		    const struct listeners *listeners)
+void adoption_settle(struct adoption *a, unsigned generation, struct worker_slot *slots,
+		     unsigned n_slots, const struct listeners *listeners)
 {
-	give_back(slots, ready);
-	for (unsigned i = 0; i < n_slots; i++) {
-		bool has_lost = slots[i].state == WORKER_BACKING_OFF ||
-				slots[i].state == WORKER_LEAVING;
+	struct settling settling = { a, generation, slots, n_slots, listeners };
 
-		if (has_lost && slots[i].adopter < 0)
-			adopt(slots, n_slots, &slots[i], listeners);
-	}
+	for (unsigned lane = 0; lane < a->n; lane++)
+		settle(&settling, lane);
 }

@@ -2,17 +2,31 @@
 #define WEIR_DAEMON_ADOPTION_H
 /*
  * adoption.h - the kernel goes on spreading connections over all sockets of an
- * address, also to the slot whose worker has died. Until the slot has a worker
- * again, another one accepts from it.
+ * address, also to a lane (see listeners.h) whose worker has died, and to one that
+ * there is no worker for any more. Until the lane has a worker, another one
+ * accepts from it.
  */
+#include "base/macro.h"
+
 struct listeners;
 struct worker_slot;
 
-/* The slot's worker has died, or is leaving: finds another for it and for those it had adopted. It is not READY any more. */
-void adoption_lost(struct worker_slot *slots, unsigned n_slots, struct worker_slot *dead,
-		   const struct listeners *listeners);
-/* The slot has a worker that is ready: it gets its sockets back, and orphans that nobody could adopt. */
-void adoption_ready(struct worker_slot *slots, unsigned n_slots, struct worker_slot *ready,
-		    const struct listeners *listeners);
+/* The lanes of one generation of workers. */
+struct adoption {
+	int *adopters; /* owned: of each lane the slot that accepts for it; -1: none */
+	unsigned n;
+};
+
+/* Grows it to so many lanes; an empty one is zeroed. -ENOMEM. */
+MUST_USE int adoption_grow(struct adoption *adoption, unsigned n);
+/* Zeroed is fine. */
+void adoption_done(struct adoption *adoption);
+
+/*
+ * After any change of these slots: lanes without a worker get an adopter, those
+ * that have one again are returned. Only slots of this generation count.
+ */
+void adoption_settle(struct adoption *adoption, unsigned generation, struct worker_slot *slots,
+		     unsigned n_slots, const struct listeners *listeners);
 
 #endif

@@ -190,6 +190,8 @@ struct conf_limits {
 	int64_t min_rate_after_ms;
 	int64_t keep_alive_ms;
 	int64_t graceful_timeout_ms;
+	int64_t websocket_grace_ms;
+	int64_t reload_spread_ms;
 	uint64_t max_head;
 	uint64_t max_target;
 	uint64_t max_body;

@@ -38,12 +38,29 @@ int control_send_failed(int fd, const char *why)
 
 int control_send_drain(int fd)
 {
-	return send_plain(fd, CONTROL_DRAIN, 0);
+	return control_send_drain_how(fd, 0);
 }
 
-int control_send_adopt(int fd, unsigned slot, const int *fds, size_t n_fds)
+int control_send_drain_how(int fd, unsigned how)
 {
-	struct ipc_message message = { .type = CONTROL_ADOPT, .number = slot, .n_fds = n_fds };
+	return send_plain(fd, CONTROL_DRAIN, how);
+}
+
+int control_send_serve(int fd)
+{
+	return send_plain(fd, CONTROL_SERVE, 0);
+}
+
+int control_send_access_log(int fd, int log_fd)
+{
+	struct ipc_message message = { .type = CONTROL_ACCESS_LOG, .n_fds = 1, .fds = { log_fd } };
+
+	return ipc_send(fd, &message);
+}
+
+int control_send_adopt(int fd, unsigned lane, const int *fds, size_t n_fds)
+{
+	struct ipc_message message = { .type = CONTROL_ADOPT, .number = lane, .n_fds = n_fds };
 
 	if (n_fds > IPC_FDS_MAX)
 		return -EMSGSIZE;
@@ -51,9 +68,9 @@ int control_send_adopt(int fd, unsigned slot, const int *fds, size_t n_fds)
 	return ipc_send(fd, &message);
 }
 
-int control_send_return(int fd, unsigned slot)
+int control_send_return(int fd, unsigned lane)
 {
-	return send_plain(fd, CONTROL_RETURN, slot);
+	return send_plain(fd, CONTROL_RETURN, lane);
 }
 
 int control_send_hub(int fd, unsigned slot, const int *fds, size_t n_fds)
@@ -97,6 +114,11 @@ int control_send_job_kill(int fd, unsigned child)
 int control_send_job_retire(int fd, unsigned child)
 {
 	return send_plain(fd, CONTROL_JOB_RETIRE, child);
+}
+
+int control_send_job_renew(int fd)
+{
+	return send_plain(fd, CONTROL_JOB_RENEW, 0);
 }
 
 int control_send_certificates(int fd, int bundle_fd, uint64_t len)
@@ -143,7 +165,7 @@ int control_receive(int fd, struct ipc_message *ret_message)
 	r = ipc_receive(fd, ret_message);
 	if (r <= 0)
 		return r;
-	if (ret_message->type < CONTROL_READY || ret_message->type > CONTROL_CERTIFICATES ||
+	if (ret_message->type < CONTROL_READY || ret_message->type > CONTROL_JOB_RENEW ||
 	    ret_message->text_len >= sizeof(ret_message->text)) {
 		for (size_t i = 0; i < ret_message->n_fds; i++)
 			close_fdp(&ret_message->fds[i]);

@@ -10,11 +10,14 @@
  *				FAILED	it cannot start; the text says why, then it exits
  *				STALLED	its loop does not turn: where it is stuck is in its
  *					note (daemon/crash_note)
- *	master to worker	DRAIN	finish what is in flight, then exit with 0
- *				ADOPT	accept for another slot as well, whose worker died:
- *					number is the slot, with the socket of each TCP
+ *	master to worker	DRAIN	finish what is in flight, then exit with 0; number:
+ *					enum control_drain. A second one may be stricter
+ *				SERVE	accept; only who was held waits for it
+ *				ADOPT	accept for another lane as well, which has no worker:
+ *					number is the lane, with the socket of each TCP
  *					address in the order of the configuration
- *				RETURN	that slot has a worker again
+ *				RETURN	that lane has a worker again
+ *			ACCESS_LOG	another file, as a descriptor
  *			CERTIFICATES	new ones, and their keys: see tls_bundle.h
  *	master to worker	HUB	two pipes to the hub, for publications and for jobs
  *	and to the hub			(to a worker: the other ends); number is the slot
@@ -23,6 +26,7 @@
  *	master to hub	JOB_PROCESS	a job process is there: number is the master's for it, and
  *					never given to another; with its pipe
  *			JOB_ENDED	it has ended, and how
+ *			JOB_RENEW	all that are there by now are old: JOB_RETIRE for each
  *	hub to master	JOB_KILL	SIGKILL for it, now
  *			JOB_RETIRE	it gets no more jobs: it is to end, and another to come
  */
@@ -46,6 +50,15 @@ enum control_type {
 	CONTROL_JOB_RETIRE,
 	CONTROL_STALLED,
 	CONTROL_CERTIFICATES,
+	CONTROL_SERVE,
+	CONTROL_ACCESS_LOG,
+	CONTROL_JOB_RENEW,
+};
+
+/* Bits; none: nobody is let in any more, and the grace is the configuration's. */
+enum control_drain {
+	CONTROL_DRAIN_REPLACED = 1, /* others serve: nobody need notice */
+	CONTROL_DRAIN_PATIENT = 2,  /* without limit */
 };
 
 /* What JOB_PROCESS says. */
@@ -63,8 +76,12 @@ int control_send_stalled(int fd);
 /* What is longer than a message is cut. */
 MUST_USE int control_send_failed(int fd, const char *why);
 MUST_USE int control_send_drain(int fd);
-MUST_USE int control_send_adopt(int fd, unsigned slot, const int *fds, size_t n_fds);
-int control_send_return(int fd, unsigned slot);
+/* how: bits of enum control_drain. */
+MUST_USE int control_send_drain_how(int fd, unsigned how);
+MUST_USE int control_send_serve(int fd);
+MUST_USE int control_send_adopt(int fd, unsigned lane, const int *fds, size_t n_fds);
+int control_send_return(int fd, unsigned lane);
+MUST_USE int control_send_access_log(int fd, int log_fd);
 /* n_fds: 2 for workers, 1 for a job process. */
 MUST_USE int control_send_hub(int fd, unsigned slot, const int *fds, size_t n_fds);
 MUST_USE int control_send_job_process(int fd, unsigned child,
@@ -73,6 +90,7 @@ MUST_USE int control_send_job_process(int fd, unsigned child,
 MUST_USE int control_send_job_ended(int fd, unsigned child, int status);
 MUST_USE int control_send_job_kill(int fd, unsigned child);
 MUST_USE int control_send_job_retire(int fd, unsigned child);
+MUST_USE int control_send_job_renew(int fd);
 
 /* fd, a sealed memfd, has len bytes. */
 MUST_USE int control_send_certificates(int fd, int bundle_fd, uint64_t len);

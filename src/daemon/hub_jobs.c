@@ -400,6 +400,13 @@ void hub_jobs_meet(struct hub_jobs *jobs, unsigned child, const struct control_j
 	end(jobs);
 }
 
+void hub_jobs_renew(struct hub_jobs *jobs)
+{
+	begin(jobs);
+	job_pools_renew(&jobs->pools);
+	end(jobs);
+}
+
 void hub_jobs_ended(struct hub_jobs *jobs, unsigned child, int status)
 {
 	list_for_each (link, &jobs->processes) {

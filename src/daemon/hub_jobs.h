@@ -58,6 +58,8 @@ void hub_jobs_connect(struct hub_jobs *jobs, unsigned slot, int take_fd);
 /* A job process, by the master's number of it. */
 void hub_jobs_meet(struct hub_jobs *jobs, unsigned child, const struct control_job_process *what,
 		   int take_fd);
+/* The modules are others: processes that are there get no more jobs. */
+void hub_jobs_renew(struct hub_jobs *jobs);
 /* It has ended, as waitpid() says. */
 void hub_jobs_ended(struct hub_jobs *jobs, unsigned child, int status);
 /*

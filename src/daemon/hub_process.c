@@ -13,6 +13,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/hub.h"
 #include "daemon/hub_jobs.h"
+#include "daemon/signals.h"
 #include "daemon/tls_keeper.h"
 #include "io/loop.h"
 
@@ -114,6 +115,9 @@ static void on_message(struct hub_process *p, struct ipc_message *message)
 	case CONTROL_JOB_ENDED:
 		on_job_ended(p, message);
 		break;
+	case CONTROL_JOB_RENEW:
+		hub_jobs_renew(&p->jobs);
+		break;
 	case CONTROL_DRAIN:
 		leave(p, EXIT_CODE_OK);
 		break;
@@ -175,8 +179,7 @@ static void watch(struct hub_process *p)
 {
 	struct ev_loop *ev = loop_ev(p->loop);
 
-	(void)signal(SIGINT, SIG_IGN);
-	(void)signal(SIGHUP, SIG_IGN);
+	signals_ignore();
 	ev_io_init(&p->control, on_control, p->args->control_fd, EV_READ);
 	ev_io_start(ev, &p->control);
 	ev_signal_init(&p->terminate, on_terminate, SIGTERM);

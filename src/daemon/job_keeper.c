@@ -39,7 +39,7 @@ int job_keeper_init(struct job_keeper *k, const struct log *log, const struct co
 	unsigned n = 0;
 	int r;
 
-	*k = (struct job_keeper){ .log = log, .conf = conf };
+	*k = (struct job_keeper){ .log = log, .conf = conf, .is_wanted = true };
 	for (size_t i = 0; conf && i < conf->n_pools; i++)
 		n += conf->pools[i].processes + 1;
 	if (n == 0)
@@ -73,7 +73,7 @@ void job_keeper_done(struct job_keeper *k)
 
 struct job_slot *job_keeper_due(struct job_keeper *k, int64_t now_ms)
 {
-	for (unsigned i = 0; i < k->n_slots && !k->is_stopping; i++) {
+	for (unsigned i = 0; i < k->n_slots && k->is_wanted && !k->is_stopping; i++) {
 		struct job_slot *s = &k->slots[i];
 
 		if (!worker_slot_has_process(&s->slot) && s->slot.retry_ms <= now_ms &&
@@ -207,7 +207,7 @@ bool job_keeper_listen(struct job_keeper *k, const struct pollfd *polled)
 
 bool job_keeper_is_ready(const struct job_keeper *k)
 {
-	for (unsigned i = 0; i < k->n_slots; i++) {
+	for (unsigned i = 0; i < k->n_slots && k->is_wanted; i++) {
 		if (k->slots[i].slot.state != WORKER_READY)
 			return false;
 	}
@@ -438,6 +438,34 @@ void job_keeper_kill_all(struct job_keeper *k)
 		kill_process(&k->slots[i]);
 }
 
+/* ---- reload */
+
+void job_keeper_want(struct job_keeper *k, bool is_wanted)
+{
+	k->is_wanted = is_wanted;
+}
+
+void job_keeper_renew(struct job_keeper *k, const struct conf_jobs *conf, bool is_wanted,
+		      int hub_fd)
+{
+	bool is_told;
+
+	k->conf = conf;
+	k->is_wanted = is_wanted;
+	k->has_said_why = false;
+	/* The hub knows who is idle: nobody is told to run a job, and to end before it. */
+	is_told = is_wanted && hub_fd >= 0 && control_send_job_renew(hub_fd) == 0;
+	for (unsigned i = 0; i < k->n_slots; i++) {
+		struct job_slot *s = &k->slots[i];
+
+		s->slot.n_quick = 0;
+		if (!worker_slot_has_process(&s->slot))
+			s->slot.retry_ms = 0;
+		else if (!is_told || s->slot.hub == 0)
+			drain(k, s);
+	}
+}
+
 void job_keeper_tick(struct job_keeper *k, int64_t now_ms)
 {
 	for (unsigned i = 0; i < k->n_slots; i++) {
@@ -462,7 +490,8 @@ int64_t job_keeper_next_ms(const struct job_keeper *k)
 
 		if (s->slot.state == WORKER_DRAINING)
 			due_ms = s->slot.kill_ms;
-		else if (!worker_slot_has_process(&s->slot) && !s->has_news && !k->is_stopping)
+		else if (!worker_slot_has_process(&s->slot) && !s->has_news && k->is_wanted &&
+			 !k->is_stopping)
 			due_ms = s->slot.retry_ms;
 		if (due_ms < next_ms)
 			next_ms = due_ms;

@@ -41,6 +41,7 @@ struct job_keeper {
 	unsigned n_slots;
 	unsigned last_number;
 	struct worker_notes notes; /* the job that each runs */
+	bool is_wanted;		   /* some module has a job */
 	bool has_said_why;	   /* they cannot start, and it is known why */
 	bool is_stopping;	   /* none is started any more */
 	bool is_drained;	   /* all were told to end */
@@ -51,6 +52,15 @@ MUST_USE int job_keeper_init(struct job_keeper *keeper, const struct log *log,
 			     const struct conf_jobs *conf);
 /* Zeroed is fine. */
 void job_keeper_done(struct job_keeper *keeper);
+
+/* Whether any module has a job: else there are no processes. At first there are. */
+void job_keeper_want(struct job_keeper *keeper, bool is_wanted);
+/*
+ * The modules are others: processes are replaced, those that run a job after that. conf has
+ * the same pools as the one before. hub_fd: -1 when there is no hub.
+ */
+void job_keeper_renew(struct job_keeper *keeper, const struct conf_jobs *conf, bool is_wanted,
+		      int hub_fd);
 
 /* One whose process is to be started by now; NULL. */
 struct job_slot *job_keeper_due(struct job_keeper *keeper, int64_t now_ms);

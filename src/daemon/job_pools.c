@@ -388,7 +388,10 @@ int job_pools_idle(struct pool_process *process)
 	become_idle(process);
 	/* Who has worked before is warm, and goes first. */
 	list_move_tail(&process->pool->idle, &process->link);
-	recycle_by_age(process->pool);
+	if (process->n_left == 0)
+		retire(process);
+	else
+		recycle_by_age(process->pool);
 	dispatch(process->pool);
 	return 0;
 }
@@ -407,6 +410,23 @@ static void look_at_age(struct pool_process *process, uint64_t resident)
 		retire(process);
 	else
 		recycle_by_age(process->pool);
+}
+
+static void renew_pool(struct job_pool *pool)
+{
+	list_for_each (link, &pool->others) {
+		struct pool_process *process = list_entry(link, struct pool_process, link);
+
+		process->n_left = process->state == POOL_PROCESS_STARTING ? 0 : 1;
+	}
+	list_for_each_safe (link, &pool->idle)
+		retire(list_entry(link, struct pool_process, link));
+}
+
+void job_pools_renew(struct job_pools *pools)
+{
+	for (size_t i = 0; i < pools->n_pools; i++)
+		renew_pool(&pools->pools[i]);
 }
 
 int job_pools_finish(struct pool_process *process, const struct job_packet *packet)

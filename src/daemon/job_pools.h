@@ -149,6 +149,8 @@ void job_pools_unblocked(struct job_pools *pools);
 
 /* ---- processes */
 
+/* All that are there by now get no more jobs: they are retired, at once or after the one they run. */
+void job_pools_renew(struct job_pools *pools);
 /* A new one. is_old: it was another hub's, and may still run a job of that. -ENOENT: no such pool. */
 MUST_USE int job_pools_add(struct job_pools *pools, struct pool_process *process, uint32_t pool,
 			   bool is_old);

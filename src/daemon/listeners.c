@@ -2,15 +2,18 @@
  * listeners.c - the order is the hard thing. All TCP addresses are bound before
  * any of them listens, so that a taken one is found before a client can be
  * queued on another, only to be reset; and of each address the first socket
- * listens alone before it is shared with the other slots (see io/sock.c).
+ * listens alone before it is shared with the other lanes (see io/sock.c).
  */
 #include "daemon/listeners.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/conf.h"
@@ -18,32 +21,40 @@
 #include "io/sock.h"
 
 struct address {
+	struct sock_addr wanted; /* as configured: at may have another port */
 	struct sock_addr at;
 	bool is_unix;
 	bool is_dual;
 	bool has_file; /* a unix socket's file is ours */
 	struct sock_file file;
+	unsigned mode; /* of a unix socket */
+	struct address
+		*kept; /* borrowed: whose sockets these are, too, until the renewal is over */
 	char text[sizeof("unix:") + sizeof(struct sockaddr_storage)];
-	int *fds; /* owned, one for each slot, -1 when not open; a unix address has one */
+	int *fds; /* owned, one for each lane, -1 when not open; a unix address has one */
 	unsigned n_fds;
 };
 
 struct listeners {
 	pid_t opener; /* who may remove files */
+	unsigned n_lanes;
+	int backlog;
 	size_t n_addresses;
 	struct address addresses[];
 };
 
-static int address_init(struct address *a, const struct conf_listen *listen, unsigned n_slots)
+static int address_init(struct address *a, const struct conf_listen *listen, unsigned n_lanes)
 {
 	const struct conf_address *from = &listen->address;
 
-	a->at.ss = from->sockaddr;
-	a->at.len = from->len;
+	a->wanted.ss = from->sockaddr;
+	a->wanted.len = from->len;
+	a->at = a->wanted;
+	a->mode = listen->mode;
 	a->is_unix = from->type == CONF_ADDRESS_UNIX;
 	a->is_dual = from->is_any;
 	(void)snprintf(a->text, sizeof(a->text), "%s", from->text);
-	a->n_fds = a->is_unix ? 1 : n_slots;
+	a->n_fds = a->is_unix ? 1 : n_lanes;
 	a->fds = malloc(a->n_fds * sizeof(*a->fds));
 	if (!a->fds)
 		return -ENOMEM;
@@ -89,35 +100,54 @@ static int bind_first(struct address *a)
 	return r;
 }
 
-static int listen_all_slots(struct address *a, int backlog)
+/* The first one listens already, or is bound by nobody else. */
+static int bind_others(struct address *a)
 {
-	int r;
+	int r = 0;
 
-	r = sock_listen(a->fds[0], backlog);
-	if (r < 0)
-		return r;
 	if (a->n_fds > 1)
 		r = sock_share(a->fds[0]);
 	for (unsigned i = 1; i < a->n_fds && r == 0; i++) {
-		r = sock_bind_tcp_shared(&a->at, a->is_dual, &a->fds[i]);
-		if (r == 0)
-			r = sock_listen(a->fds[i], backlog);
+		if (a->fds[i] < 0)
+			r = sock_bind_tcp_shared(&a->at, a->is_dual, &a->fds[i]);
 	}
 	return r;
 }
 
-static int listen_unix(struct address *a, unsigned mode, int backlog)
+/* Twice is once, but for another backlog. */
+static int listen_all_lanes(const struct address *a, int backlog)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < a->n_fds && r == 0; i++)
+		r = sock_listen(a->fds[i], backlog);
+	return r;
+}
+
+static int open_lanes(struct address *a, int backlog)
 {
 	int r;
 
-	r = sock_listen_unix(&a->at, mode, backlog, &a->file, &a->fds[0]);
+	/* Those that are kept: a lane that is new listens when it has a worker. */
+	if (a->kept)
+		return bind_others(a);
+	r = sock_listen(a->fds[0], backlog);
+	if (r == 0)
+		r = bind_others(a);
+	return r < 0 ? r : listen_all_lanes(a, backlog);
+}
+
+static int listen_unix(struct address *a, int backlog)
+{
+	int r;
+
+	r = sock_listen_unix(&a->at, a->mode, backlog, &a->file, &a->fds[0]);
 	a->has_file = r == 0;
 	return r;
 }
 
 /* Opens all; on failure *reterr_at says which one it was. */
-static int open_all(struct listeners *ls, const struct conf_listen *listen, int backlog,
-		    size_t *reterr_at)
+static int open_all(struct listeners *ls, size_t *reterr_at)
 {
 	enum { BIND, UNIX, LISTEN, N_PASSES };
 
@@ -126,12 +156,12 @@ static int open_all(struct listeners *ls, const struct conf_listen *listen, int 
 			struct address *a = &ls->addresses[i];
 			int r = 0;
 
-			if (pass == BIND && !a->is_unix)
+			if (pass == BIND && !a->is_unix && !a->kept)
 				r = bind_first(a);
-			if (pass == UNIX && a->is_unix)
-				r = listen_unix(a, listen[i].mode, backlog);
+			if (pass == UNIX && a->is_unix && !a->kept)
+				r = listen_unix(a, ls->backlog);
 			if (pass == LISTEN && !a->is_unix)
-				r = listen_all_slots(a, backlog);
+				r = open_lanes(a, ls->backlog);
 			if (r < 0) {
 				*reterr_at = i;
 				return r;
@@ -163,27 +193,83 @@ static void explain(const struct address *a, int error, char words[LISTENERS_WOR
 	(void)snprintf(words, LISTENERS_WORDS_MAX, "cannot listen on %s: %s%s", a->text, why, hint);
 }
 
-int listeners_open(const struct conf_listen *listen, size_t n_listen, unsigned n_slots, int backlog,
-		   struct listeners **ret_listeners, char reterr_words[LISTENERS_WORDS_MAX])
+/* ---- renewal */
+
+static bool is_same(const struct sock_addr *a, const struct sock_addr *b)
+{
+	return a->len == b->len && memcmp(&a->ss, &b->ss, a->len) == 0;
+}
+
+/* The former one of this address that nobody else has taken; NULL. */
+static struct address *find_former(const struct listeners *ls, struct listeners *former,
+				   const struct address *a)
+{
+	for (size_t i = 0; former && i < former->n_addresses; i++) {
+		struct address *candidate = &former->addresses[i];
+		bool is_taken = false;
+
+		for (size_t k = 0; k < ls->n_addresses; k++)
+			is_taken = is_taken || ls->addresses[k].kept == candidate;
+		if (!is_taken && candidate->is_unix == a->is_unix &&
+		    is_same(&candidate->wanted, &a->wanted))
+			return candidate;
+	}
+	return NULL;
+}
+
+/* Of one's own, so that either can be closed without regard to the other. */
+static int keep(struct address *a, struct address *former)
+{
+	a->kept = former;
+	a->at = former->at;
+	a->is_dual = former->is_dual;
+	memcpy(a->text, former->text, sizeof(a->text));
+	for (unsigned i = 0; i < former->n_fds && i < a->n_fds; i++) {
+		a->fds[i] = fcntl(former->fds[i], F_DUPFD_CLOEXEC, 3);
+		if (a->fds[i] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int init_all(struct listeners *ls, struct listeners *former,
+		    const struct conf_listen *listen, size_t n_listen)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n_listen && r == 0; i++) {
+		struct address *a = &ls->addresses[i], *kept;
+
+		r = address_init(a, &listen[i], ls->n_lanes);
+		ls->n_addresses = i + (r == 0);
+		kept = r == 0 ? find_former(ls, former, a) : NULL;
+		if (kept)
+			r = keep(a, kept);
+	}
+	return r;
+}
+
+int listeners_renew(struct listeners *former, const struct conf_listen *listen, size_t n_listen,
+		    unsigned n_lanes, int backlog, struct listeners **ret_listeners,
+		    char reterr_words[LISTENERS_WORDS_MAX])
 {
 	_cleanup_(listeners_closep) struct listeners *ls = NULL;
 	size_t at = 0;
-	int r = 0;
+	int r;
 
 	ls = calloc(1, sizeof(*ls) + n_listen * sizeof(ls->addresses[0]));
-	if (!ls)
-		r = -ENOMEM;
-	for (size_t i = 0; i < n_listen && r == 0; i++) {
-		ls->n_addresses = i + 1;
-		r = address_init(&ls->addresses[i], &listen[i], n_slots);
+	if (ls) {
+		ls->opener = getpid();
+		ls->backlog = backlog;
+		ls->n_lanes = former && former->n_lanes > n_lanes ? former->n_lanes : n_lanes;
 	}
+	r = ls ? init_all(ls, former, listen, n_listen) : -ENOMEM;
 	if (r < 0) {
 		(void)snprintf(reterr_words, LISTENERS_WORDS_MAX, "cannot listen: %s",
 			       strerror(-r));
 		return r;
 	}
-	ls->opener = getpid();
-	r = open_all(ls, listen, backlog, &at);
+	r = open_all(ls, &at);
 	if (r < 0) {
 		explain(&ls->addresses[at], r, reterr_words);
 		return r;
@@ -191,6 +277,83 @@ int listeners_open(const struct conf_listen *listen, size_t n_listen, unsigned n
 	*ret_listeners = steal_ptr(ls);
 	return 0;
 }
+
+int listeners_open(const struct conf_listen *listen, size_t n_listen, unsigned n_lanes, int backlog,
+		   struct listeners **ret_listeners, char reterr_words[LISTENERS_WORDS_MAX])
+{
+	return listeners_renew(NULL, listen, n_listen, n_lanes, backlog, ret_listeners,
+			       reterr_words);
+}
+
+void listeners_succeed(struct listeners *ls)
+{
+	for (size_t i = 0; i < ls->n_addresses; i++) {
+		struct address *a = &ls->addresses[i], *kept = a->kept;
+
+		if (!kept)
+			continue;
+		a->kept = NULL;
+		a->file = kept->file;
+		a->has_file = kept->has_file;
+		kept->has_file = false;
+		if (a->is_unix && a->mode != kept->mode)
+			(void)chmod(((const struct sockaddr_un *)&a->at.ss)->sun_path, a->mode);
+	}
+}
+
+int listeners_begin(const struct listeners *ls)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ls->n_addresses && r == 0; i++)
+		r = listen_all_lanes(&ls->addresses[i], ls->backlog);
+	return r;
+}
+
+/* ---- lanes */
+
+static int widen(struct address *a, unsigned n)
+{
+	int *fds;
+
+	if (a->is_unix || n <= a->n_fds)
+		return 0;
+	fds = realloc(a->fds, n * sizeof(*fds));
+	if (!fds)
+		return -ENOMEM;
+	for (unsigned i = a->n_fds; i < n; i++)
+		fds[i] = -1;
+	a->fds = fds;
+	a->n_fds = n;
+	return bind_others(a);
+}
+
+/* Nobody can be queued on what does not listen yet. */
+static void narrow(struct address *a, unsigned n)
+{
+	while (!a->is_unix && a->n_fds > n)
+		close_fdp(&a->fds[--a->n_fds]);
+}
+
+int listeners_widen(struct listeners *ls, unsigned n_lanes)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ls->n_addresses && r == 0; i++)
+		r = widen(&ls->addresses[i], n_lanes);
+	for (size_t i = 0; i < ls->n_addresses && r < 0; i++)
+		narrow(&ls->addresses[i], ls->n_lanes);
+	if (r == 0 && n_lanes > ls->n_lanes)
+		ls->n_lanes = n_lanes;
+	return r;
+}
+
+unsigned listeners_n_lanes(const struct listeners *ls)
+{
+	return ls->n_lanes;
+}
+
+/* ---- life */
 
 void listeners_stop(struct listeners *ls)
 {
@@ -257,11 +420,11 @@ void listeners_describe(const struct listeners *ls, char ret_words[LISTENERS_WOR
 					i > 0 ? ", " : "", ls->addresses[i].text);
 }
 
-int listeners_fd(const struct listeners *ls, unsigned slot, size_t address)
+int listeners_fd(const struct listeners *ls, unsigned lane, size_t address)
 {
 	const struct address *a = &ls->addresses[address];
 
-	return a->fds[a->is_unix ? 0 : slot];
+	return a->fds[a->is_unix ? 0 : lane];
 }
 
 bool listeners_is_shared(const struct listeners *ls, size_t address)
@@ -269,13 +432,13 @@ bool listeners_is_shared(const struct listeners *ls, size_t address)
 	return ls->addresses[address].is_unix;
 }
 
-void listeners_keep(struct listeners *ls, unsigned slot)
+void listeners_keep(struct listeners *ls, unsigned lane)
 {
 	for (size_t i = 0; i < ls->n_addresses; i++) {
 		struct address *a = &ls->addresses[i];
 
 		for (unsigned k = 0; k < a->n_fds; k++) {
-			if (a->is_unix || k == slot)
+			if (a->is_unix || k == lane)
 				continue;
 			close_fdp(&a->fds[k]);
 			a->fds[k] = -1;

@@ -2,9 +2,13 @@
 #define WEIR_DAEMON_LISTENERS_H
 /*
  * listeners.h - all listening sockets of the daemon: one for each TCP address
- * and worker slot, one for each unix address. The master opens them before it
+ * and lane, one for each unix address. The master opens them before it
  * forks and keeps them open as long as the daemon runs: a connection that
  * waits in a dead worker's socket is served by the next one.
+ *
+ * A lane is what one worker accepts from: one socket of each TCP address. The kernel
+ * spreads connections over all of them. There are never fewer than there have
+ * been, for what is queued on one would be lost with it.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,9 +25,25 @@ struct listeners;
  * Opens all, or none. An address whose port is 0 gets one from the kernel. On
  * failure the words say for people what is wrong with which address.
  */
-MUST_USE int listeners_open(const struct conf_listen *listen, size_t n_listen, unsigned n_slots,
+MUST_USE int listeners_open(const struct conf_listen *listen, size_t n_listen, unsigned n_lanes,
 			    int backlog, struct listeners **ret_listeners,
 			    char reterr_words[LISTENERS_WORDS_MAX]);
+/*
+ * The same with sockets of former for the addresses that it has, too; it has as many lanes
+ * at least. Both are whole: the one that is not wanted in the end is closed. Lanes that former has not listen not before
+ * listeners_begin().
+ */
+MUST_USE int listeners_renew(struct listeners *former, const struct conf_listen *listen,
+			     size_t n_listen, unsigned n_lanes, int backlog,
+			     struct listeners **ret_listeners,
+			     char reterr_words[LISTENERS_WORDS_MAX]);
+/* It was decided: files of unix sockets are this one's. The former one is to be closed. */
+void listeners_succeed(struct listeners *listeners);
+/* All lanes listen; those that do already, with the backlog as it is now. */
+MUST_USE int listeners_begin(const struct listeners *listeners);
+/* More lanes, which do not listen yet; if that fails, none. */
+MUST_USE int listeners_widen(struct listeners *listeners, unsigned n_lanes);
+unsigned listeners_n_lanes(const struct listeners *listeners);
 /*
  * Closes the sockets of this process; new clients are refused as soon as all
  * processes have done so. The one that opened them also removes the files of
@@ -42,12 +62,12 @@ size_t listeners_count(const struct listeners *listeners);
 const char *listeners_text(const struct listeners *listeners, size_t address);
 /* All of them with commas; cut if they are too many. */
 void listeners_describe(const struct listeners *listeners, char ret_words[LISTENERS_WORDS_MAX]);
-/* Where a slot's worker accepts for an address. Borrowed. */
-int listeners_fd(const struct listeners *listeners, unsigned slot, size_t address);
+/* Where a lane's worker accepts for an address. Borrowed. */
+int listeners_fd(const struct listeners *listeners, unsigned lane, size_t address);
 /* A unix address: one socket, which all workers share. */
 bool listeners_is_shared(const struct listeners *listeners, size_t address);
 
-/* In a worker: closes the descriptors of all other slots. */
-void listeners_keep(struct listeners *listeners, unsigned slot);
+/* In a worker: closes the descriptors of all other lanes. */
+void listeners_keep(struct listeners *listeners, unsigned lane);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * master.c - one poll() over the signals and the children's control sockets, and
  * what is due by the clock. Its parts: master_fork.c begins children, master_workers.c
- * minds workers, master_stop.c ends all.
+ * minds workers, master_reload.c replaces them, master_stop.c ends all.
  */
 #include "daemon/master.h"
 
@@ -18,7 +18,10 @@
 #include "base/log.h"
 #include "daemon/crash_report.h"
 #include "daemon/exit_code.h"
+#include "daemon/listeners.h"
 #include "daemon/master_fork.h"
+#include "daemon/master_reload.h"
+#include "daemon/master_resize.h"
 #include "daemon/master_state.h"
 #include "daemon/master_stop.h"
 #include "daemon/master_workers.h"
@@ -26,6 +29,9 @@
 #include "daemon/tls_keeper.h"
 #include "io/ipc.h"
 
+/* Generations of workers that may drain at the same time, and what there are slots for at least. */
+#define GENERATIONS 4
+#define MIN_SLOTS 64
 /* The hub ends at once, when the last worker has; unless it is stuck. */
 #define HUB_GRACE_MS 2000
 /* Until who could not be introduced is tried again: its socket was full, or there was no descriptor. */
@@ -69,7 +75,9 @@ static void reap(struct master *m)
 		if (m->hub.slot.pid == pid)
 			on_hub_death(m, status);
 		(void)crash_keeper_reaped(&m->crashes, pid); /* whatever it came to */
-		for (unsigned i = 0; i < m->setup->n_workers; i++) {
+		if (master_reload_reaped(m, pid, status))
+			continue;
+		for (unsigned i = 0; i < m->n_slots; i++) {
 			if (m->slots[i].pid == pid)
 				master_workers_died(m, &m->slots[i], status);
 		}
@@ -83,8 +91,14 @@ static void on_signals(struct master *m)
 	signals_read(m->signals_fd, &signals);
 	if (signals.has_children)
 		reap(m);
+	if (signals.wants_logs)
+		master_reload_logs(m);
 	if (signals.has_hangup)
-		tls_keeper_hangup(m->setup->tls, m->log);
+		master_reload_ask(m);
+	if (signals.n_workers != 0)
+		master_resize(m, signals.n_workers);
+	if (signals.has_quit)
+		master_stop_patiently(m);
 	if (signals.n_stops > 0)
 		master_stop_asked(m, signals.n_stops);
 }
@@ -93,7 +107,7 @@ static void tick_hub(struct master *m, int64_t now_ms)
 {
 	if (hub_keeper_is_due(&m->hub, now_ms))
 		master_fork_hub(m);
-	m->n_strangers = hub_keeper_introduce_all(&m->hub, m->slots, m->setup->n_workers);
+	m->n_strangers = hub_keeper_introduce_all(&m->hub, m->slots, m->n_slots);
 	m->n_strangers += job_keeper_introduce_all(&m->jobs, m->hub.slot.control_fd,
 						   m->hub.slot.pid);
 	/* Workers have jobs and publish as long as they live, so these go after them, the hub last. */
@@ -112,21 +126,21 @@ static void tick(struct master *m)
 	int64_t now_ms = clock_monotonic_ms();
 
 	master_fork_job_processes(m);
-	tls_keeper_tick(m->setup->tls, now_ms, m->log);
-	tls_keeper_tell(m->setup->tls, m->slots, m->setup->n_workers);
+	tls_keeper_tick(m->now->tls, now_ms, m->log);
+	tls_keeper_tell(m->now->tls, m->slots, m->n_slots, m->now->number);
 	tick_hub(m, now_ms);
 	job_keeper_tick(&m->jobs, now_ms);
-	for (unsigned i = 0; i < m->setup->n_workers; i++) {
+	for (unsigned i = 0; i < m->n_slots; i++) {
 		struct worker_slot *slot = &m->slots[i];
 
 		if (slot->state == WORKER_BACKING_OFF && slot->retry_ms <= now_ms)
 			master_workers_start(m, slot);
-		if (slot->state == WORKER_LEAVING && slot->kill_ms <= now_ms)
-			master_workers_end_leaving(m, slot);
+		if (worker_slot_is_ending(slot) && slot->kill_ms <= now_ms)
+			master_workers_end(m, slot);
 	}
 	if (m->phase != MASTER_STOPPING || m->kill_ms > now_ms)
 		return;
-	for (unsigned i = 0; i < m->setup->n_workers; i++) {
+	for (unsigned i = 0; i < m->n_slots; i++) {
 		if (worker_slot_has_process(&m->slots[i]))
 			master_workers_say_late(m, &m->slots[i]);
 	}
@@ -142,20 +156,20 @@ static int wait_ms(const struct master *m)
 
 	if (jobs_ms < next_ms)
 		next_ms = jobs_ms;
-	if (tls_keeper_next_ms(m->setup->tls) < next_ms)
-		next_ms = tls_keeper_next_ms(m->setup->tls);
+	if (tls_keeper_next_ms(m->now->tls) < next_ms)
+		next_ms = tls_keeper_next_ms(m->now->tls);
 	if (m->n_strangers > 0 && now_ms + INTRODUCE_AGAIN_MS < next_ms)
 		next_ms = now_ms + INTRODUCE_AGAIN_MS;
 	if (m->hub.slot.state == WORKER_BACKING_OFF && m->hub.slot.retry_ms < next_ms)
 		next_ms = m->hub.slot.retry_ms;
 	if (m->hub.slot.state == WORKER_DRAINING && m->hub.slot.kill_ms < next_ms)
 		next_ms = m->hub.slot.kill_ms;
-	for (unsigned i = 0; i < m->setup->n_workers; i++) {
+	for (unsigned i = 0; i < m->n_slots; i++) {
 		const struct worker_slot *slot = &m->slots[i];
 
 		if (slot->state == WORKER_BACKING_OFF && slot->retry_ms < next_ms)
 			next_ms = slot->retry_ms;
-		if (slot->state == WORKER_LEAVING && slot->kill_ms < next_ms)
+		if (worker_slot_is_ending(slot) && slot->kill_ms < next_ms)
 			next_ms = slot->kill_ms;
 	}
 	if (next_ms == INT64_MAX)
@@ -175,7 +189,7 @@ static void listen_to_hub(struct master *m)
 
 static void wait_and_handle(struct master *m)
 {
-	unsigned n = m->setup->n_workers;
+	unsigned n = m->n_slots;
 	int r;
 
 	m->polled[0] = (struct pollfd){ .fd = m->signals_fd, .events = POLLIN };
@@ -210,52 +224,83 @@ static bool has_ended(const struct master *m)
 	       !crash_keeper_is_busy(&m->crashes);
 }
 
-int master_run(const struct master_setup *setup)
+unsigned master_n_slots(unsigned n_workers)
 {
-	_cleanup_(freep) struct worker_slot *slots = NULL;
-	_cleanup_(freep) struct pollfd *polled = NULL;
-	_cleanup_(worker_notes_done) struct worker_notes notes = { 0 };
-	_cleanup_(close_fdp) int signals_fd = -1;
-	struct master m = { .setup = setup, .log = setup->log };
+	return n_workers * GENERATIONS > MIN_SLOTS ? n_workers * GENERATIONS : MIN_SLOTS;
+}
+
+static int make(struct master *m)
+{
+	const struct generation *first = m->now;
 	int r;
 
-	r = signals_open(&signals_fd);
-	if (r < 0) {
-		log_write(m.log, LOG_AT_ERROR, "cannot watch for signals: %s", strerror(-r));
-		return EXIT_CODE_SYSTEM;
-	}
-	slots = calloc(setup->n_workers, sizeof(*slots));
-	r = worker_notes_init(&notes, setup->n_workers);
+	r = signals_open(&m->signals_fd);
+	if (r < 0)
+		return r;
+	m->n_slots = master_n_slots(first->n_workers);
+	r = worker_notes_init(&m->notes, m->n_slots);
 	if (r >= 0)
-		r = job_keeper_init(&m.jobs, setup->log, setup->jobs);
+		r = job_keeper_init(&m->jobs, m->log, first->jobs);
 	if (r >= 0)
-		r = crash_keeper_init(&m.crashes, setup->log, setup->n_workers + m.jobs.n_slots);
+		r = crash_keeper_init(&m->crashes, m->log, m->n_slots + m->jobs.n_slots);
 	if (r >= 0)
-		r = worker_lags_init(&m.lags, setup->n_workers);
-	polled = calloc(setup->n_workers + 2 + m.jobs.n_slots, sizeof(*polled));
-	if (!slots || !polled || r < 0) {
-		log_write(m.log, LOG_AT_ERROR, "cannot start: %s", strerror(ENOMEM));
-		return EXIT_CODE_SYSTEM;
-	}
-	m.slots = slots;
-	m.notes = notes;
-	m.polled = polled;
-	m.signals_fd = signals_fd;
+		r = worker_lags_init(&m->lags, m->n_slots);
+	if (r >= 0)
+		r = adoption_grow(&m->adoption, listeners_n_lanes(first->listeners));
+	if (r < 0)
+		return r;
+	m->slots = calloc(m->n_slots, sizeof(*m->slots));
+	m->polled = calloc(m->n_slots + 2 + m->jobs.n_slots, sizeof(*m->polled));
+	if (!m->slots || !m->polled)
+		return -ENOMEM;
+	for (unsigned i = 0; i < m->n_slots; i++)
+		worker_slot_init(&m->slots[i], i);
+	hub_keeper_init(&m->hub, m->log);
+	job_keeper_want(&m->jobs, first->has_jobs);
+	return 0;
+}
 
-	for (unsigned i = 0; i < setup->n_workers; i++)
-		worker_slot_init(&slots[i], i);
-	hub_keeper_init(&m.hub, setup->log);
-	master_fork_hub(&m);
-	master_fork_job_processes(&m);
-	for (unsigned i = 0; i < setup->n_workers && m.phase == MASTER_STARTING; i++)
-		master_workers_start(&m, &slots[i]);
+static void unmake(struct master *m)
+{
+	close_fdp(&m->signals_fd);
+	job_keeper_done(&m->jobs);
+	crash_keeper_done(&m->crashes);
+	worker_lags_done(&m->lags);
+	worker_notes_done(&m->notes);
+	adoption_done(&m->adoption);
+	free(m->slots);
+	free(m->polled);
+	generation_free(m->now);
+}
+
+static void start_all(struct master *m)
+{
+	master_fork_hub(m);
+	master_fork_job_processes(m);
+	for (unsigned i = 0; i < m->now->n_workers && m->phase == MASTER_STARTING; i++)
+		master_workers_start(m, master_workers_place(m, m->now, i));
+}
+
+int master_run(const struct master_setup *setup)
+{
+	struct master m = {
+		.setup = setup, .log = setup->log, .now = setup->first, .signals_fd = -1
+	};
+	int r;
+
+	m.now->number = ++m.last_generation;
+	r = make(&m);
+	if (r < 0) {
+		log_write(m.log, LOG_AT_ERROR, "cannot start: %s", strerror(-r));
+		unmake(&m);
+		return EXIT_CODE_SYSTEM;
+	}
+	start_all(&m);
 	while (!has_ended(&m)) {
 		wait_and_handle(&m);
 		tick(&m);
 	}
-	job_keeper_done(&m.jobs);
-	crash_keeper_done(&m.crashes);
-	worker_lags_done(&m.lags);
+	unmake(&m);
 	if (m.exit_code == EXIT_CODE_OK)
 		log_write(m.log, LOG_AT_NOTICE, "stopped");
 	return m.exit_code;

@@ -6,33 +6,35 @@
  * all in good order. It runs no threads, loads no module, and never reads a byte
  * that a client sent.
  */
-#include <stdint.h>
+#include <stdbool.h>
 
 #include "base/macro.h"
 
-struct conf_jobs;
 struct crash_note;
+struct generation;
+struct generation_ops;
 struct listeners;
 struct log;
-struct tls_keeper;
 struct worker_lag;
 struct worker_note;
 
 /* What a worker begins its life with. All is borrowed, and there as long as the worker. */
 struct worker_args {
-	unsigned slot;
+	unsigned slot;		     /* no other worker has it: its place in shared memory */
+	unsigned lane;		     /* where it accepts: see listeners.h */
+	bool is_held;		     /* it is ready, but does not accept, until SERVE comes */
 	int control_fd;		     /* see daemon/control.h */
-	struct listeners *listeners; /* only this slot's sockets are open */
+	struct listeners *listeners; /* only this lane's sockets are open */
 	struct worker_note *note;    /* what the master may read when it has died; clear */
 	struct crash_note *crash;    /* for how it crashes, or is stuck; NULL: no memory for it */
 	struct worker_lag *lag;	     /* for how long its loop's turns take */
 	const struct log *log;	     /* says "worker 0" */
-	void *arg;		     /* master_setup's */
+	void *arg;		     /* the generation's */
 };
 
 /*
  * Runs in the child; what it returns is the exit code: 0 only after a drain.
- * SIGINT and SIGHUP are ignored, since the master decides what they mean;
+ * SIGINT, SIGHUP and others are ignored, since the master decides what they mean;
  * SIGTERM, sent by an operator or by the kernel when the master dies, is the
  * same as a DRAIN, and both may come, and come again.
  */
@@ -43,7 +45,7 @@ struct hub_args {
 	int control_fd;
 	unsigned n_slots;
 	const struct log *log; /* says "hub" */
-	void *arg;	       /* master_setup's */
+	void *arg;	       /* the generation's */
 };
 
 /* Runs in the child, as a worker does. */
@@ -56,26 +58,27 @@ struct job_args {
 	struct worker_note *note; /* clear */
 	struct crash_note *crash; /* for how it crashes; NULL: no memory for it */
 	const struct log *log;	  /* says "job default" */
-	void *arg;		  /* master_setup's */
+	void *arg;		  /* the generation's */
 };
 
 /* Runs in the child, as a worker does. */
 typedef int job_main_fn(const struct job_args *args);
 
 struct master_setup {
-	const struct log *log;	     /* says "master" */
-	struct listeners *listeners; /* open, borrowed; with n_workers slots. A stop closes them */
-	unsigned n_workers;
-	int64_t graceful_ms; /* how long a drain may take */
+	const struct log *log;		  /* says "master" */
+	struct generation *first;	  /* taken */
+	const struct generation_ops *ops; /* NULL: there is none but the first */
+	void *ops_arg;
 	worker_main_fn *worker_main;
-	void *worker_arg;
 	hub_main_fn *hub_main;
-	void *hub_arg;
-	const struct conf_jobs *jobs; /* borrowed; NULL: no job processes */
 	job_main_fn *job_main;
-	void *job_arg;
-	struct tls_keeper *tls; /* borrowed; NULL: no TLS */
 };
+
+/*
+ * Places for workers: those of old generations end while those of new ones serve, and SIGTTIN
+ * adds some. All memory that is for each worker has so many parts.
+ */
+unsigned master_n_slots(unsigned n_workers);
 
 /* Returns in the master, when all workers have ended: an enum exit_code. */
 MUST_USE int master_run(const struct master_setup *setup);

@@ -1,53 +1,65 @@
 /* master_fork.c - what a child closes is the point: a worker must not keep what others wait for the end of. */
 #include "daemon/master_fork.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/conf.h"
 #include "daemon/crash_note.h"
 #include "daemon/exit_code.h"
 #include "daemon/listeners.h"
 #include "daemon/master_state.h"
 #include "daemon/master_stop.h"
+#include "daemon/signals.h"
 #include "daemon/tls_keeper.h"
 #include "io/ipc.h"
 #include "io/proc.h"
 
-/* In every child: what is the master's own. */
-static void forget_master(const struct master *m)
+/* In every child: what is the master's own. keep: whose sockets this child accepts from; NULL: it does not. */
+static void forget_master(const struct master *m, const struct generation *keep)
 {
-	/* A terminal sends these to all of its processes; only the master acts on them. */
-	(void)signal(SIGINT, SIG_IGN);
-	(void)signal(SIGHUP, SIG_IGN);
+	struct generation *all[] = { m->now, m->next };
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		if (all[i] && all[i] != keep)
+			listeners_stop(all[i]->listeners);
+	}
+	signals_ignore();
 	(void)close(m->signals_fd);
 	close_fdp(&m->hub.slot.control_fd);
 	job_keeper_forget(&m->jobs);
-	for (unsigned i = 0; i < m->setup->n_workers; i++)
+	for (unsigned i = 0; i < m->n_slots; i++)
 		close_fdp(&m->slots[i].control_fd);
 }
 
-/* In the child. Everything of the master's but this slot's sockets is closed. */
-__attribute__((noreturn)) static void run_worker(struct master *m, unsigned index, int control_fd)
+static struct generation *generation_of(const struct master *m, const struct worker_slot *slot)
+{
+	return m->next && m->next->number == slot->generation ? m->next : m->now;
+}
+
+/* In the child. Everything of the master's but this lane's sockets is closed. */
+__attribute__((noreturn)) static void run_worker(struct master *m, const struct worker_slot *slot,
+						 int control_fd)
 {
 	const struct master_setup *setup = m->setup;
+	struct generation *g = generation_of(m, slot);
 	struct log log = *setup->log;
-	struct worker_args args = { .slot = index,
+	struct worker_args args = { .slot = slot->index,
+				    .lane = slot->lane,
+				    .is_held = g != m->now,
 				    .control_fd = control_fd,
-				    .listeners = setup->listeners,
-				    .note = worker_notes_at(&m->notes, index),
-				    .crash = m->crashes.notes[index],
-				    .lag = worker_lags_at(&m->lags, index),
+				    .listeners = g->listeners,
+				    .note = worker_notes_at(&m->notes, slot->index),
+				    .crash = m->crashes.notes[slot->index],
+				    .lag = worker_lags_at(&m->lags, slot->index),
 				    .log = &log,
-				    .arg = setup->worker_arg };
+				    .arg = g->worker_arg };
 
-	log_set_who(&log, "worker %u", index);
-	forget_master(m);
-	listeners_keep(setup->listeners, index);
+	log_set_who(&log, "worker %u", slot->index);
+	forget_master(m, g);
+	listeners_keep(g->listeners, slot->lane);
 	worker_notes_clear(args.note);
 	exit(setup->worker_main(&args));
 }
@@ -69,7 +81,7 @@ int master_fork_worker(struct master *m, struct worker_slot *slot)
 	pid = proc_fork(name);
 	if (pid == 0) {
 		(void)close(ends[0]);
-		run_worker(m, slot->index, ends[1]);
+		run_worker(m, slot, ends[1]);
 	}
 	(void)close(ends[1]);
 	if (pid < 0) {
@@ -77,7 +89,7 @@ int master_fork_worker(struct master *m, struct worker_slot *slot)
 		return (int)pid;
 	}
 	worker_slot_forked(slot, pid, ends[0], clock_monotonic_ms());
-	slot->certificates = tls_keeper_generation(m->setup->tls);
+	slot->certificates = tls_keeper_generation(generation_of(m, slot)->tls);
 	if (has_hub)
 		slot->hub = m->hub.slot.pid;
 	return 0;
@@ -88,14 +100,12 @@ __attribute__((noreturn)) static void run_hub(struct master *m, int control_fd)
 {
 	const struct master_setup *setup = m->setup;
 	struct log log = *setup->log;
-	struct hub_args args = { .control_fd = control_fd,
-				 .n_slots = setup->n_workers,
-				 .log = &log,
-				 .arg = setup->hub_arg };
+	struct hub_args args = {
+		.control_fd = control_fd, .n_slots = m->n_slots, .log = &log, .arg = m->now->hub_arg
+	};
 
 	log_set_who(&log, "hub");
-	forget_master(m);
-	listeners_stop(setup->listeners);
+	forget_master(m, NULL);
 	exit(setup->hub_main(&args));
 }
 
@@ -110,7 +120,7 @@ void master_fork_hub(struct master *m)
 
 unsigned master_fork_crash_index(const struct master *m, const struct job_slot *slot)
 {
-	return m->setup->n_workers + slot->slot.index;
+	return m->n_slots + slot->slot.index;
 }
 
 /* In the child. */
@@ -124,11 +134,10 @@ __attribute__((noreturn)) static void run_job_process(struct master *m, const st
 				 .note = job_keeper_note(&m->jobs, slot),
 				 .crash = m->crashes.notes[master_fork_crash_index(m, slot)],
 				 .log = &log,
-				 .arg = setup->job_arg };
+				 .arg = m->now->job_arg };
 
-	log_set_who(&log, "job %s", setup->jobs->pools[slot->pool].name);
-	forget_master(m);
-	listeners_stop(setup->listeners);
+	log_set_who(&log, "job %s", job_keeper_pool(&m->jobs, slot->slot.index));
+	forget_master(m, NULL);
 	worker_notes_clear(args.note);
 	exit(setup->job_main(&args));
 }
@@ -157,12 +166,22 @@ void master_fork_report(struct master *m, unsigned child, enum crash_report_what
 
 	if (!crash_report_is_due(note, what) || crash_keeper_fork(&m->crashes) != 0)
 		return;
-	forget_master(m);
-	listeners_stop(m->setup->listeners);
-	if (child < m->setup->n_workers)
+	forget_master(m, NULL);
+	if (child < m->n_slots)
 		log_set_who(&log, "worker %u", child);
 	else
-		log_set_who(&log, "job %s", job_keeper_pool(&m->jobs, child - m->setup->n_workers));
+		log_set_who(&log, "job %s", job_keeper_pool(&m->jobs, child - m->n_slots));
 	crash_report_write(&log, note, what);
 	_exit(0);
+}
+
+void master_fork_checker(struct master *m)
+{
+	pid_t pid = proc_fork("weir:check");
+
+	if (pid == 0) {
+		forget_master(m, NULL);
+		_exit(m->setup->ops->check(m->setup->ops_arg));
+	}
+	m->checker = pid;
 }

@@ -13,6 +13,8 @@ void master_fork_hub(struct master *m);
 /* Those that are due. */
 void master_fork_job_processes(struct master *m);
 
+/* A child looks whether the configuration is fine: m->checker, or a negative errno there. */
+void master_fork_checker(struct master *m);
 /* A short-lived child says in the log what a child's crash note has, if anything. */
 void master_fork_report(struct master *m, unsigned child, enum crash_report_what what);
 /* Job processes have their crash notes behind the workers'. */

@@ -4,7 +4,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/adoption.h"
 #include "daemon/crash_keeper.h"
+#include "daemon/generation.h"
 #include "daemon/hub_keeper.h"
 #include "daemon/job_keeper.h"
 #include "daemon/master.h"
@@ -23,10 +25,24 @@ enum master_phase {
 	MASTER_STOPPING, /* no more forks; ends when the last worker has */
 };
 
+enum master_reload {
+	MASTER_SETTLED,
+	MASTER_CHECKING, /* a child looks at the configuration */
+	MASTER_RENEWING, /* the workers of the next generation start */
+};
+
 struct master {
 	const struct master_setup *setup;
 	const struct log *log;
-	struct worker_slot *slots; /* owned, n_workers of them */
+	struct generation *now;	  /* owned */
+	struct generation *next;  /* owned; while RENEWING, else NULL */
+	unsigned last_generation; /* the number of the newest; 0 is nobody's */
+	enum master_reload reload;
+	pid_t checker;		   /* while CHECKING */
+	bool wants_reload;	   /* once more, after this one */
+	struct adoption adoption;  /* of now's lanes */
+	struct worker_slot *slots; /* owned, n_slots of them */
+	unsigned n_slots;
 	struct pollfd *polled; /* owned: the signals, control sockets: the hub's, workers', jobs' */
 	struct hub_keeper hub;
 	struct job_keeper jobs;
@@ -36,7 +52,8 @@ struct master {
 	struct worker_lags lags;
 	int signals_fd;
 	enum master_phase phase;
-	int64_t kill_ms; /* while stopping: when patience ends */
+	int64_t kill_ms; /* while stopping: when patience ends; INT64_MAX: never, or it has */
+	bool has_limit;	 /* while stopping: patience ends, once */
 	int n_stops;
 	int exit_code;
 };

@@ -6,8 +6,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/control.h"
 #include "daemon/exit_code.h"
 #include "daemon/listeners.h"
+#include "daemon/master_reload.h"
 #include "daemon/master_state.h"
 #include "daemon/master_workers.h"
 #include "daemon/notify.h"
@@ -17,44 +19,73 @@
 
 void master_stop_kill_all(struct master *m)
 {
-	for (unsigned i = 0; i < m->setup->n_workers; i++)
+	for (unsigned i = 0; i < m->n_slots; i++)
 		master_workers_signal(&m->slots[i], SIGKILL);
 	job_keeper_kill_all(&m->jobs);
 	crash_keeper_kill(&m->crashes);
 	m->kill_ms = INT64_MAX;
 }
 
-void master_stop_begin(struct master *m, int exit_code, int64_t grace_ms)
+static void drain_all(struct master *m, unsigned how)
+{
+	for (unsigned i = 0; i < m->n_slots; i++)
+		master_workers_drain(&m->slots[i], how);
+}
+
+/* grace_ms: INT64_MAX: as long as it takes. */
+static void begin(struct master *m, int exit_code, int64_t grace_ms)
 {
 	if (m->phase == MASTER_STOPPING)
 		return;
 	m->phase = MASTER_STOPPING;
 	m->exit_code = exit_code;
-	m->kill_ms = clock_monotonic_ms() + grace_ms;
+	m->has_limit = grace_ms < INT64_MAX;
+	m->kill_ms = m->has_limit ? clock_monotonic_ms() + grace_ms : INT64_MAX;
 	(void)notify_send("STOPPING=1"); /* a courtesy */
 	hub_keeper_give_up(&m->hub);
 	job_keeper_give_up(&m->jobs);
-	for (unsigned i = 0; i < m->setup->n_workers; i++)
-		master_workers_drain(&m->slots[i]);
+	master_reload_give_up(m);
+	drain_all(m, m->has_limit ? 0 : CONTROL_DRAIN_PATIENT);
 	/* The workers do the same; then clients are refused at once, not left in a queue to die. */
-	listeners_stop(m->setup->listeners);
+	listeners_stop(m->now->listeners);
 }
 
 void master_stop_failed(struct master *m, int exit_code)
 {
-	master_stop_begin(m, exit_code, FAILED_GRACE_MS);
+	begin(m, exit_code, FAILED_GRACE_MS);
+}
+
+/* It stops already, but with all the time in the world. */
+static void limit(struct master *m, int64_t grace_ms)
+{
+	m->has_limit = true;
+	m->kill_ms = clock_monotonic_ms() + grace_ms;
+	drain_all(m, 0);
 }
 
 void master_stop_asked(struct master *m, int n_more)
 {
+	int64_t grace_ms = m->now->graceful_ms + MASTER_KILL_SLACK_MS;
+
 	m->n_stops += n_more;
 	if (m->n_stops > 1) {
 		log_write(m->log, LOG_AT_WARN, "told to stop a second time: ending at once");
-		master_stop_begin(m, EXIT_CODE_OK, 0);
+		begin(m, EXIT_CODE_OK, 0);
 		master_stop_kill_all(m);
 		return;
 	}
 	log_write(m->log, LOG_AT_NOTICE, "stopping: requests in flight have %lld ms to finish",
-		  (long long)m->setup->graceful_ms);
-	master_stop_begin(m, EXIT_CODE_OK, m->setup->graceful_ms + MASTER_KILL_SLACK_MS);
+		  (long long)m->now->graceful_ms);
+	if (m->phase == MASTER_STOPPING && !m->has_limit)
+		limit(m, grace_ms);
+	begin(m, EXIT_CODE_OK, grace_ms);
+}
+
+void master_stop_patiently(struct master *m)
+{
+	if (m->phase == MASTER_STOPPING)
+		return;
+	log_write(m->log, LOG_AT_NOTICE,
+		  "stopping: requests in flight may take as long as they need");
+	begin(m, EXIT_CODE_OK, INT64_MAX);
 }

@@ -20,6 +20,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/listeners.h"
 #include "daemon/master_fork.h"
+#include "daemon/master_reload.h"
 #include "daemon/master_state.h"
 #include "daemon/master_stop.h"
 #include "daemon/notify.h"
@@ -32,7 +33,7 @@ void master_workers_signal(const struct worker_slot *slot, int sig)
 		(void)kill(slot->pid, sig); /* gone already: then it is about to be reaped */
 }
 
-void master_workers_drain(struct worker_slot *slot)
+void master_workers_drain(struct worker_slot *slot, unsigned how)
 {
 	int r;
 
@@ -40,8 +41,10 @@ void master_workers_drain(struct worker_slot *slot)
 		worker_slot_move(slot, WORKER_EMPTY);
 	if (!worker_slot_has_process(slot))
 		return;
-	worker_slot_move(slot, WORKER_DRAINING);
-	r = slot->control_fd < 0 ? -EPIPE : control_send_drain(slot->control_fd);
+	if (slot->state != WORKER_DRAINING)
+		worker_slot_move(slot, WORKER_DRAINING);
+	slot->kill_ms = INT64_MAX;
+	r = slot->control_fd < 0 ? -EPIPE : control_send_drain_how(slot->control_fd, how);
 	if (r < 0)
 		master_workers_signal(slot, SIGTERM);
 }
@@ -63,39 +66,83 @@ void master_workers_start(struct master *m, struct worker_slot *slot)
 	worker_slot_died(slot, now_ms);
 }
 
+struct worker_slot *master_workers_place(struct master *m, const struct generation *g,
+					 unsigned lane)
+{
+	for (unsigned i = 0; i < m->n_slots; i++) {
+		struct worker_slot *slot = &m->slots[i];
+
+		if (slot->state != WORKER_EMPTY)
+			continue;
+		worker_slot_init(slot, i);
+		slot->generation = g->number;
+		slot->lane = lane;
+		slot->is_new = true;
+		return slot;
+	}
+	return NULL;
+}
+
 static void say_ready(struct master *m)
 {
-	unsigned n = m->setup->n_workers;
+	unsigned n = m->now->n_workers;
 	char where[LISTENERS_WORDS_MAX];
 
-	listeners_describe(m->setup->listeners, where);
+	listeners_describe(m->now->listeners, where);
 	log_write(m->log, LOG_AT_NOTICE, "ready: listening on %s, %u worker%s, pid %d", where, n,
 		  n == 1 ? "" : "s", (int)getpid());
 	if (notify_send("READY=1") < 0)
 		log_write(m->log, LOG_AT_WARN, "cannot tell the service manager that we are ready");
 }
 
+bool master_workers_are_ready(const struct master *m, const struct generation *g)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->n_slots; i++)
+		n += m->slots[i].generation == g->number && m->slots[i].state == WORKER_READY;
+	return n == g->n_workers;
+}
+
 void master_workers_become_ready(struct master *m)
 {
-	for (unsigned i = 0; i < m->setup->n_workers; i++) {
-		if (m->slots[i].state != WORKER_READY)
-			return;
-	}
+	if (!master_workers_are_ready(m, m->now))
+		return;
 	if (m->phase != MASTER_STARTING || !job_keeper_is_ready(&m->jobs))
 		return;
 	m->phase = MASTER_RUNNING;
 	say_ready(m);
 }
 
+/* It is of the generation that is not in force yet. */
+static bool is_next(const struct master *m, const struct worker_slot *slot)
+{
+	return m->next && slot->generation == m->next->number;
+}
+
+void master_workers_settle(struct master *m)
+{
+	adoption_settle(&m->adoption, m->now->number, m->slots, m->n_slots, m->now->listeners);
+}
+
 static void on_ready(struct master *m, struct worker_slot *slot)
 {
+	bool is_new = slot->is_new;
+
 	if (slot->state != WORKER_STARTING)
 		return;
 	worker_slot_move(slot, WORKER_READY);
-	adoption_ready(m->slots, m->setup->n_workers, slot, m->setup->listeners);
+	slot->is_new = false;
+	if (is_next(m, slot)) {
+		master_reload_ready(m);
+		return;
+	}
+	if (listeners_begin(m->now->listeners) < 0) /* its lane may be a new one */
+		log_write(m->log, LOG_AT_WARN, "worker %u has no socket of its own", slot->index);
+	master_workers_settle(m);
 	if (m->phase == MASTER_RUNNING) {
-		log_write(m->log, LOG_AT_NOTICE, "worker %u is ready again, pid %d", slot->index,
-			  (int)slot->pid);
+		log_write(m->log, LOG_AT_NOTICE, "worker %u is ready%s, pid %d", slot->index,
+			  is_new ? "" : " again", (int)slot->pid);
 		return;
 	}
 	master_workers_become_ready(m);
@@ -104,9 +151,11 @@ static void on_ready(struct master *m, struct worker_slot *slot)
 static void on_failed(struct master *m, struct worker_slot *slot, const char *why)
 {
 	/* The others fail for the same reason; once is enough. */
-	if (m->phase == MASTER_STOPPING)
+	if (m->phase == MASTER_STOPPING || slot->state == WORKER_DRAINING)
 		return;
 	log_write(m->log, LOG_AT_ERROR, "worker %u cannot start: %s", slot->index, why);
+	if (is_next(m, slot))
+		master_reload_failed(m);
 	if (m->phase == MASTER_STARTING)
 		master_stop_failed(m, EXIT_CODE_START);
 }
@@ -116,8 +165,8 @@ static void on_leaving(struct master *m, struct worker_slot *slot)
 	if (slot->state != WORKER_READY)
 		return;
 	worker_slot_move(slot, WORKER_LEAVING);
-	slot->kill_ms = clock_monotonic_ms() + m->setup->graceful_ms + MASTER_KILL_SLACK_MS;
-	adoption_lost(m->slots, m->setup->n_workers, slot, m->setup->listeners);
+	slot->kill_ms = clock_monotonic_ms() + m->now->graceful_ms + MASTER_KILL_SLACK_MS;
+	master_workers_settle(m);
 }
 
 static void on_message(struct master *m, struct worker_slot *slot,
@@ -175,7 +224,7 @@ static void on_drained(struct master *m, const struct worker_slot *slot, pid_t p
 	proc_describe(status, how);
 	log_write(m->log, LOG_AT_WARN, "worker %u (pid %d) did not stop cleanly: %s", slot->index,
 		  (int)pid, how);
-	if (m->exit_code == EXIT_CODE_OK)
+	if (m->phase == MASTER_STOPPING && m->exit_code == EXIT_CODE_OK)
 		m->exit_code = EXIT_CODE_UNCLEAN;
 }
 
@@ -192,6 +241,14 @@ void master_workers_died(struct master *m, struct worker_slot *slot, int status)
 			  slot->index, (int)pid, how);
 		master_stop_failed(m, EXIT_CODE_START);
 	}
+	if (is_next(m, slot)) {
+		proc_describe(status, how);
+		log_write(m->log, LOG_AT_ERROR, "worker %u (pid %d) ended while it started: %s",
+			  slot->index, (int)pid, how);
+		master_reload_failed(m);
+		worker_slot_died(slot, clock_monotonic_ms());
+		return;
+	}
 	if (slot->state == WORKER_DRAINING) {
 		worker_slot_died(slot, clock_monotonic_ms());
 		on_drained(m, slot, pid, status);
@@ -199,7 +256,7 @@ void master_workers_died(struct master *m, struct worker_slot *slot, int status)
 	}
 	worker_slot_died(slot, clock_monotonic_ms());
 	say_death(m, slot, pid, status);
-	adoption_lost(m->slots, m->setup->n_workers, slot, m->setup->listeners);
+	master_workers_settle(m);
 }
 
 void master_workers_say_late(const struct master *m, const struct worker_slot *slot)
@@ -208,7 +265,7 @@ void master_workers_say_late(const struct master *m, const struct worker_slot *s
 		  (int)slot->pid);
 }
 
-void master_workers_end_leaving(const struct master *m, struct worker_slot *slot)
+void master_workers_end(const struct master *m, struct worker_slot *slot)
 {
 	master_workers_say_late(m, slot);
 	master_workers_signal(slot, SIGKILL);
@@ -217,7 +274,7 @@ void master_workers_end_leaving(const struct master *m, struct worker_slot *slot
 
 bool master_workers_are_left(const struct master *m)
 {
-	for (unsigned i = 0; i < m->setup->n_workers; i++) {
+	for (unsigned i = 0; i < m->n_slots; i++) {
 		if (m->slots[i].state != WORKER_EMPTY)
 			return true;
 	}

@@ -180,7 +180,22 @@ static const struct option_spec top_rows[] = {
 	  .type = OPTION_DURATION,
 	  .max = HOUR,
 	  .fallback = "30s",
-	  .help = "On TERM and INT, how long requests in flight may take to end." },
+	  .help = "On TERM and INT, and in workers that a reload has replaced, how long\n"
+		  "requests in flight may take to end." },
+	{ .name = "websocket_grace",
+	  LIMIT(websocket_grace_ms),
+	  .type = OPTION_DURATION,
+	  .max = 24 * HOUR,
+	  .fallback = "0s",
+	  .help = "How long WebSockets may stay in a worker that a reload has replaced, before\n"
+		  "they are closed with 1012; its requests have as much longer." },
+	{ .name = "reload_spread",
+	  LIMIT(reload_spread_ms),
+	  .type = OPTION_DURATION,
+	  .max = HOUR,
+	  .fallback = "5s",
+	  .help = "Then they are closed one after the other within this time, and so are streams\n"
+		  "of events; never more than half of graceful_timeout." },
 	{ .name = "max_head",
 	  LIMIT(max_head),
 	  .type = OPTION_SIZE,

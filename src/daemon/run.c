@@ -9,101 +9,51 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/log.h"
-#include "daemon/binding_check.h"
 #include "daemon/cli.h"
 #include "daemon/conf.h"
 #include "daemon/conf_print.h"
 #include "daemon/exit_code.h"
+#include "daemon/generation.h"
 #include "daemon/hub_process.h"
 #include "daemon/job_counts.h"
 #include "daemon/job_process.h"
-#include "daemon/listeners.h"
 #include "daemon/master.h"
-#include "daemon/messages.h"
+#include "daemon/reload.h"
 #include "daemon/tls_keeper.h"
 #include "daemon/worker.h"
 #include "io/proc.h"
-#include "serve/access_log.h"
 
-static int open_access_log(const struct conf *conf, const struct log *log, int *ret_fd)
+static int serve(const struct reload *reload, struct generation *take_first)
 {
-	int r;
-
-	*ret_fd = -1;
-	if (conf->access_log.type == CONF_ACCESS_LOG_OFF)
-		return EXIT_CODE_OK;
-	r = access_log_open(conf->access_log.path, ret_fd);
-	if (r >= 0)
-		return EXIT_CODE_OK;
-	log_write(log, LOG_AT_ERROR, "cannot open the access log %s: %s",
-		  conf->access_log.path ? conf->access_log.path : "(standard output)",
-		  strerror(-r));
-	return r == -EACCES || r == -EPERM ? EXIT_CODE_PERMISSION : EXIT_CODE_START;
-}
-
-static int serve(const struct conf *conf, bool has_jobs, struct tls_keeper *tls,
-		 const struct log *log)
-{
-	_cleanup_(listeners_closep) struct listeners *listeners = NULL;
-	_cleanup_(job_counts_done) struct job_counts counts = { 0 };
-	struct worker_setup worker = { .conf = conf, .tls = tls };
-	struct hub_setup hub = { .max_publication = conf->limits.max_publication,
-				 .jobs = &conf->jobs,
-				 .counts = &counts,
-				 .tls = tls };
-	struct job_setup job = { .conf = conf, .tls = tls };
-	char words[LISTENERS_WORDS_MAX];
-	int r;
-
-	proc_raise_nofile();
-	r = listeners_open(conf->listen, conf->n_listen, conf->n_workers, (int)conf->limits.backlog,
-			   &listeners, words);
-	if (r < 0) {
-		log_write(log, LOG_AT_ERROR, "%s", words);
-		return listeners_exit_code(r);
-	}
-	r = open_access_log(conf, log, &worker.access_log_fd);
-	if (r != EXIT_CODE_OK)
-		return r;
-	hub.access_log_fd = worker.access_log_fd;
-	(void)!job_counts_init(&counts, conf->jobs.n_pools); /* nothing is counted then */
 	return master_run(&(struct master_setup){
-		.log = log,
-		.listeners = listeners,
-		.n_workers = conf->n_workers,
-		.graceful_ms = conf->limits.graceful_timeout_ms,
+		.log = reload->log,
+		.first = take_first,
+		.ops = &reload_ops,
+		.ops_arg = (void *)reload,
 		.worker_main = worker_main,
-		.worker_arg = &worker,
 		.hub_main = hub_process_main,
-		.hub_arg = &hub,
-		.jobs = has_jobs ? &conf->jobs : NULL,
 		.job_main = job_process_main,
-		.job_arg = &job,
-		.tls = tls,
 	});
 }
 
-/* Loads the configuration and tries whether it can be bound; says what is wrong with either. */
-static int load(const struct cli *cli, struct log *log, struct conf **ret_conf, bool *ret_has_jobs,
-		struct tls_keeper **ret_tls)
+/* The configuration is fine. */
+static int open_and_serve(struct reload *reload, struct conf *take_conf,
+			  struct tls_keeper *take_tls, bool has_jobs)
 {
-	struct messages messages;
-	int r, r_binding = 0, r_tls = 0;
+	_cleanup_(job_counts_done) struct job_counts counts = { 0 };
+	struct generation *first = NULL;
+	int r;
 
-	messages_init(&messages);
-	r = conf_load(cli, &messages, ret_conf);
-	if (*ret_conf) {
-		log->level = (*ret_conf)->log_level;
-		r_binding = binding_check(*ret_conf, log, &messages, ret_has_jobs);
-		r_tls = tls_keeper_new(*ret_conf, &messages, ret_tls);
-	}
-	messages_sort(&messages);
-	messages_write(&messages, STDERR_FILENO);
-	messages_done(&messages);
-	if (r < 0)
+	proc_raise_nofile();
+	(void)!job_counts_init(&counts, take_conf->jobs.n_pools); /* nothing is counted then */
+	reload->counts = &counts;
+	r = reload_open(reload, take_conf, take_tls, NULL, &first);
+	if (r != EXIT_CODE_OK)
 		return r;
-	return r_binding < 0 ? r_binding : r_tls;
+	first->has_jobs = has_jobs;
+	return serve(reload, first);
 }
 
 static int print(const struct conf *conf)
@@ -122,14 +72,15 @@ static int print(const struct conf *conf)
 static int run(const struct cli *cli)
 {
 	_cleanup_(conf_freep) struct conf *conf = NULL;
-	bool has_jobs = false;
 	_cleanup_(tls_keeper_freep) struct tls_keeper *tls = NULL;
+	bool has_jobs = false;
 	struct log log;
+	struct reload reload = { .cli = cli, .log = &log };
 	int r;
 
 	log_init(&log, STDERR_FILENO, LOG_AT_INFO);
 	log_set_who(&log, "master");
-	r = load(cli, &log, &conf, &has_jobs, &tls);
+	r = reload_read(&reload, &conf, &has_jobs, &tls);
 	if (r == -EINVAL)
 		return EXIT_CODE_CONFIG;
 	if (r < 0) {
@@ -143,7 +94,7 @@ static int run(const struct cli *cli)
 			      conf->file ? conf->file : "weir");
 		return EXIT_CODE_OK;
 	}
-	return serve(conf, has_jobs, tls, &log);
+	return open_and_serve(&reload, steal_ptr(conf), steal_ptr(tls), has_jobs);
 }
 
 int weir_main(int argc, char **argv)

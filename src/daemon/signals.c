@@ -1,10 +1,14 @@
-/* signals.c - signalfd(2) of the four that the master knows. */
+/* signals.c - signalfd(2) of those that the master knows. */
 #include "daemon/signals.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+static const int known[] = { SIGCHLD, SIGTERM, SIGINT,	SIGHUP, SIGQUIT,
+			     SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU };
 
 int signals_open(int *ret_fd)
 {
@@ -12,10 +16,8 @@ int signals_open(int *ret_fd)
 	int fd;
 
 	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGCHLD);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGHUP);
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		(void)sigaddset(&set, known[i]);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -29,16 +31,48 @@ int signals_open(int *ret_fd)
 	return 0;
 }
 
+static void note(struct signals *signals, uint32_t number)
+{
+	switch (number) {
+	case SIGCHLD:
+		signals->has_children = true;
+		break;
+	case SIGHUP:
+		signals->has_hangup = true;
+		break;
+	case SIGQUIT:
+		signals->has_quit = true;
+		break;
+	case SIGUSR1:
+		signals->wants_logs = true;
+		break;
+	case SIGUSR2:
+		signals->wants_binary = true;
+		break;
+	case SIGTTIN:
+		signals->n_workers++;
+		break;
+	case SIGTTOU:
+		signals->n_workers--;
+		break;
+	default:
+		signals->n_stops++;
+		break;
+	}
+}
+
 void signals_read(int fd, struct signals *signals)
 {
 	struct signalfd_siginfo info;
 
-	while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGCHLD)
-			signals->has_children = true;
-		else if (info.ssi_signo == SIGHUP)
-			signals->has_hangup = true;
-		else
-			signals->n_stops++;
+	while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		note(signals, info.ssi_signo);
+}
+
+void signals_ignore(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		if (known[i] != SIGCHLD && known[i] != SIGTERM)
+			(void)signal(known[i], SIG_IGN);
 	}
 }

@@ -225,19 +225,6 @@ static void read_again(struct tls_keeper *k, const struct log *log)
 		log_write(log, LOG_AT_NOTICE, "new certificates: connections from now on get them");
 }
 
-void tls_keeper_hangup(struct tls_keeper *k, const struct log *log)
-{
-	if (!k) {
-		log_write(log, LOG_AT_WARN,
-			  "SIGHUP is ignored: a new configuration needs a restart");
-		return;
-	}
-	log_write(log, LOG_AT_NOTICE,
-		  "SIGHUP: certificates are read again; a new configuration needs a restart");
-	k->seen = look(k);
-	read_again(k, log);
-}
-
 static void look_again(struct tls_keeper *k, const struct log *log)
 {
 	uint64_t now = look(k);
@@ -276,13 +263,14 @@ unsigned tls_keeper_generation(const struct tls_keeper *k)
 	return k ? k->generation : 0;
 }
 
-void tls_keeper_tell(const struct tls_keeper *k, struct worker_slot *slots, unsigned n_slots)
+void tls_keeper_tell(const struct tls_keeper *k, struct worker_slot *slots, unsigned n_slots,
+		     unsigned generation)
 {
 	for (unsigned i = 0; k && i < n_slots; i++) {
 		struct worker_slot *slot = &slots[i];
 
-		if (slot->certificates != k->generation && slot->control_fd >= 0 &&
-		    worker_slot_has_process(slot) &&
+		if (slot->generation == generation && slot->certificates != k->generation &&
+		    slot->control_fd >= 0 && worker_slot_has_process(slot) &&
 		    control_send_certificates(slot->control_fd, k->bundle_fd, k->bundle_len) == 0)
 			slot->certificates = k->generation;
 	}

@@ -35,16 +35,15 @@ MUST_USE int tls_keeper_receive(struct tls_keeper *k, int take_fd, uint64_t len,
 
 /* In the master. Does what is due; log: where news go. k may be NULL for all of them. */
 void tls_keeper_tick(struct tls_keeper *k, int64_t now_ms, const struct log *log);
-/* SIGHUP: reads the files now, changed or not; without any, says that it means nothing. */
-void tls_keeper_hangup(struct tls_keeper *k, const struct log *log);
 /* When it wants to be ticked; INT64_MAX: never. */
 int64_t tls_keeper_next_ms(const struct tls_keeper *k);
 /* Grows when there is something new to send; workers have that of when they were forked. */
 unsigned tls_keeper_generation(const struct tls_keeper *k);
 /*
- * Sends it to workers that do not have it. Who cannot take it now, because its
+ * Sends it to workers of this generation that do not have it. Who cannot take it now, because its
  * socket is full, gets it when this is called again.
  */
-void tls_keeper_tell(const struct tls_keeper *k, struct worker_slot *slots, unsigned n_slots);
+void tls_keeper_tell(const struct tls_keeper *k, struct worker_slot *slots, unsigned n_slots,
+		     unsigned generation);
 
 #endif

@@ -2,10 +2,12 @@
  * worker.c - everything a worker has, put together from the bottom up, and
  * taken apart in the same order.
  *
- *	start:	bind the routes, startup() of the modules, accept, say READY
+ *	start:	bind the routes, startup() of the modules, accept, say READY;
+ *		in a reload first READY, and accept when the master says SERVE
  *	stop:	stop accepting; idle connections go at once, the others after what
  *		they do; when the grace is over, handlers are cancelled; then
- *		shutdown() of the modules
+ *		shutdown() of the modules. When others have taken over, nobody is sent
+ *		away at once
  *
  * Every step of stopping may already be under way when the next reason to stop
  * comes: each is asked for once, by the phase.
@@ -14,6 +16,7 @@
 
 #include <errno.h>
 #include <ev.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
@@ -28,11 +31,13 @@
 #include "daemon/control.h"
 #include "daemon/crash_note.h"
 #include "daemon/exit_code.h"
+#include "daemon/farewell.h"
 #include "daemon/last_resort.h"
 #include "daemon/listeners.h"
 #include "daemon/messages.h"
 #include "daemon/ports.h"
 #include "daemon/sessions.h"
+#include "daemon/signals.h"
 #include "daemon/tls_contexts.h"
 #include "daemon/tls_keeper.h"
 #include "daemon/watchdog.h"
@@ -47,11 +52,14 @@
 
 /* After the handlers were cancelled, for what they still send. */
 #define LAST_WORDS_MS 300
+/* Of connections without a request in a worker that is replaced. */
+#define IDLE_MS 5000
 /* What an orderly end takes beyond the grace, at most. */
 #define LAST_RESORT_SLACK_MS 2000
 
 enum worker_phase {
 	WORKER_STARTING, /* the modules start up; nobody is accepted */
+	WORKER_HELD,	 /* they have; so is nobody until the master says so */
 	WORKER_SERVING,
 	WORKER_DRAINING, /* nobody is accepted; what is in flight goes on */
 	WORKER_LEAVING,	 /* the modules shut down; then the loop stops */
@@ -87,7 +95,9 @@ struct worker {
 	ev_io control;
 	ev_signal terminate;
 	struct timer grace;
+	struct timer idle; /* until it ends, connections without a request may stay */
 	struct timer last_words;
+	struct farewell farewell; /* of a worker that is replaced */
 };
 
 /* ---- stopping */
@@ -107,7 +117,9 @@ static void leave(struct worker *w)
 	w->phase = WORKER_LEAVING;
 	w->watchdog = watchdog_stop(w->watchdog);
 	loop_timer_stop(w->loop, &w->grace);
+	loop_timer_stop(w->loop, &w->idle);
 	loop_timer_stop(w->loop, &w->last_words);
+	farewell_end(&w->farewell);
 	if (w->has_begun)
 		lifespan_shutdown(w->lifespan, on_shut_down, w);
 	else
@@ -149,23 +161,74 @@ static void on_last_words_over(struct timer *timer)
 	server_close_all(&container_of(timer, struct worker, last_words)->server);
 }
 
-static void drain(struct worker *w)
+/* What is left of it must end by itself, but not for ever. */
+static void limit(struct worker *w, int64_t more_ms)
 {
-	if (w->phase == WORKER_STARTING) {
+	loop_timer_start(w->loop, &w->grace,
+			 loop_now_ms(w->loop) + w->conf->limits.graceful_timeout_ms + more_ms);
+}
+
+static void on_idle_over(struct timer *timer)
+{
+	server_close_idle(&container_of(timer, struct worker, idle)->server);
+}
+
+/* Others serve: who has nothing to wait for has a while to notice it, by the next answer. */
+static void drain_gently(struct worker *w)
+{
+	const struct conf_limits *limits = &w->conf->limits;
+	int64_t half_ms = limits->graceful_timeout_ms / 2;
+	int64_t idle_ms = IDLE_MS < half_ms ? IDLE_MS : half_ms;
+	int64_t spread_ms = limits->reload_spread_ms;
+
+	loop_timer_start(w->loop, &w->idle, loop_now_ms(w->loop) + idle_ms);
+	farewell_begin(&w->farewell, limits->websocket_grace_ms,
+		       spread_ms < half_ms ? spread_ms : half_ms);
+	server_drain_gently(&w->server);
+}
+
+static void drain_now(struct worker *w)
+{
+	farewell_end(&w->farewell);
+	loop_timer_stop(w->loop, &w->idle);
+	site_drain(&w->site);
+	server_drain(&w->server);
+}
+
+/* It drains already, and not all too strictly. */
+static void drain_again(struct worker *w, unsigned how)
+{
+	if (how & CONTROL_DRAIN_REPLACED)
+		return;
+	if (!(how & CONTROL_DRAIN_PATIENT))
+		limit(w, 0);
+	drain_now(w);
+}
+
+static void drain(struct worker *w, unsigned how)
+{
+	bool is_gentle = how & CONTROL_DRAIN_REPLACED;
+
+	if (w->phase == WORKER_STARTING || w->phase == WORKER_HELD) {
 		leave(w);
 		return;
 	}
+	if (w->phase == WORKER_DRAINING && !timer_is_active(&w->last_words))
+		drain_again(w, how);
 	if (w->phase != WORKER_SERVING)
 		return;
 	w->phase = WORKER_DRAINING;
-	/* Not even a queue is left: from now on clients are refused, and the address is free. */
+	/* Not even a queue is left: from now on clients are refused, and the address is free; or it is others'. */
 	ports_finish(&w->ports);
 	listeners_stop(w->args->listeners);
-	site_drain(&w->site);
+	if (!(how & CONTROL_DRAIN_PATIENT))
+		limit(w, is_gentle ? w->conf->limits.websocket_grace_ms : 0);
+	site_drain_gently(&w->site); /* for drain() to see */
 	lifespan_drain(w->lifespan);
-	loop_timer_start(w->loop, &w->grace,
-			 loop_now_ms(w->loop) + w->conf->limits.graceful_timeout_ms);
-	server_drain(&w->server);
+	if (is_gentle)
+		drain_gently(w);
+	else
+		drain_now(w);
 }
 
 /* Without a master it is for the kernel to end a worker that does not. */
@@ -184,7 +247,7 @@ static void on_terminate(struct ev_loop *ev, ev_signal *watcher, int events)
 	update_last_resort(w);
 	if (w->phase == WORKER_SERVING)
 		(void)control_send_leaving(w->args->control_fd); /* else it sees us end */
-	drain(w);
+	drain(w, 0);
 }
 
 /* ---- the master speaks */
@@ -220,6 +283,40 @@ static void renew_certificates(struct worker *w, struct ipc_message *message)
 	w->tls = tls;
 }
 
+static void fail(struct worker *w, const char *why)
+{
+	w->exit_code = EXIT_CODE_START;
+	if (control_send_failed(w->args->control_fd, why) < 0)
+		log_write(w->log, LOG_AT_ERROR, "cannot start: %s", why);
+	leave(w);
+}
+
+static void serve(struct worker *w)
+{
+	if (w->phase != WORKER_HELD)
+		return;
+	if (ports_open(&w->ports, w->args->listeners, w->args->lane) < 0) {
+		fail(w, "no memory for its listeners");
+		return;
+	}
+	w->phase = WORKER_SERVING;
+}
+
+/* The file's place is taken by another, where everybody looks for it. */
+static void renew_access_log(struct worker *w, struct ipc_message *message)
+{
+	const struct worker_setup *setup = w->args->arg;
+
+	if (message->n_fds == 1 && w->access_log) {
+		access_log_flush(w->access_log);
+		if (dup3(message->fds[0], setup->access_log_fd, O_CLOEXEC) < 0)
+			log_write(w->log, LOG_AT_ERROR, "cannot change the access log: %s",
+				  strerror(errno));
+	}
+	for (size_t i = 0; i < message->n_fds; i++)
+		close_fdp(&message->fds[i]);
+}
+
 static void on_control(struct ev_loop *ev, ev_io *watcher, int events)
 {
 	struct worker *w = container_of(watcher, struct worker, control);
@@ -228,7 +325,11 @@ static void on_control(struct ev_loop *ev, ev_io *watcher, int events)
 
 	while ((r = control_receive(w->args->control_fd, &message)) > 0) {
 		if (message.type == CONTROL_DRAIN)
-			drain(w);
+			drain(w, message.number);
+		else if (message.type == CONTROL_SERVE)
+			serve(w);
+		else if (message.type == CONTROL_ACCESS_LOG)
+			renew_access_log(w, &message);
 		else if (message.type == CONTROL_ADOPT)
 			adopt(w, &message);
 		else if (message.type == CONTROL_RETURN)
@@ -245,18 +346,10 @@ static void on_control(struct ev_loop *ev, ev_io *watcher, int events)
 	w->has_master = false;
 	update_last_resort(w);
 	log_write(w->log, LOG_AT_ERROR, "the master is gone: stopping");
-	drain(w);
+	drain(w, 0);
 }
 
 /* ---- starting */
-
-static void fail(struct worker *w, const char *why)
-{
-	w->exit_code = EXIT_CODE_START;
-	if (control_send_failed(w->args->control_fd, why) < 0)
-		log_write(w->log, LOG_AT_ERROR, "cannot start: %s", why);
-	leave(w);
-}
 
 /* A worker that nobody watches serves as well. */
 static void start_watchdog(struct worker *w)
@@ -288,14 +381,12 @@ static void on_started(void *arg, int result)
 		fail(w, lifespan_words(w->lifespan));
 		return;
 	}
-	if (ports_open(&w->ports, w->args->listeners, w->args->slot) < 0) {
-		fail(w, "no memory for its listeners");
-		return;
-	}
-	w->phase = WORKER_SERVING;
+	w->phase = WORKER_HELD;
 	start_watchdog(w);
-	if (control_send_ready(w->args->control_fd) < 0)
-		drain(w);
+	if (!w->args->is_held)
+		serve(w);
+	if (w->phase != WORKER_LEAVING && control_send_ready(w->args->control_fd) < 0)
+		drain(w, 0);
 }
 
 static int bind_routes(struct worker *w)
@@ -429,11 +520,12 @@ static void watch(struct worker *w)
 
 	worker_hub_init(&w->hub, w->loop, w->log, w->conf->limits.max_publication);
 	timer_init(&w->grace, on_grace_over);
+	timer_init(&w->idle, on_idle_over);
 	timer_init(&w->last_words, on_last_words_over);
+	farewell_init(&w->farewell, w->loop, &w->server, &w->site);
 	ev_io_init(&w->control, on_control, w->args->control_fd, EV_READ);
 	ev_io_start(ev, &w->control);
-	(void)signal(SIGINT, SIG_IGN);
-	(void)signal(SIGHUP, SIG_IGN);
+	signals_ignore();
 	ev_signal_init(&w->terminate, on_terminate, SIGTERM);
 	ev_signal_start(ev, &w->terminate);
 	last_resort_watch();

@@ -22,7 +22,7 @@ static const unsigned allowed[] = {
 void worker_slot_init(struct worker_slot *slot, unsigned index)
 {
 	*slot = (struct worker_slot){
-		.index = index, .state = WORKER_EMPTY, .control_fd = -1, .adopter = -1
+		.index = index, .lane = index, .state = WORKER_EMPTY, .control_fd = -1
 	};
 }
 

@@ -30,20 +30,27 @@ enum worker_state {
 
 struct worker_slot {
 	unsigned index;
+	unsigned generation;   /* of its worker; see master_state.h */
+	unsigned lane;	       /* where its worker accepts: see listeners.h */
 	unsigned certificates; /* generation of what it has: see tls_keeper.h */
 	enum worker_state state;
 	pid_t pid;	/* 0 without a process */
 	int control_fd; /* owned; -1 when closed */
 	int64_t started_ms;
 	int64_t retry_ms;
-	int64_t kill_ms;  /* of one LEAVING: when patience ends; INT64_MAX: it was killed */
+	int64_t kill_ms; /* of one LEAVING or DRAINING: when patience ends; INT64_MAX: never, or it was killed */
 	unsigned n_quick; /* deaths in a row that came too soon */
-	int adopter;	  /* index of the slot that accepts for this one; -1: none */
+	bool is_new;	  /* none of its workers has been ready */
 	pid_t hub;	  /* the hub that its process has been introduced to; 0: none */
 };
 
 void worker_slot_init(struct worker_slot *slot, unsigned index);
 bool worker_slot_has_process(const struct worker_slot *slot);
+/* Its process is to end, by kill_ms at the latest. */
+static inline bool worker_slot_is_ending(const struct worker_slot *slot)
+{
+	return slot->state == WORKER_LEAVING || slot->state == WORKER_DRAINING;
+}
 
 /* The one way from state to state; a step that is not in the picture is our mistake. */
 void worker_slot_move(struct worker_slot *slot, enum worker_state to);

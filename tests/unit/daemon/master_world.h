@@ -24,6 +24,7 @@
 #include "daemon/conf.h"
 #include "daemon/control.h"
 #include "daemon/exit_code.h"
+#include "daemon/generation.h"
 #include "daemon/hub_process.h"
 #include "daemon/listeners.h"
 #include "daemon/worker_notes.h"
@@ -55,8 +56,20 @@ static inline void open_listeners(struct world *world, unsigned n_workers)
 	cr_assert_eq(sock_local(listeners_fd(world->listeners, 0, 0), &world->address), 0);
 }
 
+/* How its processes live. */
+struct lives {
+	unsigned n_workers;
+	int64_t graceful_ms;
+	worker_main_fn *worker_main;
+	hub_main_fn *hub_main;
+	const struct conf_jobs *jobs; /* NULL: none */
+	job_main_fn *job_main;
+	const struct generation_ops *ops; /* NULL: it cannot be reloaded */
+	void *ops_arg;
+};
+
 /* A daemon whose processes live as given. */
-static inline void begin_with_jobs(struct world *world, const struct master_setup *lives)
+static inline void begin_with_jobs(struct world *world, const struct lives *lives)
 {
 	int fds[2];
 
@@ -71,11 +84,19 @@ static inline void begin_with_jobs(struct world *world, const struct master_setu
 	cr_assert_geq(world->master, 0);
 	if (world->master == 0) {
 		struct hub_setup hub = { .access_log_fd = -1, .max_publication = 1024 };
-		struct master_setup setup = *lives;
-
-		setup.log = &world->log;
-		setup.listeners = world->listeners;
-		setup.hub_arg = &hub;
+		struct generation first = { .listeners = world->listeners,
+					    .n_workers = lives->n_workers,
+					    .graceful_ms = lives->graceful_ms,
+					    .jobs = lives->jobs,
+					    .has_jobs = lives->jobs,
+					    .hub_arg = &hub };
+		struct master_setup setup = { .log = &world->log,
+					      .first = &first,
+					      .ops = lives->ops,
+					      .ops_arg = lives->ops_arg,
+					      .worker_main = lives->worker_main,
+					      .hub_main = lives->hub_main,
+					      .job_main = lives->job_main };
 
 		/* A test that fails leaves nobody behind. */
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -93,10 +114,10 @@ static inline void begin_with_hub(struct world *world, unsigned n_workers,
 				  worker_main_fn *worker_main, hub_main_fn *hub_main,
 				  int64_t graceful_ms)
 {
-	begin_with_jobs(world, &(struct master_setup){ .n_workers = n_workers,
-						       .graceful_ms = graceful_ms,
-						       .worker_main = worker_main,
-						       .hub_main = hub_main });
+	begin_with_jobs(world, &(struct lives){ .n_workers = n_workers,
+						.graceful_ms = graceful_ms,
+						.worker_main = worker_main,
+						.hub_main = hub_main });
 }
 
 /* LeakSanitizer does not know its way about in a child of a child. */

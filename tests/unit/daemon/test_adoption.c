@@ -17,7 +17,13 @@ struct world {
 	struct worker_slot slots[N];
 	int worker_ends[N];
 	struct listeners *listeners;
+	struct adoption adoption;
 };
+
+static void settle(struct world *world)
+{
+	adoption_settle(&world->adoption, 0, world->slots, N, world->listeners);
+}
 
 static void world_init(struct world *world)
 {
@@ -34,6 +40,8 @@ static void world_init(struct world *world)
 		listen[i].address.text = "";
 	}
 	cr_assert_eq(listeners_open(listen, 2, N, 8, &world->listeners, words), 0);
+	world->adoption = (struct adoption){ 0 };
+	cr_assert_eq(adoption_grow(&world->adoption, N), 0);
 	for (unsigned i = 0; i < N; i++) {
 		int ends[2];
 
@@ -48,12 +56,13 @@ static void world_init(struct world *world)
 static void world_done(struct world *world)
 {
 	listeners_close(world->listeners);
+	adoption_done(&world->adoption);
 }
 
 static void die(struct world *world, unsigned slot)
 {
 	worker_slot_died(&world->slots[slot], 0);
-	adoption_lost(world->slots, N, &world->slots[slot], world->listeners);
+	settle(world);
 }
 
 static void revive(struct world *world, unsigned slot)
@@ -64,7 +73,7 @@ static void revive(struct world *world, unsigned slot)
 	worker_slot_forked(&world->slots[slot], 2000, ends[0], 0);
 	worker_slot_move(&world->slots[slot], WORKER_READY);
 	world->worker_ends[slot] = ends[1];
-	adoption_ready(world->slots, N, &world->slots[slot], world->listeners);
+	settle(world);
 }
 
 static void check_told(struct world *world, unsigned to, enum control_type type, unsigned orphan)
@@ -119,7 +128,7 @@ Test(adoption, who_left_and_then_died_is_adopted_once)
 
 	world_init(&world);
 	worker_slot_move(&world.slots[0], WORKER_LEAVING);
-	adoption_lost(world.slots, N, &world.slots[0], world.listeners);
+	settle(&world);
 	die(&world, 0);
 	check_told(&world, 1, CONTROL_ADOPT, 0);
 	check_nothing_told(&world, 1);
@@ -153,7 +162,7 @@ Test(adoption, without_anybody_left_nothing_is_said)
 	die(&world, 1);
 	die(&world, 2);
 	for (int i = 0; i < N; i++)
-		cr_assert_eq(world.slots[i].adopter, -1);
+		cr_assert_eq(world.adoption.adopters[i], -1);
 	world_done(&world);
 }
 
@@ -166,6 +175,50 @@ Test(adoption, an_adopter_that_does_not_read_is_none)
 	while (ipc_send(world.slots[1].control_fd, &message) == 0)
 		;
 	die(&world, 0);
-	cr_assert_eq(world.slots[0].adopter, -1);
+	cr_assert_eq(world.adoption.adopters[0], -1);
+	world_done(&world);
+}
+
+Test(adoption, a_lane_without_a_worker_goes_to_who_has_the_fewest)
+{
+	struct world world;
+
+	world_init(&world);
+	/* As after TTOU: nobody will come. */
+	worker_slot_move(&world.slots[2], WORKER_DRAINING);
+	settle(&world);
+	check_told(&world, 0, CONTROL_ADOPT, 2);
+	die(&world, 0);
+	check_told(&world, 1, CONTROL_ADOPT, 0);
+	check_told(&world, 1, CONTROL_ADOPT, 2);
+	world_done(&world);
+}
+
+Test(adoption, workers_of_another_generation_adopt_nothing)
+{
+	struct world world;
+
+	world_init(&world);
+	world.slots[1].generation = 7;
+	die(&world, 0);
+	check_nothing_told(&world, 1);
+	check_told(&world, 2, CONTROL_ADOPT, 0);
+	world_done(&world);
+}
+
+Test(adoption, who_starts_for_the_first_time_is_waited_for)
+{
+	struct world world;
+
+	world_init(&world);
+	world.slots[0].state = WORKER_STARTING;
+	settle(&world);
+	check_nothing_told(&world, 1);
+	worker_slot_died(&world.slots[0], 0);
+	settle(&world);
+	check_told(&world, 1, CONTROL_ADOPT, 0);
+	worker_slot_move(&world.slots[0], WORKER_STARTING);
+	settle(&world);
+	check_nothing_told(&world, 1);
 	world_done(&world);
 }

@@ -287,3 +287,139 @@ Test(listeners, a_live_unix_socket_and_a_plain_file_are_named)
 	unlink(text + 5);
 	cr_assert_eq(rmdir(dir), 0);
 }
+
+static struct listeners *renew(struct listeners *former, const struct conf_listen *listen, size_t n,
+			       unsigned n_lanes)
+{
+	char words[LISTENERS_WORDS_MAX] = "";
+	struct listeners *ls = NULL;
+
+	cr_assert_eq(listeners_renew(former, listen, n, n_lanes, 64, &ls, words), 0, "%s", words);
+	return ls;
+}
+
+static int connect_to(unsigned port)
+{
+	struct conf_listen at = tcp("127.0.0.1", port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (connect(fd, (struct sockaddr *)&at.address.sockaddr, at.address.len) == 0)
+		return fd;
+	close(fd);
+	return -errno;
+}
+
+/* All that wait in any lane of the first address. */
+static unsigned accept_all(const struct listeners *ls)
+{
+	unsigned n = 0;
+
+	for (unsigned lane = 0; lane < listeners_n_lanes(ls); lane++) {
+		int fd;
+
+		while ((fd = accept4(listeners_fd(ls, lane, 0), NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+			close(fd);
+			n++;
+		}
+	}
+	return n;
+}
+
+Test(listeners, who_waits_on_an_address_that_stays_waits_on)
+{
+	struct conf_listen listen = tcp("127.0.0.1", 0);
+	struct listeners *former = open_all(&listen, 1), *ls;
+	unsigned port = port_of(former, 0);
+	int fds[20];
+
+	for (int i = 0; i < 20; i++)
+		fds[i] = connect_to(port);
+	ls = renew(former, &listen, 1, N_SLOTS);
+	listeners_succeed(ls);
+	former = listeners_close(former);
+	cr_assert_eq(port_of(ls, 0), port);
+	cr_assert_eq(listeners_begin(ls), 0);
+	cr_assert_eq(accept_all(ls), 20);
+	for (int i = 0; i < 20; i++)
+		close(fds[i]);
+	listeners_close(ls);
+}
+
+Test(listeners, a_renewal_that_is_given_up_changes_nothing)
+{
+	char path[] = "/tmp/weir_listeners_XXXXXX", text[64];
+	struct conf_listen listen[2] = { tcp("127.0.0.1", 0) };
+	struct listeners *former, *ls;
+	struct stat st;
+
+	cr_assert_not_null(mkdtemp(path));
+	(void)snprintf(text, sizeof(text), "unix:%s/s", path);
+	listen[1] = unix_at(text);
+	former = open_all(listen, 2);
+	ls = renew(former, listen, 2, N_SLOTS + 2);
+	ls = listeners_close(ls);
+	cr_assert_eq(stat(text + 5, &st), 0);
+	cr_assert_eq(connect_to(port_of(former, 0)) < 0, false);
+	cr_assert_eq(listeners_n_lanes(former), N_SLOTS);
+	listeners_close(former);
+	cr_assert_eq(stat(text + 5, &st), -1);
+	rmdir(path);
+}
+
+Test(listeners, a_file_goes_with_the_last_who_listens_there)
+{
+	char path[] = "/tmp/weir_listeners_XXXXXX", text[64];
+	struct conf_listen listen;
+	struct listeners *former, *ls;
+	struct stat st;
+
+	cr_assert_not_null(mkdtemp(path));
+	(void)snprintf(text, sizeof(text), "unix:%s/s", path);
+	listen = unix_at(text);
+	former = open_all(&listen, 1);
+	listen.mode = 0600;
+	ls = renew(former, &listen, 1, 1);
+	listeners_succeed(ls);
+	listeners_close(former);
+	cr_assert_eq(stat(text + 5, &st), 0);
+	cr_assert_eq(st.st_mode & 0777, 0600);
+	listeners_close(ls);
+	cr_assert_eq(stat(text + 5, &st), -1);
+	rmdir(path);
+}
+
+Test(listeners, addresses_come_and_go)
+{
+	struct conf_listen first = tcp("127.0.0.1", 0), second = tcp("127.0.0.2", 0);
+	struct listeners *former = open_all(&first, 1);
+	struct listeners *ls = renew(former, &second, 1, 1);
+	unsigned port = port_of(former, 0);
+
+	cr_assert_eq(listeners_n_lanes(ls), N_SLOTS);
+	listeners_succeed(ls);
+	listeners_close(former);
+	cr_assert_eq(connect_to(port), -ECONNREFUSED);
+	listeners_close(ls);
+}
+
+Test(listeners, a_new_lane_gets_connections_only_when_it_listens)
+{
+	struct conf_listen listen = tcp("127.0.0.1", 0);
+	struct listeners *ls = renew(NULL, &listen, 1, 1);
+	unsigned port = port_of(ls, 0), n = 0;
+
+	cr_assert_eq(listeners_widen(ls, 4), 0);
+	cr_assert_eq(listeners_n_lanes(ls), 4);
+	for (int i = 0; i < 20; i++)
+		cr_assert_geq(connect_to(port), 0);
+	while (accept(listeners_fd(ls, 0, 0), NULL, NULL) >= 0)
+		n++;
+	cr_assert_eq(n, 20);
+	cr_assert_eq(listeners_begin(ls), 0);
+	for (int i = 0; i < 64; i++)
+		cr_assert_geq(connect_to(port), 0);
+	for (n = 0; accept(listeners_fd(ls, 0, 0), NULL, NULL) >= 0;)
+		n++;
+	cr_assert_lt(n, 64);
+	listeners_close(ls);
+}

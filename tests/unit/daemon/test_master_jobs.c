@@ -67,12 +67,12 @@ static int choosy_hub(const struct hub_args *args)
 
 static void begin_jobs(struct world *world, job_main_fn *job_main, hub_main_fn *hub_main)
 {
-	begin_with_jobs(world, &(struct master_setup){ .n_workers = 1,
-						       .graceful_ms = 1000,
-						       .worker_main = drained_worker,
-						       .hub_main = hub_main,
-						       .jobs = &conf,
-						       .job_main = job_main });
+	begin_with_jobs(world, &(struct lives){ .n_workers = 1,
+						.graceful_ms = 1000,
+						.worker_main = drained_worker,
+						.hub_main = hub_main,
+						.jobs = &conf,
+						.job_main = job_main });
 }
 
 static int quiet_hub(const struct hub_args *args)

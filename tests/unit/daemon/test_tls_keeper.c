@@ -62,7 +62,7 @@ Test(tls_keeper, there_is_none_without_tls)
 	cr_expect_eq(tls_keeper_next_ms(NULL), INT64_MAX);
 	cr_expect_eq(tls_keeper_generation(NULL), 0);
 	tls_keeper_tick(NULL, 0, NULL);
-	tls_keeper_tell(NULL, NULL, 1);
+	tls_keeper_tell(NULL, NULL, 1, 0);
 	fixture_done(&f);
 }
 
@@ -127,16 +127,6 @@ Test(tls_keeper, bad_ones_change_nothing_and_are_said_once)
 	scene_done(&s);
 }
 
-Test(tls_keeper, a_hangup_reads_at_once)
-{
-	struct scene s;
-
-	scene_init(&s);
-	tls_keeper_hangup(s.k, &s.log);
-	cr_expect_eq(tls_keeper_generation(s.k), 1);
-	scene_done(&s);
-}
-
 Test(tls_keeper, a_worker_gets_new_ones_as_a_sealed_file)
 {
 	struct tls_contexts *contexts = NULL;
@@ -147,13 +137,17 @@ Test(tls_keeper, a_worker_gets_new_ones_as_a_sealed_file)
 	int ends[2];
 
 	scene_init(&s);
-	tls_keeper_hangup(s.k, &s.log);
+	tls_fixture_issue("a", "new.test");
+	look(&s);
+	look(&s);
 	cr_assert_eq(ipc_pair(ends), 0);
 	worker_slot_init(&slot, 0);
 	worker_slot_forked(&slot, getpid(), ends[0], 0);
-	tls_keeper_tell(s.k, &slot, 1);
+	tls_keeper_tell(s.k, &slot, 1, 7);
+	cr_expect_eq(slot.certificates, 0, "it is of another generation");
+	tls_keeper_tell(s.k, &slot, 1, 0);
 	cr_expect_eq(slot.certificates, 1);
-	tls_keeper_tell(s.k, &slot, 1);
+	tls_keeper_tell(s.k, &slot, 1, 0);
 	cr_assert_eq(control_receive(ends[1], &message), 1);
 	cr_assert_eq(control_read_certificates(&message, &len), 0);
 	cr_expect_eq(control_receive(ends[1], &other), -EAGAIN);

@@ -1,0 +1,254 @@
+/* reload.c - see reload.h. Everything of a generation is in one piece of memory, and goes with it. */
+#include "daemon/reload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/binding_check.h"
+#include "daemon/conf.h"
+#include "daemon/exit_code.h"
+#include "daemon/hub_process.h"
+#include "daemon/job_process.h"
+#include "daemon/listeners.h"
+#include "daemon/messages.h"
+#include "daemon/tls_keeper.h"
+#include "daemon/worker.h"
+#include "serve/access_log.h"
+
+struct edition {
+	struct generation generation;
+	struct conf *conf; /* owned; and so are the generation's listeners and tls */
+	int access_log_fd; /* owned; -1: none */
+	struct worker_setup worker;
+	struct hub_setup hub;
+	struct job_setup job;
+};
+
+static struct edition *edition_of(struct generation *generation)
+{
+	return container_of(generation, struct edition, generation);
+}
+
+static void free_edition(struct generation *g)
+{
+	struct edition *e = edition_of(g);
+
+	(void)listeners_close(g->listeners);
+	(void)tls_keeper_free(g->tls);
+	close_fdp(&e->access_log_fd);
+	(void)conf_free(e->conf);
+	free(e);
+}
+
+/* ---- reading */
+
+int reload_read(const struct reload *reload, struct conf **ret_conf, bool *ret_has_jobs,
+		struct tls_keeper **ret_tls)
+{
+	struct messages messages;
+	int r, r_binding = 0, r_tls = 0;
+
+	messages_init(&messages);
+	r = conf_load(reload->cli, &messages, ret_conf);
+	if (*ret_conf) {
+		reload->log->level = (*ret_conf)->log_level;
+		if (ret_has_jobs)
+			r_binding = binding_check(*ret_conf, reload->log, &messages, ret_has_jobs);
+		r_tls = tls_keeper_new(*ret_conf, &messages, ret_tls);
+	}
+	messages_sort(&messages);
+	/* Without a check there has been one: what it has warned of is known. */
+	if (ret_has_jobs || messages.n_errors > 0)
+		messages_write(&messages, STDERR_FILENO);
+	messages_done(&messages);
+	if (r < 0)
+		return r;
+	return r_binding < 0 ? r_binding : r_tls;
+}
+
+/* ---- opening */
+
+static int open_access_log(struct edition *e, const struct log *log)
+{
+	const struct conf_access_log *conf = &e->conf->access_log;
+	int r;
+
+	if (conf->type == CONF_ACCESS_LOG_OFF)
+		return EXIT_CODE_OK;
+	r = access_log_open(conf->path, &e->access_log_fd);
+	if (r >= 0)
+		return EXIT_CODE_OK;
+	log_write(log, LOG_AT_ERROR, "cannot open the access log %s: %s",
+		  conf->path ? conf->path : "(standard output)", strerror(-r));
+	return r == -EACCES || r == -EPERM ? EXIT_CODE_PERMISSION : EXIT_CODE_START;
+}
+
+static int open_listeners(struct edition *e, const struct generation *former, const struct log *log)
+{
+	const struct conf *conf = e->conf;
+	char words[LISTENERS_WORDS_MAX];
+	int r;
+
+	r = listeners_renew(former ? former->listeners : NULL, conf->listen, conf->n_listen,
+			    conf->n_workers, (int)conf->limits.backlog, &e->generation.listeners,
+			    words);
+	if (r >= 0)
+		return EXIT_CODE_OK;
+	log_write(log, LOG_AT_ERROR, "%s", words);
+	return listeners_exit_code(r);
+}
+
+static void fill(struct edition *e, const struct reload *reload)
+{
+	struct generation *g = &e->generation;
+	struct conf *conf = e->conf;
+
+	e->worker = (struct worker_setup){ .conf = conf,
+					   .access_log_fd = e->access_log_fd,
+					   .tls = g->tls };
+	e->hub = (struct hub_setup){ .access_log_fd = e->access_log_fd,
+				     .max_publication = conf->limits.max_publication,
+				     .jobs = &conf->jobs,
+				     .counts = reload->counts,
+				     .tls = g->tls };
+	e->job = (struct job_setup){ .conf = conf, .tls = g->tls };
+	g->n_workers = conf->n_workers;
+	g->graceful_ms = conf->limits.graceful_timeout_ms;
+	g->session_grace_ms = conf->limits.websocket_grace_ms;
+	g->jobs = &conf->jobs;
+	g->worker_arg = &e->worker;
+	g->hub_arg = &e->hub;
+	g->job_arg = &e->job;
+}
+
+int reload_open(const struct reload *reload, struct conf *take_conf, struct tls_keeper *take_tls,
+		const struct generation *former, struct generation **ret_generation)
+{
+	struct edition *e = calloc(1, sizeof(*e));
+	int r;
+
+	if (!e) {
+		(void)conf_free(take_conf);
+		(void)tls_keeper_free(take_tls);
+		log_write(reload->log, LOG_AT_ERROR, "no memory");
+		return EXIT_CODE_SYSTEM;
+	}
+	e->conf = take_conf;
+	e->access_log_fd = -1;
+	e->generation.tls = take_tls;
+	e->generation.free = free_edition;
+	r = open_listeners(e, former, reload->log);
+	if (r == EXIT_CODE_OK)
+		r = open_access_log(e, reload->log);
+	if (r != EXIT_CODE_OK) {
+		free_edition(&e->generation);
+		return r;
+	}
+	fill(e, reload);
+	*ret_generation = &e->generation;
+	return EXIT_CODE_OK;
+}
+
+/* ---- for the master */
+
+static int check(void *arg)
+{
+	struct conf *conf = NULL;
+	struct tls_keeper *tls = NULL;
+	bool has_jobs = false;
+	int r;
+
+	r = reload_read(arg, &conf, &has_jobs, &tls);
+	(void)tls_keeper_free(tls);
+	(void)conf_free(conf);
+	if (r < 0)
+		return r == -EINVAL ? EXIT_CODE_CONFIG : EXIT_CODE_SYSTEM;
+	return has_jobs ? GENERATION_HAS_JOBS : GENERATION_HAS_NO_JOBS;
+}
+
+static bool is_same_pool(const struct conf_job_pool *a, const struct conf_job_pool *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->processes == b->processes &&
+	       a->queue == b->queue && a->run_timeout_ms == b->run_timeout_ms &&
+	       a->max_run_ms == b->max_run_ms && a->grace_ms == b->grace_ms &&
+	       a->recycle_jobs == b->recycle_jobs && a->recycle_age_ms == b->recycle_age_ms &&
+	       a->recycle_resident == b->recycle_resident;
+}
+
+/* The hub goes on as it has begun, with what workers and jobs have entrusted to it. */
+static const char *find_fixed(const struct conf *now, const struct conf *next)
+{
+	bool has_same_pools = now->jobs.n_pools == next->jobs.n_pools;
+
+	for (size_t i = 0; has_same_pools && i < next->jobs.n_pools; i++)
+		has_same_pools = is_same_pool(&now->jobs.pools[i], &next->jobs.pools[i]);
+	if (!has_same_pools || now->jobs.max_result != next->jobs.max_result)
+		return "the pools of jobs";
+	return now->limits.max_publication != next->limits.max_publication ? "max_publication"
+									   : NULL;
+}
+
+static int load_conf(const struct reload *reload, const struct generation *now,
+		     struct conf **ret_conf, struct tls_keeper **ret_tls)
+{
+	const struct edition *former = container_of(now, const struct edition, generation);
+	int level = reload->log->level;
+	const char *fixed;
+	int r;
+
+	r = reload_read(reload, ret_conf, NULL, ret_tls);
+	fixed = r >= 0 ? find_fixed(former->conf, *ret_conf) : NULL;
+	if (fixed) {
+		log_write(reload->log, LOG_AT_ERROR, "%s cannot be changed without a restart",
+			  fixed);
+		r = -EINVAL;
+	}
+	if (r < 0)
+		reload->log->level = level;
+	return r;
+}
+
+static int load(void *arg, const struct generation *now, bool has_jobs,
+		struct generation **ret_next)
+{
+	const struct reload *reload = arg;
+	struct conf *conf = NULL;
+	struct tls_keeper *tls = NULL;
+	int r;
+
+	r = load_conf(reload, now, &conf, &tls);
+	if (r < 0) {
+		(void)conf_free(conf);
+		(void)tls_keeper_free(tls);
+		return r;
+	}
+	if (reload_open(reload, conf, tls, now, ret_next) != EXIT_CODE_OK)
+		return -EIO;
+	(*ret_next)->has_jobs = has_jobs;
+	return 0;
+}
+
+/* For the master itself, too: workers to come inherit it. */
+static int reopen(struct generation *generation, int *ret_fd)
+{
+	struct edition *e = edition_of(generation);
+	_cleanup_(close_fdp) int fd = -1;
+	int r;
+
+	*ret_fd = -1;
+	if (e->conf->access_log.type != CONF_ACCESS_LOG_FILE)
+		return 0;
+	r = access_log_open(e->conf->access_log.path, &fd);
+	if (r < 0)
+		return r;
+	if (dup3(fd, e->access_log_fd, O_CLOEXEC) < 0)
+		return -errno;
+	*ret_fd = e->access_log_fd;
+	return 0;
+}
+
+const struct generation_ops reload_ops = { .check = check, .load = load, .reopen = reopen };

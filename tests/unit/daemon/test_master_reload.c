@@ -1,0 +1,301 @@
+/*
+ * test_master_reload.c - as test_master.c: one generation after the other. What a
+ * check or a new generation comes to is in memory that the test shares with the master.
+ */
+#include "daemon/master_reload.h"
+
+#include <sys/mman.h>
+
+#include "master_world.h"
+
+struct plan {
+	int check;	    /* the exit code */
+	int load;	    /* negative: it fails */
+	unsigned n_workers; /* of the next */
+	bool is_patient;    /* the check waits until this is false */
+	bool fails;	    /* new workers do */
+	bool waits;	    /* new workers are not ready while this is true */
+};
+
+static struct plan *plan_new(void)
+{
+	struct plan *plan = mmap(NULL, sizeof(*plan), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	cr_assert_neq(plan, MAP_FAILED);
+	*plan = (struct plan){ .n_workers = 1 };
+	return plan;
+}
+
+static int check(void *arg)
+{
+	volatile struct plan *plan = arg;
+
+	while (plan->is_patient)
+		(void)poll(NULL, 0, 1);
+	return plan->check;
+}
+
+static void free_next(struct generation *g)
+{
+	listeners_close(g->listeners);
+	free(g);
+}
+
+static int load(void *arg, const struct generation *now, bool has_jobs,
+		struct generation **ret_next)
+{
+	struct conf_listen listen = { .address = { .type = CONF_ADDRESS_TCP,
+						   .len = sizeof(struct sockaddr_in),
+						   .text = "" } };
+	struct sockaddr_in *in = (struct sockaddr_in *)&listen.address.sockaddr;
+	struct plan *plan = arg;
+	struct generation *g;
+	char words[LISTENERS_WORDS_MAX];
+
+	if (plan->load < 0)
+		return plan->load;
+	in->sin_family = AF_INET;
+	in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	g = calloc(1, sizeof(*g));
+	*g = *now;
+	g->free = free_next;
+	g->n_workers = plan->n_workers;
+	g->worker_arg = plan;
+	g->has_jobs = has_jobs;
+	return listeners_renew(now->listeners, &listen, 1, plan->n_workers, 64, &g->listeners,
+			       words) < 0
+		       ? -EIO
+		       : (*ret_next = g, 0);
+}
+
+static int reopen(struct generation *g, int *ret_fd)
+{
+	*ret_fd = g->listeners ? STDERR_FILENO : -1;
+	return 0;
+}
+
+static const struct generation_ops ops = { check, load, reopen };
+
+/* Obeys, and says how it is drained. */
+static int planned_worker(const struct worker_args *args)
+{
+	volatile struct plan *plan = args->arg;
+	struct pollfd polled = { .fd = args->control_fd, .events = POLLIN };
+	struct ipc_message message;
+
+	say_begin(args);
+	if (plan && plan->fails) {
+		(void)!control_send_failed(args->control_fd, "it was planned");
+		_exit(EXIT_CODE_START);
+	}
+	while (plan && plan->waits && args->is_held)
+		(void)poll(NULL, 0, 1);
+	be_ready(args);
+	while (poll(&polled, 1, -1) == 1) {
+		int r = control_receive(args->control_fd, &message);
+
+		if (r == 0)
+			break;
+		if (r == 1 && message.type == CONTROL_SERVE)
+			log_write(args->log, LOG_AT_NOTICE, "serves");
+		if (r == 1 && message.type == CONTROL_ACCESS_LOG)
+			log_write(args->log, LOG_AT_NOTICE, "has another log");
+		if (r == 1 && message.type == CONTROL_ADOPT)
+			log_write(args->log, LOG_AT_NOTICE, "adopts lane %u", message.number);
+		if (r == 1 && message.type == CONTROL_DRAIN) {
+			log_write(args->log, LOG_AT_NOTICE, "drains, %u", message.number);
+			break;
+		}
+	}
+	_exit(0);
+}
+
+static void begin_planned(struct world *world, unsigned n_workers, struct plan *plan)
+{
+	begin_with_jobs(world, &(struct lives){ .n_workers = n_workers,
+						.graceful_ms = 1000,
+						.worker_main = planned_worker,
+						.hub_main = real_hub,
+						.ops = &ops,
+						.ops_arg = plan });
+	expect(world, "ready: ");
+}
+
+static void end(struct world *world)
+{
+	kill(world->master, SIGTERM);
+	cr_assert_eq(exit_code(world), EXIT_CODE_OK);
+}
+
+Test(master_reload, new_workers_serve_and_the_old_ones_drain, .timeout = 20)
+{
+	struct plan *plan = plan_new();
+	struct world world;
+
+	plan->n_workers = 2;
+	begin_planned(&world, 2, plan);
+	kill(world.master, SIGHUP);
+	expect(&world, "SIGHUP: reading the configuration again");
+	expect(&world, "reloaded: listening on ");
+	end(&world);
+	cr_expect_eq(count(&world, "worker 2: serves"), 1);
+	cr_expect_eq(count(&world, "worker 3: serves"), 1);
+	cr_expect_eq(count(&world, "worker 0: drains, 1"), 1);
+	cr_expect_eq(count(&world, "worker 1: drains, 1"), 1);
+	cr_expect_eq(count(&world, "worker 2: drains, 0"), 1);
+	cr_expect_eq(count(&world, "starting another"), 0);
+}
+
+Test(master_reload, it_is_told_to_the_service_manager, .timeout = 20)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct plan *plan = plan_new();
+	char name[64], text[64] = "";
+	struct world world;
+	socklen_t len;
+
+	(void)snprintf(name, sizeof(name), "@weir-reload-test-%d", (int)getpid());
+	memcpy(sun.sun_path + 1, name + 1, strlen(name) - 1);
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
+	cr_assert_eq(bind(fd, (struct sockaddr *)&sun, len), 0);
+	setenv("NOTIFY_SOCKET", name, 1);
+
+	begin_planned(&world, 1, plan);
+	cr_assert_eq(recv(fd, text, sizeof(text), 0), 7);
+	kill(world.master, SIGHUP);
+	cr_assert_gt(recv(fd, text, sizeof(text), 0), 27);
+	cr_expect_eq(strncmp(text, "RELOADING=1\nMONOTONIC_USEC=", 27), 0);
+	cr_assert_eq(recv(fd, text, sizeof(text), 0), 7);
+	cr_expect_eq(strncmp(text, "READY=1", 7), 0);
+	end(&world);
+}
+
+Test(master_reload, a_configuration_that_is_not_fine_changes_nothing, .timeout = 20)
+{
+	struct plan *plan = plan_new();
+	struct world world;
+
+	plan->check = EXIT_CODE_CONFIG;
+	begin_planned(&world, 1, plan);
+	kill(world.master, SIGHUP);
+	expect(&world, "the new configuration is not used: nothing has changed");
+	end(&world);
+	cr_expect_eq(count(&world, "begins"), 1);
+}
+
+Test(master_reload, nor_does_one_that_cannot_be_loaded, .timeout = 20)
+{
+	struct plan *plan = plan_new();
+	struct world world;
+
+	plan->load = -EINVAL;
+	begin_planned(&world, 1, plan);
+	kill(world.master, SIGHUP);
+	expect(&world, "the new configuration is not used: nothing has changed");
+	end(&world);
+	cr_expect_eq(count(&world, "begins"), 1);
+}
+
+Test(master_reload, nor_do_workers_that_cannot_start, .timeout = 20)
+{
+	struct plan *plan = plan_new();
+	struct world world;
+
+	plan->fails = true;
+	plan->n_workers = 2;
+	begin_planned(&world, 1, plan);
+	kill(world.master, SIGHUP);
+	expect(&world, "cannot start: it was planned");
+	expect(&world, "the new configuration is not used: nothing has changed");
+	plan->fails = false;
+	kill(world.master, SIGHUP);
+	expect(&world, "reloaded: ");
+	end(&world);
+	cr_expect_eq(count(&world, "worker 0: drains, 1"), 1);
+	cr_expect_eq(count(&world, "nothing has changed"), 1);
+}
+
+Test(master_reload, one_more_during_a_check_is_done_afterwards, .timeout = 20)
+{
+	struct plan *plan = plan_new();
+	struct world world;
+
+	plan->is_patient = true;
+	begin_planned(&world, 1, plan);
+	kill(world.master, SIGHUP);
+	expect(&world, "SIGHUP: ");
+	kill(world.master, SIGHUP);
+	plan->is_patient = false;
+	expect(&world, "reloaded: ");
+	expect(&world, "SIGHUP: ");
+	expect(&world, "reloaded: ");
+	end(&world);
+}
+
+Test(master_reload, one_more_while_workers_start_begins_anew, .timeout = 20)
+{
+	struct plan *plan = plan_new();
+	struct world world;
+
+	plan->waits = true;
+	begin_planned(&world, 1, plan);
+	kill(world.master, SIGHUP);
+	expect_worker(&world, "1");
+	kill(world.master, SIGHUP);
+	expect(&world, "the workers that start are given up");
+	plan->waits = false;
+	expect(&world, "reloaded: ");
+	end(&world);
+	cr_expect_eq(count(&world, "reloaded: "), 1);
+}
+
+Test(master_reload, a_stop_meanwhile_is_a_stop, .timeout = 20)
+{
+	struct plan *plan = plan_new();
+	struct world world;
+
+	plan->waits = true;
+	begin_planned(&world, 1, plan);
+	kill(world.master, SIGHUP);
+	expect_worker(&world, "1");
+	plan->waits = false;
+	end(&world);
+	cr_expect_eq(count(&world, "reloaded: "), 0);
+}
+
+Test(master_reload, with_fewer_workers_no_lane_is_orphaned, .timeout = 20)
+{
+	struct plan *plan = plan_new();
+	struct world world;
+
+	begin_planned(&world, 3, plan);
+	kill(world.master, SIGHUP);
+	expect(&world, "reloaded: ");
+	expect(&world, "worker 3: adopts lane 2");
+	end(&world);
+	cr_expect_eq(count(&world, "worker 3: adopts lane 1"), 1);
+}
+
+Test(master_reload, logs_are_opened_again, .timeout = 20)
+{
+	struct plan *plan = plan_new();
+	struct world world;
+
+	begin_planned(&world, 1, plan);
+	kill(world.master, SIGUSR1);
+	expect(&world, "worker 0: has another log");
+	end(&world);
+}
+
+Test(master_reload, who_has_no_other_configuration_says_so, .timeout = 20)
+{
+	struct world world;
+
+	begin(&world, 1, 1000, good_worker);
+	expect(&world, "ready: ");
+	kill(world.master, SIGHUP);
+	expect(&world, "SIGHUP is ignored");
+	end(&world);
+}
