@@ -49,6 +49,12 @@
 	X(BODY_TOO_SLOW, 408, "body-too-slow", "the body arrives too slowly")                \
 	X(BODY_CUT, 400, "body-cut", "the connection ended inside the body")                 \
 	X(OVERLOADED, 503, "overloaded", "the server has no room for this now")              \
+	/* proxies in front, hosts, and who asks too much */                                 \
+	X(FORWARDED, 400, "forwarded", "what a proxy says of its client is malformed")       \
+	X(HOST_UNKNOWN, 421, "host-unknown", "no route is for this host")                    \
+	X(HOST_UNPROVEN, 421, "host-unproven", "the certificate shown is not for this host") \
+	X(TOO_FREQUENT, 429, "too-frequent", "too many requests from this address")          \
+	X(TOO_MANY, 429, "too-many", "too many connections from this address")               \
 	/* WebSocket handshake (RFC 6455, section 4.2) */                                    \
 	X(WS_METHOD, 405, "ws-method", "a WebSocket handshake that is not a GET")            \
 	X(WS_ON_10, 400, "ws-on-1.0", "a WebSocket handshake on HTTP/1.0")                   \
