@@ -63,7 +63,7 @@ static void on_refused(void *arg, int take_fd, const struct sock_addr *peer)
 
 	/* A page in plain text would be no answer. */
 	if (tls_contexts_at(port->ports->tls, port->address))
-		server_turn_away(port->ports->server, take_fd, from);
+		server_turn_away(port->ports->server, take_fd, from, FAULT_OVERLOADED);
 	else
 		server_refuse(port->ports->server, take_fd, from);
 }

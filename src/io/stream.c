@@ -134,11 +134,20 @@ int stream_tls_info(const struct stream *s, struct tls_info **ret_info)
 	return tls_stream_info(s->tls, ret_info);
 }
 
-ssize_t stream_peek(const struct stream *s, char *ret_byte)
+ssize_t stream_peek(const struct stream *s, char *ret_bytes, size_t len)
 {
-	ssize_t n = recv(s->fd, ret_byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t n = recv(s->fd, ret_bytes, len, MSG_PEEK | MSG_DONTWAIT);
 
 	return n < 0 ? -errno : n;
+}
+
+int stream_skip(const struct stream *s, char *bytes, size_t len)
+{
+	ssize_t n = recv(s->fd, bytes, len, MSG_DONTWAIT);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EIO; /* what has been there does not go away */
 }
 
 /* ---- */
@@ -149,6 +158,7 @@ void stream_open(struct stream *s, struct loop *loop, struct block_pool *pool, i
 	s->loop = loop;
 	s->ops = ops;
 	s->fd = take_fd;
+	s->label = 0;
 	s->tls = NULL;
 	s->is_fed = false;
 	outq_init(&s->out, pool);
@@ -166,6 +176,8 @@ void stream_move(struct stream *s, struct stream *from, const struct stream_ops 
 	from->fd = -1;
 	stream_open(s, from->loop, from->out.pool, fd, ops);
 	outq_move(&s->out, &from->out);
+	s->label = from->label;
+	from->label = 0;
 	s->tls = steal_ptr(from->tls);
 	if (s->tls) {
 		use_tls(s);

@@ -31,7 +31,9 @@ struct stream_ops {
 struct stream {
 	struct loop *loop; /* borrowed */
 	const struct stream_ops *ops;
-	int fd;			/* owned; -1 once closed */
+	int fd; /* owned; -1 once closed */
+	unsigned
+		label; /* its owner's, who finds it again where the stream has moved to; at first 0 */
 	struct tls_stream *tls; /* owned; NULL: its bytes are those of the socket */
 	ev_io reading;
 	ev_io writing;
@@ -53,8 +55,10 @@ MUST_USE int stream_handshake(struct stream *s);
 const char *stream_tls_why(const struct stream *s);
 MUST_USE int stream_tls_info(const struct stream *s, struct tls_info **ret_info);
 
-/* The first byte that waits, which stays there: 1; 0 at the end; -EAGAIN. Not with TLS. */
-MUST_USE ssize_t stream_peek(const struct stream *s, char *ret_byte);
+/* The first bytes that wait, which stay there: how many; 0 at the end; -EAGAIN. Not with TLS. */
+MUST_USE ssize_t stream_peek(const struct stream *s, char *ret_bytes, size_t len);
+/* They were looked at, and do not stay. bytes: room for as many. 0; other errors are final. */
+MUST_USE int stream_skip(const struct stream *s, char *bytes, size_t len);
 
 /* Takes over the socket of from, with what is queued, and reads; from is closed then. */
 void stream_move(struct stream *s, struct stream *from, const struct stream_ops *ops);

@@ -2,7 +2,9 @@
 #include "io/tls_info.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,8 +33,27 @@ struct tls_info *tls_info_unref(struct tls_info *info)
 	free(info->entries);
 	free(info->subject);
 	free(info->server_name);
+	X509_free(info->shown);
 	free(info);
 	return NULL;
+}
+
+bool tls_info_is_for(const weir_tls *pub, weir_str host)
+{
+	const struct tls_info *info = container_of(pub, const struct tls_info, pub);
+	char address[INET6_ADDRSTRLEN];
+
+	if (!info->shown || host.len == 0)
+		return false;
+	if (X509_check_host(info->shown, host.ptr, host.len, 0, NULL) == 1)
+		return true;
+	if (host.ptr[0] == '[')
+		host = (weir_str){ host.ptr + 1, host.len - 2 };
+	if (host.len >= sizeof(address))
+		return false;
+	memcpy(address, host.ptr, host.len);
+	address[host.len] = '\0';
+	return X509_check_ip_asc(info->shown, address, 0) == 1;
 }
 
 /* What a memory BIO holds, as a string of our own. */
@@ -135,6 +156,9 @@ int tls_info_new(SSL *ssl, struct tls_info **ret_info)
 	info->pub.version = weir_strz(SSL_get_version(ssl));
 	info->pub.cipher = weir_strz(SSL_get_cipher_name(ssl));
 	info->pub.is_resumed = SSL_session_reused(ssl) == 1;
+	info->shown = SSL_get_certificate(ssl);
+	if (info->shown)
+		(void)X509_up_ref(info->shown);
 	r = set_server_name(info, ssl);
 	if (r >= 0 && leaf)
 		r = set_subject(info, leaf);

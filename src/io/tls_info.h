@@ -2,9 +2,10 @@
 #define WEIR_IO_TLS_INFO_H
 /*
  * tls_info.h - what a handshake has come to: for handlers, which may outlive the
- * connection. So it is counted, and points to nothing of OpenSSL's.
+ * connection. So it is counted.
  */
 #include <openssl/ssl.h>
+#include <stdbool.h>
 #include <weir/base.h>
 
 #include "base/macro.h"
@@ -16,6 +17,7 @@ struct tls_info {
 	weir_str *entries; /* owned: pub.client_chain */
 	char *subject;	   /* owned */
 	char *server_name; /* owned */
+	X509 *shown;	   /* counted: our certificate; NULL: none was needed */
 };
 
 /* After the handshake. -ENOMEM. */
@@ -23,6 +25,8 @@ MUST_USE int tls_info_new(SSL *ssl, struct tls_info **ret_info);
 struct tls_info *tls_info_ref(struct tls_info *info);
 /* The same for one of which only the public part is known; NULL is fine. */
 struct tls_info *tls_info_hold(const weir_tls *pub);
+/* Of one of which only the public part is known: is the certificate shown for that host, a name or an address? */
+bool tls_info_is_for(const weir_tls *pub, weir_str host);
 /* NULL is fine; returns NULL. */
 struct tls_info *tls_info_unref(struct tls_info *info);
 DEFINE_CLEANUP(struct tls_info, tls_info_unref)

@@ -1,7 +1,8 @@
 /*
  * conn.c - see conn.h. A failed handshake is logged once, by whoever ends it,
  * with a cause in words: it is often the only trace of a client that will not
- * trust us, or of a scanner.
+ * trust us, or of a scanner. Of a PROXY header no byte too many is taken from the socket:
+ * what follows is TLS's, or h1_conn's, so it is looked at first.
  */
 #include "serve/conn.h"
 
@@ -15,6 +16,7 @@
 #include "io/stream.h"
 #include "io/tls_ctx.h"
 #include "io/tls_info.h"
+#include "proto/proxy_hdr.h"
 #include "serve/h1_conn.h"
 #include "serve/server.h"
 
@@ -22,7 +24,8 @@
 #define FIRST_OF_TLS '\x16'
 
 enum conn_state {
-	CONN_FIRST_BYTE, /* nothing has come yet */
+	CONN_PROXY_HEADER, /* some of it may be here */
+	CONN_FIRST_BYTE,   /* nothing has come yet, or nothing behind that header */
 	CONN_HANDSHAKE,
 	CONN_CLOSED, /* the socket is closed, or somebody else's; memory goes in the reap step */
 };
@@ -30,11 +33,14 @@ enum conn_state {
 struct conn {
 	struct stream stream;
 	struct server *server; /* borrowed */
-	struct tls_ctx *ctx;   /* counted */
+	struct tls_ctx *ctx;   /* counted; NULL: no TLS */
 	struct list link;      /* among the server's */
 	struct timeout deadline;
 	struct loop_defer reap;
 	enum conn_state state;
+	enum fault fault; /* what it is to be told, after its handshake */
+	char *header;	  /* owned: a part of the PROXY header */
+	size_t header_len;
 	uint8_t client_len, local_len;
 	char names[];
 };
@@ -49,22 +55,35 @@ static weir_str local_of(const struct conn *c)
 	return (weir_str){ c->names + c->client_len, c->local_len };
 }
 
+static void set_names(struct conn *c, weir_str client, weir_str local)
+{
+	c->client_len = (uint8_t)client.len;
+	c->local_len = (uint8_t)local.len;
+	memcpy(c->names, client.ptr, client.len);
+	memcpy(c->names + client.len, local.ptr, local.len);
+}
+
 static void on_reap(struct loop_defer *defer)
 {
-	free(container_of(defer, struct conn, reap));
+	struct conn *c = container_of(defer, struct conn, reap);
+
+	free(c->header);
+	free(c);
 }
 
 /* The socket is closed, or was moved. */
 static void forget(struct conn *c)
 {
 	assert(c->state != CONN_CLOSED);
+	if (c->state == CONN_PROXY_HEADER)
+		c->server->n_unjudged--;
 	c->state = CONN_CLOSED;
 	stream_close(&c->stream);
 	c->ctx = tls_ctx_unref(c->ctx);
 	timeouts_stop(&c->deadline);
 	list_del(&c->link);
 	loop_defer(c->server->loop, &c->reap);
-	server_conn_gone(c->server);
+	server_conn_gone(c->server, &c->stream);
 }
 
 static void fail(struct conn *c, const char *why)
@@ -75,10 +94,25 @@ static void fail(struct conn *c, const char *why)
 	forget(c);
 }
 
+/* It does not begin as it should. */
+static void fail_header(struct conn *c, const char *why)
+{
+	c->server->n_refused++;
+	log_write(c->server->log, LOG_AT_INFO, "%.*s: closed: %s", WEIR_ARG(client_of(c)), why);
+	forget(c);
+}
+
 static void report_memory(const struct conn *c)
 {
 	log_write(c->server->log, LOG_AT_WARN, "%.*s: no memory for this connection",
 		  WEIR_ARG(client_of(c)));
+}
+
+/* There is no room for it, and now it can be told. */
+static int refuse_moved(struct conn *c, struct tls_info *take_info)
+{
+	(void)tls_info_unref(take_info);
+	return h1_conn_refuse_moved(c->server, &c->stream, client_of(c), local_of(c), c->fault);
 }
 
 /* The handshake is over: from now on the connection speaks HTTP. */
@@ -92,8 +126,10 @@ static void become_h1(struct conn *c)
 	server->n_handshakes++;
 	if (r >= 0 && info->pub.is_resumed)
 		server->n_resumed++;
-	if (r >= 0)
-		r = h1_conn_open_secure(server, &c->stream, info, client_of(c), local_of(c));
+	if (r >= 0 && c->fault == FAULT_NONE)
+		r = h1_conn_open_moved(server, &c->stream, info, client_of(c), local_of(c));
+	else if (r >= 0)
+		r = refuse_moved(c, info);
 	if (r < 0)
 		report_memory(c);
 	forget(c);
@@ -130,7 +166,7 @@ static void refuse_plain(struct conn *c)
 static void take_first_byte(struct conn *c)
 {
 	char first;
-	ssize_t n = stream_peek(&c->stream, &first);
+	ssize_t n = stream_peek(&c->stream, &first, 1);
 
 	if (n == -EAGAIN)
 		return;
@@ -154,11 +190,102 @@ static void take_first_byte(struct conn *c)
 	forget(c);
 }
 
+/* ---- the PROXY header */
+
+/* Without TLS there is nothing more to wait for. */
+static void become_plain(struct conn *c)
+{
+	int r;
+
+	if (c->fault == FAULT_NONE)
+		r = h1_conn_open_moved(c->server, &c->stream, NULL, client_of(c), local_of(c));
+	else
+		r = h1_conn_refuse_moved(c->server, &c->stream, client_of(c), local_of(c),
+					 c->fault);
+	if (r < 0)
+		report_memory(c);
+	forget(c);
+}
+
+/* Now it is known whose connection it is. */
+static void take_header(struct conn *c, const struct proxy_hdr *hdr)
+{
+	struct server *server = c->server;
+	int r;
+
+	if (hdr->has_names)
+		set_names(c, (weir_str){ hdr->from, hdr->from_len },
+			  (weir_str){ hdr->to, hdr->to_len });
+	r = server_judge(server, client_of(c), &c->fault, &c->stream.label);
+	c->state = CONN_FIRST_BYTE;
+	server->n_unjudged--;
+	if (r < 0)
+		fail_header(c, fault_words(c->fault));
+	else if (c->ctx)
+		take_first_byte(c);
+	else
+		become_plain(c);
+}
+
+/* For when the rest comes. */
+static int keep_header(struct conn *c, const char *bytes, size_t len)
+{
+	char *header = realloc(c->header, len);
+
+	if (!header)
+		return -ENOMEM;
+	memcpy(header, bytes, len);
+	c->header = header;
+	c->header_len = len;
+	return 0;
+}
+
+static void read_header(struct conn *c)
+{
+	char bytes[PROXY_HDR_MAX];
+	size_t had = c->header_len, whole;
+	struct proxy_hdr hdr;
+	const char *words;
+	ssize_t n, len;
+
+	if (had > 0)
+		memcpy(bytes, c->header, had);
+	n = stream_peek(&c->stream, bytes + had, sizeof(bytes) - had);
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0 && had == 0) {
+		forget(c); /* it has only looked whether somebody listens */
+		return;
+	}
+	if (n <= 0) {
+		fail_header(c, "it ended within its PROXY header");
+		return;
+	}
+	whole = had + (size_t)n;
+	len = proxy_hdr_read(bytes, whole, &hdr, &words);
+	if (len < 0) {
+		fail_header(c, words);
+		return;
+	}
+	if (len > 0)
+		whole = (size_t)len;
+	if (stream_skip(&c->stream, bytes + had, whole - had) < 0)
+		fail_header(c, "it broke within its PROXY header");
+	else if (len > 0)
+		take_header(c, &hdr);
+	else if (keep_header(c, bytes, whole) < 0)
+		fail_header(c, "no memory for its PROXY header");
+}
+
+/* ---- */
+
 static void on_event(struct stream *s)
 {
 	struct conn *c = container_of(s, struct conn, stream);
 
-	if (c->state == CONN_FIRST_BYTE)
+	if (c->state == CONN_PROXY_HEADER)
+		read_header(c);
+	else if (c->state == CONN_FIRST_BYTE)
 		take_first_byte(c);
 	else if (c->state == CONN_HANDSHAKE)
 		shake_hands(c);
@@ -179,32 +306,68 @@ static void on_deadline(struct timeout *timeout)
 {
 	struct conn *c = container_of(timeout, struct conn, deadline);
 
-	fail(c, c->state == CONN_FIRST_BYTE ? "nothing came in time" : "it took too long");
+	if (c->state == CONN_PROXY_HEADER)
+		fail_header(c, "its PROXY header did not come in time");
+	else
+		fail(c, c->state == CONN_FIRST_BYTE ? "nothing came in time" : "it took too long");
 }
 
-int conn_open(struct server *server, struct tls_ctx *ctx, int take_fd, weir_str client,
-	      weir_str local)
+/* names_max: room for names that may come instead of these. */
+static struct conn *conn_new(struct server *server, struct tls_ctx *ctx, size_t names_max,
+			     weir_str client, weir_str local)
 {
+	size_t names_len = client.len + local.len;
 	struct conn *c;
 
 	assert(client.len < 256 && local.len < 256);
-	c = calloc(1, sizeof(*c) + client.len + local.len);
-	if (!c) {
-		(void)close(take_fd);
-		return -ENOMEM;
-	}
+	c = calloc(1, sizeof(*c) + (names_len > names_max ? names_len : names_max));
+	if (!c)
+		return NULL;
 	c->server = server;
-	c->ctx = tls_ctx_ref(ctx);
-	c->client_len = (uint8_t)client.len;
-	c->local_len = (uint8_t)local.len;
-	memcpy(c->names, client.ptr, client.len);
-	memcpy(c->names + client.len, local.ptr, local.len);
+	c->ctx = ctx ? tls_ctx_ref(ctx) : NULL;
+	set_names(c, client, local);
 	loop_defer_init(&c->reap, on_reap);
 	timeout_init(&c->deadline);
+	return c;
+}
+
+static void begin(struct conn *c, int take_fd, enum conn_state state)
+{
+	struct server *server = c->server;
+
+	c->state = state;
 	list_add_tail(&server->early.open, &c->link);
 	server->n_conns++;
 	stream_open(&c->stream, server->loop, &server->blocks, take_fd, &stream_ops);
 	timeouts_touch(&server->early.handshakes, &c->deadline);
+}
+
+int conn_open(struct server *server, struct tls_ctx *ctx, int take_fd, unsigned label,
+	      weir_str client, weir_str local, enum fault fault)
+{
+	struct conn *c = conn_new(server, ctx, 0, client, local);
+
+	if (!c) {
+		(void)close(take_fd);
+		return -ENOMEM;
+	}
+	begin(c, take_fd, CONN_FIRST_BYTE);
+	c->stream.label = label;
+	c->fault = fault;
+	return 0;
+}
+
+int conn_open_proxied(struct server *server, struct tls_ctx *ctx, int take_fd, weir_str client,
+		      weir_str local)
+{
+	struct conn *c = conn_new(server, ctx, 2 * PROXY_HDR_NAME_MAX, client, local);
+
+	if (!c) {
+		(void)close(take_fd);
+		return -ENOMEM;
+	}
+	begin(c, take_fd, CONN_PROXY_HEADER);
+	server->n_unjudged++;
 	return 0;
 }
 
@@ -226,9 +389,9 @@ void conn_drain_all(struct conns *conns)
 		struct conn *c = list_entry(link, struct conn, link);
 
 		/* Its first bytes may have come in this moment. */
-		if (c->state == CONN_FIRST_BYTE)
-			take_first_byte(c);
-		if (c->state == CONN_FIRST_BYTE)
+		if (c->state != CONN_HANDSHAKE)
+			on_event(&c->stream);
+		if (c->state == CONN_FIRST_BYTE || c->state == CONN_PROXY_HEADER)
 			forget(c);
 	}
 }

@@ -89,6 +89,7 @@ struct exchange {
 	weir_str server;     /* "192.0.2.1:80" */
 	weir_str scheme;     /* "http", "https" */
 	const weir_tls *tls; /* borrowed; NULL: the connection has none */
+	bool is_trusted;     /* its peer is a proxy of ours: see trust.h */
 	int64_t started_ms;
 
 	/* the request's memory: everything that lives as long as the exchange */

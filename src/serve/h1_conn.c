@@ -23,6 +23,7 @@
 #include "serve/h1_steps.h"
 #include "serve/h1_time.h"
 #include "serve/server.h"
+#include "serve/trust.h"
 
 /* A head may be as long as this beyond its limit, so that the reader sees that it is too long. */
 #define HEAD_SLACK ((size_t)4096)
@@ -123,7 +124,7 @@ APART void h1_conn_close(struct h1_conn *c)
 	list_del(&c->link);
 	if (!c->has_orphan)
 		loop_defer(server->loop, &c->reap);
-	server_conn_gone(server);
+	server_conn_gone(server, &c->stream);
 }
 
 /* The exchange goes on without us; it keeps the bytes it points into. */
@@ -427,6 +428,13 @@ void h1_conn_probe(struct timeout *timeout)
 		timeouts_touch(&c->server->probes, &c->probing);
 }
 
+/* Exchanges of such connections go another way up: they have a maker of their own. */
+static COLD void set_trusted(struct h1_conn *c)
+{
+	c->is_trusted = true;
+	c->maker = c->tls ? (char *)c->tls + 1 : (void *)c->server->trust;
+}
+
 static struct h1_conn *conn_new(struct server *server, weir_str client, weir_str local)
 {
 	struct h1_conn *c;
@@ -442,6 +450,8 @@ static struct h1_conn *conn_new(struct server *server, weir_str client, weir_str
 	c->local_len = (uint8_t)local.len;
 	memcpy(c->names, client.ptr, client.len);
 	memcpy(c->names + client.len, local.ptr, local.len);
+	if (server->trust && trust_has(server->trust, client))
+		set_trusted(c);
 	loop_defer_init(&c->flush, on_flush);
 	loop_defer_init(&c->reap, on_reap);
 	timeout_init(&c->waiting);
@@ -471,8 +481,8 @@ static void begin(struct h1_conn *c)
 		h1_conn_drain(c);
 }
 
-int h1_conn_open(struct server *server, int take_fd, weir_str client, weir_str local,
-		 bool is_welcome)
+int h1_conn_open(struct server *server, int take_fd, unsigned label, weir_str client,
+		 weir_str local, enum fault fault)
 {
 	struct h1_conn *c = conn_new(server, client, local);
 
@@ -482,15 +492,26 @@ int h1_conn_open(struct server *server, int take_fd, weir_str client, weir_str l
 	}
 	enter(c);
 	stream_open(&c->stream, server->loop, &server->blocks, take_fd, &stream_ops);
-	if (is_welcome)
+	c->stream.label = label;
+	if (fault == FAULT_NONE)
 		begin(c);
 	else
-		refuse(c, FAULT_OVERLOADED);
+		refuse(c, fault);
 	return 0;
 }
 
-COLD int h1_conn_open_secure(struct server *server, struct stream *from, struct tls_info *take_info,
-			     weir_str client, weir_str local)
+/* What was agreed in its handshake. */
+static void set_secure(struct h1_conn *c, struct tls_info *take_info)
+{
+	c->tls = take_info;
+	c->maker = take_info;
+	if (c->is_trusted)
+		set_trusted(c);
+	h1_read_init(&c->read, &c->server->secure_head, c->server->fields_at);
+}
+
+COLD int h1_conn_open_moved(struct server *server, struct stream *from, struct tls_info *take_info,
+			    weir_str client, weir_str local)
 {
 	struct h1_conn *c = conn_new(server, client, local);
 
@@ -498,9 +519,8 @@ COLD int h1_conn_open_secure(struct server *server, struct stream *from, struct 
 		(void)tls_info_unref(take_info);
 		return -ENOMEM;
 	}
-	c->tls = take_info;
-	c->maker = take_info;
-	h1_read_init(&c->read, &server->secure_head, server->fields_at);
+	if (take_info)
+		set_secure(c, take_info);
 	enter(c);
 	stream_move(&c->stream, from, &stream_ops);
 	begin(c);

@@ -74,6 +74,7 @@ struct h1_conn {
 	bool is_cut;	  /* the answer was broken off */
 	bool must_linger; /* unread bytes may still come */
 	bool keeps_alive; /* the answer under way did not say close */
+	bool is_trusted;  /* the peer is a proxy of ours: see trust.h */
 
 	/* all false when a request begins */
 	bool is_chunked;     /* the answer is */
@@ -89,17 +90,19 @@ struct h1_conn {
 };
 
 /*
- * Starts to read; one that is not welcome is only told that there is no room.
- * It may be over when this returns. -ENOMEM; the descriptor is taken in any case.
+ * Starts to read; with another fault than FAULT_NONE it is only told so. label is that
+ * of server_judge(). It may be over when this returns. -ENOMEM; the descriptor is taken
+ * in any case, but not the label.
  */
-MUST_USE int h1_conn_open(struct server *server, int take_fd, weir_str client, weir_str local,
-			  bool is_welcome);
+MUST_USE int h1_conn_open(struct server *server, int take_fd, unsigned label, weir_str client,
+			  weir_str local, enum fault fault);
 /*
- * The same for a stream with TLS, whose handshake has come to take_info; from is closed
- * then. On -ENOMEM it is not, but take_info is taken.
+ * The same for a stream that had an early life; from is closed then. With TLS its
+ * handshake has come to take_info; else NULL. On -ENOMEM from is not closed, but take_info
+ * is taken.
  */
-MUST_USE int h1_conn_open_secure(struct server *server, struct stream *from,
-				 struct tls_info *take_info, weir_str client, weir_str local);
+MUST_USE int h1_conn_open_moved(struct server *server, struct stream *from,
+				struct tls_info *take_info, weir_str client, weir_str local);
 /* Only to be told so. */
 MUST_USE int h1_conn_refuse_moved(struct server *server, struct stream *from, weir_str client,
 				  weir_str local, enum fault fault);

@@ -19,6 +19,7 @@
 #include "serve/h1_body.h"
 #include "serve/h1_time.h"
 #include "serve/server.h"
+#include "serve/trust.h"
 
 /* What is thrown away after our end, so that the peer sees the answer and not a reset. */
 #define LINGER_MAX ((uint64_t)1024 * 1024)
@@ -54,10 +55,11 @@ COLD void h1_steps_refuse(struct h1_conn *c, enum fault fault)
 /* What stays when the exchange comes back from the pool, and is not another kind of connection's then. */
 static COLD void make_ours(struct exchange *ex, const struct h1_conn *c)
 {
-	ex->up = c->server->up;
+	ex->up = c->is_trusted ? &c->server->trust->up : c->server->up;
 	ex->up_arg = c->server->up_arg;
 	ex->finish = h1_steps_finish;
 	ex->maker = c->maker;
+	ex->is_trusted = c->is_trusted;
 	ex->tls = c->tls ? &c->tls->pub : NULL;
 	ex->scheme = c->tls ? WEIR_STR("https") : WEIR_STR("http");
 }

@@ -48,7 +48,7 @@ static COLD void close_tunnel(struct h1_tunnel *ht)
 	list_del(&ht->link);
 	loop_defer_init(&ht->defer, on_reap);
 	loop_defer(server->loop, &ht->defer);
-	server_conn_gone(server);
+	server_conn_gone(server, &ht->stream);
 }
 
 COLD void h1_tunnel_lost(struct h1_tunnel *ht, const char *why)

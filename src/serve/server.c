@@ -4,19 +4,25 @@
  */
 #include "serve/server.h"
 
+#include <limits.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/stream.h"
 #include "serve/errpage.h"
 #include "serve/h1_conn.h"
 #include "serve/h1_time.h"
+#include "serve/headcount.h"
+#include "serve/trust.h"
 
 #define LINGER_MS 2000
 #define PROBE_MS 1000
 /* So many may be around only to hear that there is no room: more are closed without a word. */
 #define TURNED_AWAY_MAX 64
+/* The label of their streams. */
+#define UNWELCOME UINT_MAX
 /* 1 MiB of buffers kept for reuse. */
 #define MAX_UNUSED_BLOCKS 64
 
@@ -104,47 +110,99 @@ int server_pace(struct server *server, const struct pace_limits *limits, struct 
 }
 
 /* Not even a place to say so is left. */
-void server_turn_away(struct server *server, int take_fd, weir_str client)
+void server_turn_away(struct server *server, int take_fd, weir_str client, enum fault fault)
 {
 	server->n_refused++;
 	log_write(server->log, LOG_AT_INFO, "%.*s: refused without an answer: %s", WEIR_ARG(client),
-		  fault_words(FAULT_OVERLOADED));
+		  fault_words(fault));
 	(void)close(take_fd);
+}
+
+/* Whose word about its clients counts is no client itself. */
+static bool is_counted(const struct server *server, weir_str client)
+{
+	return !server->trust || !trust_has(server->trust, client);
+}
+
+int server_judge(struct server *server, weir_str client, enum fault *ret_fault, unsigned *ret_label)
+{
+	unsigned max = server->limits.max_connections;
+
+	*ret_fault = FAULT_NONE;
+	*ret_label = 0;
+	if (max > 0 && server->n_conns - server->n_unwelcome - server->n_unjudged >= max)
+		*ret_fault = FAULT_OVERLOADED;
+	else if (server->headcount)
+		*ret_fault = headcount_add(server->headcount, client, is_counted(server, client),
+					   ret_label);
+	if (*ret_fault == FAULT_NONE)
+		return 0;
+	if (server->n_unwelcome >= TURNED_AWAY_MAX)
+		return -EBUSY;
+	server->n_unwelcome++;
+	*ret_label = UNWELCOME;
+	return 0;
+}
+
+/* It was counted by address, or has only been told something. */
+COLD void server_forget_label(struct server *server, unsigned label)
+{
+	if (label == UNWELCOME)
+		server->n_unwelcome--;
+	else if (label)
+		headcount_drop(server->headcount, label);
+}
+
+static void report_memory(struct server *server, weir_str client, unsigned label)
+{
+	server_forget_label(server, label);
+	log_write(server->log, LOG_AT_WARN, "%.*s: no memory for this connection",
+		  WEIR_ARG(client));
 }
 
 void server_accept(struct server *server, int take_fd, weir_str client, weir_str local)
 {
-	unsigned max = server->limits.max_connections;
-	bool is_welcome = max == 0 || server->n_conns < max;
-	int r;
+	enum fault fault;
+	unsigned label;
 
 	server->n_accepted++;
-	if (!is_welcome && server->n_conns - max >= TURNED_AWAY_MAX) {
-		server_turn_away(server, take_fd, client);
-		return;
-	}
-	r = h1_conn_open(server, take_fd, client, local, is_welcome);
-	if (r < 0)
-		log_write(server->log, LOG_AT_WARN, "%.*s: no memory for this connection",
-			  WEIR_ARG(client));
+	if (server_judge(server, client, &fault, &label) < 0)
+		server_turn_away(server, take_fd, client, fault);
+	else if (h1_conn_open(server, take_fd, label, client, local, fault) < 0)
+		report_memory(server, client, label);
 }
 
 void server_accept_secure(struct server *server, struct tls_ctx *ctx, int take_fd, weir_str client,
 			  weir_str local)
 {
-	unsigned max = server->limits.max_connections;
-	int r;
+	enum fault fault;
+	unsigned label;
 
 	server->n_accepted++;
-	/* To tell it so would take a handshake. */
-	if (max > 0 && server->n_conns >= max) {
-		server_turn_away(server, take_fd, client);
+	if (server_judge(server, client, &fault, &label) < 0)
+		server_turn_away(server, take_fd, client, fault);
+	else if (conn_open(server, ctx, take_fd, label, client, local, fault) < 0)
+		report_memory(server, client, label);
+}
+
+void server_accept_proxied(struct server *server, struct tls_ctx *ctx, int take_fd, weir_str client,
+			   weir_str local)
+{
+	server->n_accepted++;
+	if (server->trust && !trust_has(server->trust, client)) {
+		server->n_refused++;
+		log_write(server->log, LOG_AT_INFO,
+			  "%.*s: closed: it is none of trusted_proxies, and a PROXY header is due "
+			  "here",
+			  WEIR_ARG(client));
+		(void)close(take_fd);
 		return;
 	}
-	r = conn_open(server, ctx, take_fd, client, local);
-	if (r < 0)
-		log_write(server->log, LOG_AT_WARN, "%.*s: no memory for this connection",
-			  WEIR_ARG(client));
+	if (server->limits.max_connections > 0 &&
+	    server->n_unjudged >= server->limits.max_connections)
+		server_turn_away(server, take_fd, client, FAULT_OVERLOADED);
+	else if (conn_open_proxied(server, ctx, take_fd, client, local) < 0)
+		report_memory(server, client, 0);
 }
 
 void server_refuse(struct server *server, int take_fd, weir_str client)
@@ -178,9 +236,11 @@ static void check_drained(struct server *server)
 		loop_defer(server->loop, &server->check);
 }
 
-void server_conn_gone(struct server *server)
+void server_conn_gone(struct server *server, const struct stream *stream)
 {
 	server->n_conns--;
+	if (stream->label)
+		server_forget_label(server, stream->label);
 	check_drained(server);
 }
 

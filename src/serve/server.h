@@ -23,20 +23,23 @@
 
 struct access_log;
 struct h1_conn;
+struct headcount;
 struct log;
+struct stream;
 struct tls_ctx;
+struct trust;
 
 /* Sizes in bytes, times in milliseconds; 0 turns a time limit off. */
 struct server_limits {
 	struct h1_limits head;
 	size_t request_memory;
-	size_t high_water;    /* queued for one client before its handler has to wait */
-	size_t memory_budget; /* of all buffers, pinned and queued; 0: none */
-	unsigned max_connections;
-	int64_t header_ms;	 /* from the first byte of a head, or the accept, to its end */
-	int64_t handshake_ms;	 /* of TLS, from the accept on */
-	int64_t keep_alive_ms;	 /* between two requests */
-	struct pace_limits pace; /* of routes that have none of their own */
+	size_t high_water;	  /* queued for one client before its handler has to wait */
+	size_t memory_budget;	  /* of all buffers, pinned and queued; 0: none */
+	unsigned max_connections; /* of this worker: 0: any number */
+	int64_t header_ms;	  /* from the first byte of a head, or the accept, to its end */
+	int64_t handshake_ms;	  /* of TLS, from the accept on */
+	int64_t keep_alive_ms;	  /* between two requests */
+	struct pace_limits pace;  /* of routes that have none of their own */
 };
 
 struct server {
@@ -48,6 +51,8 @@ struct server {
 	struct h1_field_at *fields_at; /* owned: what all readers of heads share */
 	const struct exchange_up *up;  /* borrowed: who answers */
 	void *up_arg;		       /* borrowed */
+	struct trust *trust;	       /* borrowed; NULL: no proxy is believed */
+	struct headcount *headcount;   /* borrowed; NULL: nobody counts beyond this worker */
 
 	struct block_pool blocks;
 	struct relief relief; /* for when blocks exceed their budget */
@@ -62,6 +67,8 @@ struct server {
 	struct h1_conn *unused;	   /* owned: memory of connections that have gone */
 	unsigned n_unused;
 	unsigned n_conns;	 /* upgraded or not */
+	unsigned n_unwelcome;	 /* of them: only to hear that there is no room */
+	unsigned n_unjudged;	 /* of them: whose PROXY header is not here yet */
 	bool is_draining;	 /* every answer is its connection's last */
 	bool closes_idle;	 /* and who has no request has no connection */
 	struct loop_defer check; /* whether the drain is over */
@@ -87,16 +94,24 @@ MUST_USE int server_pace(struct server *server, const struct pace_limits *limits
 
 /*
  * A new connection; client and local say where from and where to, as text that
- * is copied. Over max_connections it is answered 503 and closed.
+ * is copied. Where there is no room it is answered 503, or 429, and closed.
  */
 void server_accept(struct server *server, int take_fd, weir_str client, weir_str local);
 
 /* Closes it without a word. */
-void server_turn_away(struct server *server, int take_fd, weir_str client);
+void server_turn_away(struct server *server, int take_fd, weir_str client, enum fault fault);
 
 /* The same as server_accept() where TLS is spoken, as ctx says, which is lent for long. */
 void server_accept_secure(struct server *server, struct tls_ctx *ctx, int take_fd, weir_str client,
 			  weir_str local);
+
+/*
+ * The same for both, but that a PROXY header comes first; ctx NULL: no TLS. It is
+ * judged by the client that the header names, and closed if we trust proxies, but
+ * not this one.
+ */
+void server_accept_proxied(struct server *server, struct tls_ctx *ctx, int take_fd, weir_str client,
+			   weir_str local);
 
 /* Answers 503 and closes, all at once: there is no descriptor to keep it open with. */
 void server_refuse(struct server *server, int take_fd, weir_str client);
@@ -115,8 +130,17 @@ void server_drain(struct server *server);
  */
 void server_drain_gently(struct server *server);
 void server_close_idle(struct server *server);
+/*
+ * For connections. Is there room for one more, from there, that n_conns does not know yet, or
+ * n_unjudged does? Then FAULT_NONE, else what to answer; in both cases its stream is to bear
+ * *ret_label. -EBUSY: it is not even told, because too many are.
+ */
+MUST_USE int server_judge(struct server *server, weir_str client, enum fault *ret_fault,
+			  unsigned *ret_label);
+/* A label for which there came to be no stream. */
+void server_forget_label(struct server *server, unsigned label);
 /* For connections: one, or an exchange whose connection had gone, is no more. */
-void server_conn_gone(struct server *server);
+void server_conn_gone(struct server *server, const struct stream *stream);
 void server_exchange_gone(struct server *server);
 /* All connections, whatever they do; for the end of the grace. */
 void server_close_all(struct server *server);

@@ -205,18 +205,272 @@ Test(conn, a_drain_lets_a_handshake_end)
 	scene_done(&s);
 }
 
-Test(conn, beyond_the_limit_it_is_closed_at_once)
+/* One more, over TLS, from that client. */
+static void join(struct scene *s, struct peer *peer, const char *client)
 {
-	struct scene s;
 	int fds[2];
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	peer_init(peer, fds[0], "a.test", &s->made);
+	server_accept_secure(&s->w->server, s->ctx, fds[1], weir_strz(client), WEIR_STR("b"));
+}
+
+Test(conn, beyond_the_limit_it_is_told_after_its_handshake)
+{
+	bool is_over = false;
+	struct peer peer;
+	struct scene s;
+	char text[1000];
+
+	scene_init(&s);
+	s.w->server.limits.max_connections = 1;
+	join(&s, &peer, "192.0.2.8:1");
+	for (int i = 0; i < 10 && !is_over; i++) {
+		is_over = peer_shake(&peer);
+		h1_world_settle(s.w);
+	}
+	cr_assert(is_over);
+	cr_assert_gt(peer_read(&peer, text, sizeof(text)), 0);
+	cr_expect_not_null(strstr(text, "HTTP/1.1 503 "), "%s", text);
+	expect_logged(&s, "192.0.2.8:1: refused with 503 overloaded");
+	cr_expect_eq(s.w->server.n_unwelcome, 1);
+	peer_done(&peer);
+	h1_world_settle(s.w);
+	cr_expect_eq(s.w->server.n_unwelcome, 0);
+	cr_expect_eq(s.w->server.n_conns, 1);
+	scene_done(&s);
+}
+
+Test(conn, only_so_many_are_told)
+{
+	enum { MANY = 70 };
+	struct scene s;
+	int fds[MANY][2];
 	char byte;
 
 	scene_init(&s);
 	s.w->server.limits.max_connections = 1;
+	for (int i = 0; i < MANY; i++) {
+		cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds[i]), 0);
+		server_accept_secure(&s.w->server, s.ctx, fds[i][1], WEIR_STR("a"), WEIR_STR("b"));
+	}
+	cr_expect_eq(s.w->server.n_unwelcome, 64);
+	cr_expect_eq(recv(fds[MANY - 1][0], &byte, 1, 0), 0);
+	expect_logged(&s, "a: refused without an answer");
+	for (int i = 0; i < MANY; i++)
+		(void)close(fds[i][0]);
+	h1_world_settle(s.w);
+	cr_expect_eq(s.w->server.n_unwelcome, 0);
+	scene_done(&s);
+}
+
+/* ---- the PROXY header */
+
+#define GET "GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+#define HEADER "PROXY TCP4 203.0.113.9 198.51.100.1 4711 80\r\n"
+
+struct proxied {
+	struct h1_world *w;
+	struct tls_ctx *ctx; /* borrowed; NULL: plain */
+	int fd;
+	char text[2000]; /* what has come */
+};
+
+static void proxied_init(struct proxied *p, const char *from)
+{
+	int fds[2];
+
+	if (!p->w)
+		p->w = h1_world_new();
+	p->w->start = visit_at_once;
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	server_accept_secure(&s.w->server, s.ctx, fds[1], WEIR_STR("a"), WEIR_STR("b"));
-	cr_expect_eq(recv(fds[0], &byte, 1, 0), 0);
-	cr_expect_eq(s.w->server.n_conns, 1);
-	(void)close(fds[0]);
+	p->fd = fds[0];
+	server_accept_proxied(&p->w->server, p->ctx, fds[1], weir_strz(from),
+			      WEIR_STR("10.0.0.1:80"));
+}
+
+static void proxied_done(struct proxied *p)
+{
+	(void)close(p->fd);
+	h1_world_settle(p->w);
+	cr_expect_eq(p->w->server.n_unjudged, 0);
+	h1_world_free(p->w);
+}
+
+static void say(struct proxied *p, const char *bytes, size_t len)
+{
+	cr_assert_eq(send(p->fd, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
+	h1_world_settle(p->w);
+}
+
+static const char *heard(struct proxied *p)
+{
+	ssize_t n = recv(p->fd, p->text, sizeof(p->text) - 1, MSG_DONTWAIT);
+
+	p->text[n > 0 ? n : 0] = '\0';
+	return p->text;
+}
+
+static void note_client(struct visit *v)
+{
+	cr_expect(weir_str_eq(v->ex->client, WEIR_STR("203.0.113.9:4711")));
+	cr_expect(weir_str_eq(v->ex->server, WEIR_STR("198.51.100.1:80")));
+	visit_at_once(v);
+}
+
+Test(conn, a_proxy_names_both_ends)
+{
+	struct proxied p = { .w = NULL };
+
+	proxied_init(&p, "10.0.0.2:1");
+	p.w->start = note_client;
+	say(&p, HEADER GET, sizeof(HEADER GET) - 1);
+	cr_expect_not_null(strstr(heard(&p), "HTTP/1.1 200 "), "%s", p.text);
+	say(&p, GET, sizeof(GET) - 1);
+	cr_expect_not_null(strstr(heard(&p), "HTTP/1.1 200 "), "%s", p.text);
+	cr_expect_eq(p.w->n_visits, 2);
+	proxied_done(&p);
+}
+
+Test(conn, a_proxy_may_speak_byte_by_byte)
+{
+	struct proxied p = { .w = NULL };
+
+	proxied_init(&p, "10.0.0.2:1");
+	p.w->start = note_client;
+	for (size_t i = 0; i < sizeof(HEADER GET) - 1; i++)
+		say(&p, &(HEADER GET)[i], 1);
+	cr_expect_not_null(strstr(heard(&p), "HTTP/1.1 200 "), "%s", p.text);
+	proxied_done(&p);
+}
+
+static void note_own_names(struct visit *v)
+{
+	cr_expect(weir_str_eq(v->ex->client, WEIR_STR("10.0.0.2:1")));
+	cr_expect(weir_str_eq(v->ex->server, WEIR_STR("10.0.0.1:80")));
+	visit_at_once(v);
+}
+
+Test(conn, a_proxy_may_speak_for_itself)
+{
+	struct proxied p = { .w = NULL };
+
+	proxied_init(&p, "10.0.0.2:1");
+	p.w->start = note_own_names;
+	say(&p, "PROXY UNKNOWN\r\n" GET, sizeof("PROXY UNKNOWN\r\n" GET) - 1);
+	cr_expect_not_null(strstr(heard(&p), "HTTP/1.1 200 "), "%s", p.text);
+	proxied_done(&p);
+}
+
+static void expect_closed(struct proxied *p, const char *words)
+{
+	char byte;
+
+	cr_expect_eq(p->w->server.n_conns, 0);
+	cr_expect_leq(recv(p->fd, &byte, 1, MSG_DONTWAIT), 0); /* an end, or a reset */
+	if (words)
+		cr_expect_not_null(strstr(h1_world_log(p->w), words), "%s", h1_world_log(p->w));
+	else
+		cr_expect_str_eq(h1_world_log(p->w), "");
+}
+
+Test(conn, who_does_not_begin_with_it_is_closed)
+{
+	struct proxied p = { .w = NULL };
+
+	proxied_init(&p, "10.0.0.2:1");
+	say(&p, GET, sizeof(GET) - 1);
+	expect_closed(&p, "10.0.0.2:1: closed: it does not begin with a PROXY header");
+	proxied_done(&p);
+}
+
+Test(conn, who_ends_within_it_is_closed)
+{
+	struct proxied p = { .w = NULL };
+
+	proxied_init(&p, "10.0.0.2:1");
+	say(&p, "PROXY", 5);
+	cr_expect_eq(p.w->server.n_conns, 1);
+	(void)shutdown(p.fd, SHUT_WR);
+	h1_world_settle(p.w);
+	expect_closed(&p, "10.0.0.2:1: closed: it ended within its PROXY header");
+	proxied_done(&p);
+}
+
+Test(conn, who_only_looks_whether_somebody_listens_is_not_worth_a_word)
+{
+	struct proxied p = { .w = NULL };
+
+	proxied_init(&p, "10.0.0.2:1");
+	(void)shutdown(p.fd, SHUT_WR);
+	h1_world_settle(p.w);
+	expect_closed(&p, NULL);
+	proxied_done(&p);
+}
+
+Test(conn, it_has_to_come_in_time)
+{
+	struct proxied p = { .w = NULL };
+
+	proxied_init(&p, "10.0.0.2:1");
+	say(&p, "PROXY", 5);
+	h1_world_pass(p.w, p.w->server.limits.handshake_ms + 1);
+	expect_closed(&p, "10.0.0.2:1: closed: its PROXY header did not come in time");
+	proxied_done(&p);
+}
+
+Test(conn, a_drain_lets_go_whose_header_is_not_here)
+{
+	struct proxied p = { .w = NULL };
+
+	proxied_init(&p, "10.0.0.2:1");
+	say(&p, "PROXY", 5);
+	server_drain(&p.w->server);
+	h1_world_settle(p.w);
+	expect_closed(&p, NULL);
+	cr_expect_eq(p.w->n_drained, 1);
+	proxied_done(&p);
+}
+
+Test(conn, the_limit_is_judged_when_the_client_is_known)
+{
+	struct proxied p = { .w = NULL }, second = { .w = NULL };
+
+	proxied_init(&p, "10.0.0.2:1");
+	p.w->server.limits.max_connections = 1;
+	say(&p, HEADER GET, sizeof(HEADER GET) - 1);
+	cr_expect_not_null(strstr(heard(&p), "HTTP/1.1 200 "), "%s", p.text);
+	second.w = p.w;
+	proxied_init(&second, "10.0.0.2:2");
+	say(&second, HEADER GET, sizeof(HEADER GET) - 1);
+	cr_expect_not_null(strstr(heard(&second), "HTTP/1.1 503 "), "%s", second.text);
+	(void)close(second.fd);
+	proxied_done(&p);
+}
+
+Test(conn, tls_follows_the_header)
+{
+	bool is_over = false;
+	struct proxied p;
+	struct peer peer;
+	struct scene s;
+	char text[1000];
+
+	scene_init(&s);
+	p = (struct proxied){ .w = s.w, .ctx = s.ctx };
+	proxied_init(&p, "10.0.0.2:1");
+	s.w->start = note_client;
+	say(&p, HEADER, sizeof(HEADER) - 1);
+	peer_init(&peer, p.fd, "a.test", &s.made);
+	for (int i = 0; i < 10 && !is_over; i++) {
+		is_over = peer_shake(&peer);
+		h1_world_settle(s.w);
+	}
+	cr_assert(is_over);
+	peer_write(&peer, GET, sizeof(GET) - 1);
+	h1_world_settle(s.w);
+	cr_assert_gt(peer_read(&peer, text, sizeof(text)), 0);
+	cr_expect_not_null(strstr(text, "HTTP/1.1 200 "), "%s", text);
+	peer_done(&peer);
 	scene_done(&s);
 }
