@@ -51,13 +51,21 @@ typedef struct weir_scope {
 	weir_str root_path;    /* where this module is mounted */
 	const weir_header *headers;
 	size_t n_headers;
-	weir_str client; /* "192.0.2.7:51234" */
-	weir_str server;
+	weir_str client; /* "192.0.2.7:51234"; behind a trusted proxy what that says: see below */
+	weir_str server; /* the same of our end */
 	const weir_str *subprotocols;
 	size_t n_subprotocols;
 	weir_str request_id;
 	const weir_tls *tls; /* NULL: the connection has no TLS */
+	weir_str host; /* "example.org:8080", who was asked for; empty if HTTP/1.0 said nothing */
 } weir_scope;
+
+/*
+ * Behind proxies that the configuration trusts, client, scheme and host are what these say
+ * of their client; it is port 0 if they name none, and no address ("unknown", "_hidden") if they
+ * hide it. headers is always what came: X-Forwarded-For, Forwarded and Host in there may be anybody's
+ * invention, and are not for decisions. server and tls are always those of the connection.
+ */
 
 typedef enum weir_event_type {
 	WEIR_HTTP_REQUEST = 1, /* received: body, more; headers: the trailers, with the last */

@@ -52,7 +52,8 @@ static void redirect(struct exchange *ex, unsigned port)
 
 COLD bool https_apply(const struct https_rules *rules, struct exchange *ex, const char *name)
 {
-	if (ex->tls) {
+	/* A proxy in front of us may have taken the TLS off. */
+	if (weir_str_eq(ex->scheme, WEIR_STR("https"))) {
 		if (rules->hsts[0])
 			exchange_add_field(ex,
 					   &(weir_header){ WEIR_STR("strict-transport-security"),

@@ -15,15 +15,20 @@
 #include <stdlib.h>
 
 #include "app/asgi.h"
+#include "app/hosts.h"
 #include "app/job.h"
 #include "app/module.h"
 #include "app/pubsub.h"
+#include "app/rate.h"
 #include "app/response_api.h"
 #include "app/site.h"
 #include "app/sse.h"
 #include "app/ws.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "io/loop.h"
+#include "io/tls_info.h"
+#include "proto/host.h"
 #include "proto/http.h"
 #include "serve/errpage.h"
 
@@ -245,6 +250,7 @@ void req_fill_scope(weir_scope *scope, const struct exchange *ex)
 	scope->subprotocols = NULL;
 	scope->n_subprotocols = 0;
 	scope->tls = ex->tls;
+	scope->host = ex->head.host;
 }
 
 void req_init(struct req *req, struct site *site, struct weir_app *app, const char *name)
@@ -334,6 +340,15 @@ static APART bool decode_params(struct req *req, struct exchange *ex, const stru
 	return r >= 0;
 }
 
+/* True: they have answered. */
+static COLD bool apply_rules(const struct site *site, const struct route *route,
+			     struct exchange *ex)
+{
+	if (route->rate && rate_apply(site, route->rate, ex, route->name))
+		return true;
+	return https_apply(&route->https, ex, route->name);
+}
+
 /* The match is in req already. */
 static void run(struct req *req, struct exchange *ex)
 {
@@ -346,13 +361,13 @@ static void run(struct req *req, struct exchange *ex)
 	ex->is_logged = route->is_logged;
 	if (route->request_memory)
 		ex->budget.limit = route->request_memory;
+	if (route->has_rules && apply_rules(site, route, ex))
+		return;
 	/* No handler needs to look. */
 	if (exchange_is_too_large(ex)) {
 		refuse_for(ex, route->name, FAULT_BODY_TOO_LARGE);
 		return;
 	}
-	if (route->has_https && https_apply(&route->https, ex, route->name))
-		return;
 	if (route->pace)
 		exchange_set_pace(ex, route->pace);
 	if (req->match.n_params > 0 && !decode_params(req, ex, route))
@@ -380,29 +395,86 @@ static void run(struct req *req, struct exchange *ex)
 	}
 }
 
+/* No handler runs. */
+static COLD void answer_stray(struct exchange *ex, const struct router_match *match,
+			      enum router_verdict verdict)
+{
+	const struct site *site = ex->up_arg;
+
+	if (site->stray && rate_apply(site, site->stray, ex, "no route"))
+		return;
+	switch (verdict) {
+	case ROUTER_OPTIONS:
+		answer_allow(ex, 204, match->allow);
+		return;
+	case ROUTER_NOT_ALLOWED:
+		answer_allow(ex, 405, match->allow);
+		return;
+	case ROUTER_MISDIRECTED:
+		refuse_for(ex, "no route", FAULT_HOST_UNKNOWN);
+		return;
+	case ROUTER_NOT_FOUND:
+	case ROUTER_FOUND:
+		break;
+	}
+	refuse(ex, 404);
+}
+
 HOT void req_start(struct exchange *ex)
 {
 	struct req *req = arena_alloc(&ex->arena, sizeof(*req));
 	struct site *site = ex->up_arg;
+	enum router_verdict verdict;
 
 	if (!req) {
 		refuse(ex, 503);
 		return;
 	}
-	switch (router_find(site->router, ex->head.method_id, ex->uri.segments, &req->match)) {
-	case ROUTER_FOUND:
+	verdict = router_find(site->router, ex->head.method_id, ex->uri.segments, &req->match);
+	if (verdict == ROUTER_FOUND)
 		run(req, ex);
-		return;
-	case ROUTER_OPTIONS:
-		answer_allow(ex, 204, req->match.allow);
-		return;
-	case ROUTER_NOT_ALLOWED:
-		answer_allow(ex, 405, req->match.allow);
-		return;
-	case ROUTER_NOT_FOUND:
-		refuse(ex, 404);
+	else
+		answer_stray(ex, &req->match, verdict);
+}
+
+/*
+ * RFC 9110, section 7.4: what is asked for over TLS must be a host's that the certificate shown
+ * is for. Who asks for the name that it has connected to has looked at the certificate itself;
+ * who has named none has not asked for any; and a proxy of ours is a gateway that we trust.
+ */
+static bool is_proven(const struct exchange *ex)
+{
+	weir_str asked, host;
+
+	if (!ex->tls || ex->is_trusted || ex->tls->server_name.len == 0)
+		return true;
+	asked = ex->tls->server_name;
+	host = host_name(ex->head.host);
+	if (host.len > 0 && host.ptr[host.len - 1] == '.')
+		host.len--;
+	return str_eq_nocase(asked, host) || tls_info_is_for(ex->tls, host);
+}
+
+void req_start_by_host(struct exchange *ex)
+{
+	struct req *req = arena_alloc(&ex->arena, sizeof(*req));
+	const struct site *site = ex->up_arg;
+	enum router_verdict verdict;
+
+	if (!req) {
+		refuse(ex, 503);
 		return;
 	}
+	if (!is_proven(ex)) {
+		refuse_for(ex, "no route", FAULT_HOST_UNPROVEN);
+		return;
+	}
+	verdict = hosts_find(site->hosts, ex->head.host, ex->head.method_id, ex->uri.segments,
+			     &req->match);
+	if (verdict == ROUTER_FOUND)
+		run(req, ex);
+	else
+		answer_stray(ex, &req->match, verdict);
 }
 
 void req_readable(struct exchange *ex)

@@ -83,6 +83,8 @@ static inline struct req *req_of(const weir_req *pub)
 
 /* struct exchange_up's start: finds the route, and runs its handler or answers itself. */
 void req_start(struct exchange *ex);
+/* The same, where routes name hosts. */
+void req_start_by_host(struct exchange *ex);
 void req_readable(struct exchange *ex);
 void req_writable(struct exchange *ex);
 void req_gone(struct exchange *ex);

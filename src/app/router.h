@@ -52,6 +52,7 @@ enum router_verdict {
 	ROUTER_NOT_FOUND,   /* 404 */
 	ROUTER_NOT_ALLOWED, /* 405 with allow */
 	ROUTER_OPTIONS,	    /* OPTIONS, and no route has it: 204 with allow */
+	ROUTER_MISDIRECTED, /* 421: of hosts_find() only */
 };
 
 /* NULL without memory. */

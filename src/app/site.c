@@ -13,6 +13,13 @@ const struct exchange_up site_up = {
 	.gone = req_gone,
 };
 
+const struct exchange_up site_hosts_up = {
+	.start = req_start_by_host,
+	.readable = req_readable,
+	.writable = req_writable,
+	.gone = req_gone,
+};
+
 void site_init(struct site *site, struct loop *loop, struct sched *sched, const struct log *log,
 	       struct router *router)
 {

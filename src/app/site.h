@@ -17,9 +17,12 @@
 #include "serve/ws_policy.h"
 
 struct builtin_settings;
+struct hosts;
 struct job_carrier;
 struct log;
 struct loop;
+struct ratelimit;
+struct ratelimit_rule;
 struct sched;
 struct topics;
 struct weir_app;
@@ -42,8 +45,9 @@ struct route {
 	struct pace_limits pace_limits;
 	struct pace *pace; /* borrowed: the server's, with these limits; NULL: as everybody */
 	bool is_logged;
-	bool has_https; /* rules about TLS */
+	bool has_rules; /* one of the next two has something to say */
 	struct https_rules https;
+	const struct ratelimit_rule *rate; /* borrowed; NULL: none */
 
 	/* of a WebSocket route */
 	bool is_websocket;
@@ -57,10 +61,13 @@ struct route {
 };
 
 struct site {
-	struct loop *loop;     /* borrowed */
-	struct sched *sched;   /* borrowed */
-	const struct log *log; /* borrowed */
-	struct router *router; /* borrowed; its targets are struct route */
+	struct loop *loop;	   /* borrowed */
+	struct sched *sched;	   /* borrowed */
+	const struct log *log;	   /* borrowed */
+	struct router *router;	   /* borrowed; its targets are struct route */
+	const struct hosts *hosts; /* borrowed; with site_hosts_up instead of router; else NULL */
+	const struct ratelimit *rates;	    /* borrowed; NULL: nothing is limited */
+	const struct ratelimit_rule *stray; /* borrowed: of requests without a route; NULL: none */
 	bool is_draining;
 	bool is_cancelled;	   /* site_cancel() was called */
 	size_t task_memory;	   /* of a background task, in bytes */
@@ -114,5 +121,7 @@ void site_cancel(struct site *site);
 
 /* For a server: up_arg is the site. */
 extern const struct exchange_up site_up;
+/* The same, where routes name hosts: site->hosts. */
+extern const struct exchange_up site_hosts_up;
 
 #endif

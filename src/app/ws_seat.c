@@ -229,6 +229,7 @@ static void pack_head(struct packer *p, weir_scope *scope, weir_header *fields, 
 	pack(p, &scope->query);
 	pack(p, &scope->client);
 	pack(p, &scope->server);
+	pack(p, &scope->host);
 	for (size_t i = 0; i < scope->n_headers; i++) {
 		pack(p, &fields[i].name);
 		pack(p, &fields[i].value);

@@ -11,13 +11,16 @@
 
 #include "app/asgi.h"
 #include "app/builtin.h"
+#include "app/hosts.h"
 #include "app/module.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "daemon/binding_answer.h"
 #include "daemon/conf.h"
+#include "daemon/conf_front.h"
 #include "daemon/messages.h"
 #include "proto/http.h"
+#include "serve/ratelimit.h"
 
 static void add_words(struct messages *messages, const struct conf_pos *pos, struct buf *words)
 {
@@ -133,14 +136,14 @@ static void bind_middleware(struct binding *b, struct route *route, const struct
 	}
 }
 
-static int add_to_router(struct binding *b, weir_str path, uint64_t methods, struct route *route,
-			 const struct conf_pos *pos, struct messages *messages)
+static int add_to_router(struct binding *b, struct router *router, weir_str path, uint64_t methods,
+			 struct route *route, const struct conf_pos *pos, struct messages *messages)
 {
 	const char *words = NULL;
 	void *conflict = NULL;
 	int r;
 
-	r = router_add(b->router, path, methods, route, &words, &conflict);
+	r = router_add(router, path, methods, route, &words, &conflict);
 	if (r == -EINVAL)
 		messages_add(messages, pos, "the path %.*s %s", WEIR_ARG(path), words);
 	else if (r == -EEXIST)
@@ -207,11 +210,49 @@ static bool is_kind_good(const struct conf_route *from, const weir_handler_entry
 	return false;
 }
 
+static void set_rate(struct route *route, const struct ratelimit_rule *rule)
+{
+	route->rate = rule;
+	route->has_rules |= rule != NULL;
+}
+
+/* A rule of its own has a number of its own, and so buckets of its own. */
+static void bind_rate(struct binding *b, struct route *route, const struct conf_route *from)
+{
+	struct ratelimit_rule *rule = &b->rates[b->n_routes + 1];
+
+	if (!conf_front_has_own_rate(from)) {
+		set_rate(route, b->stray);
+		return;
+	}
+	if (from->rate_limit == 0)
+		return;
+	ratelimit_make(rule, (uint32_t)b->n_routes + 1, from->rate_limit, from->rate_period_ms,
+		       from->rate_burst);
+	set_rate(route, rule);
+}
+
+/* The first rule is for all who have none of their own. */
+static int make_rates(struct binding *b, const struct conf *conf)
+{
+	const struct conf_front *front = &conf->front;
+
+	b->rates = calloc(conf->n_routes + 1, sizeof(*b->rates));
+	if (!b->rates)
+		return -ENOMEM;
+	if (front->rate_limit == 0)
+		return 0;
+	ratelimit_make(b->rates, 0, front->rate_limit, front->rate_period_ms, front->rate_burst);
+	b->stray = b->rates;
+	return 0;
+}
+
 static int bind_route(struct binding *b, const struct conf_route *from, struct messages *messages)
 {
 	struct route *route = &b->routes[b->n_routes];
 	_cleanup_(buf_done) struct buf words = { 0 };
 	weir_handler_entry handler;
+	struct router *router;
 	weir_str entry;
 	int r;
 
@@ -235,8 +276,9 @@ static int bind_route(struct binding *b, const struct conf_route *from, struct m
 	}
 	if (!is_kind_good(from, &handler, messages))
 		return 0;
-	route->has_https = https_make(&route->https, from->redirect_https, from->hsts_ms,
+	route->has_rules = https_make(&route->https, from->redirect_https, from->hsts_ms,
 				      from->hsts_has_subdomains);
+	bind_rate(b, route, from);
 	route->fn = handler.fn;
 	route->flags = handler.flags;
 	route->is_websocket = from->is_websocket;
@@ -249,8 +291,11 @@ static int bind_route(struct binding *b, const struct conf_route *from, struct m
 	r = bind_origins(route, from);
 	if (r < 0)
 		return r;
-	return add_to_router(b, weir_strz(from->path.text), from->methods, route, &from->path.pos,
-			     messages);
+	router = hosts_router(b->hosts, from->host.text ? from->host.text : "");
+	if (!router)
+		return -ENOMEM;
+	return add_to_router(b, router, weir_strz(from->path.text), from->methods, route,
+			     &from->path.pos, messages);
 }
 
 static int bind_routes(struct binding *b, const struct conf *conf, struct messages *messages)
@@ -312,9 +357,11 @@ static int bind_own_path(struct binding *b, const struct conf *conf, struct weir
 		.ws_limits = ws_limits(&conf->limits.websocket),
 		.ws_handlers = entry->ws,
 	};
-	route->has_https = https_make(&route->https, conf->limits.redirect_https,
+	route->has_rules = https_make(&route->https, conf->limits.redirect_https,
 				      conf->limits.hsts_ms, conf->limits.hsts_has_subdomains);
-	return add_to_router(b, weir_strz(entry->path), run_methods(entry), route, NULL, messages);
+	set_rate(route, b->stray);
+	return add_to_router(b, b->router, weir_strz(entry->path), run_methods(entry), route, NULL,
+			     messages);
 }
 
 static int bind_run_module(struct binding *b, const struct conf *conf, const struct log *log,
@@ -358,22 +405,31 @@ int binding_new(const struct conf *conf, const struct log *log, struct messages 
 
 	if (!b)
 		return -ENOMEM;
-	b->router = router_new();
+	b->hosts = hosts_new();
 	b->apps = calloc(conf->n_modules + 2, sizeof(struct weir_app *));
-	if (!b->router || !b->apps)
+	if (!b->hosts || !b->apps)
 		return -ENOMEM;
+	if (conf->front.unknown_hosts == CONF_UNKNOWN_HOSTS_REFUSE)
+		hosts_refuse_unknown(b->hosts);
+	r = make_rates(b, conf);
+	if (r < 0)
+		return r;
 	r = open_modules(b, conf, log, messages);
 	if (r < 0)
 		return r;
 	r = open_builtin(b, conf, log);
 	if (r < 0)
 		return r;
+	if (conf->run_module)
+		b->router = hosts_router(b->hosts, "");
 	r = conf->run_module ? bind_run_module(b, conf, log, messages)
 			     : bind_routes(b, conf, messages);
 	if (r < 0)
 		return r;
 	if (messages->n_errors > n_errors)
 		return -EINVAL;
+	if (!hosts_are_named(b->hosts))
+		b->router = hosts_router(b->hosts, "");
 	*ret_binding = steal_ptr(b);
 	return 0;
 }
@@ -382,7 +438,8 @@ struct binding *binding_free(struct binding *b)
 {
 	if (!b)
 		return NULL;
-	(void)router_free(b->router);
+	(void)hosts_free(b->hosts);
+	free(b->rates);
 	for (size_t i = 0; b->names && i < b->n_routes; i++)
 		free(b->names[i]);
 	free(b->names);

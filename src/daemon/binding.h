@@ -12,8 +12,10 @@
 #include "base/macro.h"
 
 struct conf;
+struct hosts;
 struct log;
 struct messages;
+struct ratelimit_rule;
 struct router;
 struct weir_app;
 
@@ -25,7 +27,11 @@ struct binding {
 	weir_io *layers; /* owned: each route's chain of middleware */
 	size_t n_layers;
 	char **names;	       /* owned: of the routes that no file names */
-	struct router *router; /* owned */
+	struct hosts *hosts;   /* owned: routers by host */
+	struct router *router; /* borrowed: the only one, where no route names a host; else NULL */
+	struct ratelimit_rule *rates; /* owned */
+	const struct ratelimit_rule
+		*stray; /* borrowed: of requests without a rule of their own; NULL */
 };
 
 /*

@@ -17,6 +17,7 @@
 #include "base/macro.h"
 
 struct cli;
+struct inet_net;
 struct messages;
 
 /* Where something was written. */
@@ -67,6 +68,7 @@ struct conf_listen {
 	struct conf_pos *origins; /* of each value: see conf_origin.h; so below */
 	struct conf_address address;
 	unsigned mode; /* of a Unix socket */
+	bool has_proxy_protocol;
 	struct conf_tls tls;
 };
 
@@ -120,6 +122,7 @@ enum conf_answer { CONF_ANSWER_HANDLER, CONF_ANSWER_REDIRECT, CONF_ANSWER_RESPON
 
 struct conf_route {
 	struct conf_name path;	  /* "/users/{id}" */
+	struct conf_name host;	  /* "*.example.org"; text is NULL when it is absent */
 	uint64_t methods;	  /* bits: 1 << enum http_method; 0: any */
 	enum conf_answer answer;  /* see conf_answer.h */
 	struct conf_name handler; /* "module.entry"; of another answer "weir.redirect" and so on */
@@ -137,6 +140,9 @@ struct conf_route {
 	unsigned redirect_https; /* a port; 0: plain requests are served */
 	int64_t hsts_ms;	 /* 0: nothing is said */
 	bool hsts_has_subdomains;
+	unsigned rate_limit; /* in each period; 0: any number */
+	int64_t rate_period_ms;
+	unsigned rate_burst; /* 0: as many as rate_limit */
 	bool is_websocket;
 	struct conf_websocket websocket;
 	const struct conf_name *allowed_origins; /* of WebSockets */
@@ -200,7 +206,7 @@ struct conf_limits {
 	uint64_t memory_budget; /* of one worker's buffers */
 	uint64_t stack_size;
 	unsigned max_fields;
-	unsigned max_connections; /* of one worker */
+	unsigned max_connections; /* of all workers; 0: as many as there are descriptors for */
 	unsigned max_tasks;	  /* of one group, or of a module's background */
 	unsigned backlog;
 	unsigned redirect_https; /* as of a route; and so the next two */
@@ -215,6 +221,23 @@ struct conf_limits {
 	uint64_t max_publication;
 };
 
+enum conf_unknown_hosts { CONF_UNKNOWN_HOSTS_SERVE, CONF_UNKNOWN_HOSTS_REFUSE };
+
+/* Who stands before the server: proxies, and clients who ask too much. */
+struct conf_front {
+	const struct conf_name *trusted_proxies; /* as written; see conf_front.h */
+	size_t n_trusted_proxies;
+	const struct inet_net *nets; /* of them */
+	size_t n_nets;
+	bool trusts_unix;
+	int forwarded;			      /* enum forwarded_kind (proto/forwarded.h) */
+	int unknown_hosts;		      /* enum conf_unknown_hosts */
+	unsigned max_connections_per_address; /* 0: any number */
+	unsigned rate_limit, rate_burst;      /* as of a route */
+	int64_t rate_period_ms;
+	unsigned rate_addresses;
+};
+
 struct conf {
 	const char *file;	/* as given to -c; NULL without one */
 	const char *dir;	/* absolute: what relative paths in the file are relative to */
@@ -224,6 +247,7 @@ struct conf {
 	int log_level; /* enum log_level */
 	struct conf_access_log access_log;
 	struct conf_limits limits;
+	struct conf_front front;
 	const struct conf_listen *listen; /* at least one */
 	size_t n_listen;
 	const char *const *module_path; /* absolute directories */

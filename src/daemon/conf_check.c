@@ -4,11 +4,13 @@
 #include <stdio.h>
 
 #include "app/builtin.h"
+#include "app/hosts.h"
 #include "app/router.h"
 #include "base/str.h"
 #include "daemon/conf.h"
 #include "daemon/conf_address.h"
 #include "daemon/conf_answer.h"
+#include "daemon/conf_front.h"
 #include "daemon/conf_jobs.h"
 #include "daemon/conf_origin.h"
 #include "daemon/conf_tls.h"
@@ -163,9 +165,10 @@ static void check_send_queue(const struct conf *conf, const struct conf_route *r
 }
 
 /* 1, 0 when it is not good, or -ENOMEM. */
-static int is_route_good(const struct conf *conf, struct router *router, struct conf_route *route,
+static int is_route_good(struct conf *conf, struct hosts *hosts, struct conf_route *route,
 			 struct messages *messages)
 {
+	struct router *router;
 	bool is_good = conf_answer_check(route, messages);
 	char quote[MESSAGES_QUOTE];
 	const char *words = "";
@@ -179,6 +182,12 @@ static int is_route_good(const struct conf *conf, struct router *router, struct 
 	for (size_t i = 0; i < route->n_middleware; i++)
 		is_good &= is_name_good(conf, &route->middleware[i], "middleware", messages);
 
+	r = conf_front_spell(conf, route, messages);
+	if (r <= 0)
+		return r;
+	router = hosts_router(hosts, route->host.text ? route->host.text : "");
+	if (!router)
+		return -ENOMEM;
 	r = router_add(router, weir_strz(route->path.text), route->methods, (void *)route, &words,
 		       &conflict);
 	if (r == -EINVAL)
@@ -216,16 +225,16 @@ static void check_modules(struct conf *conf, struct messages *messages)
 
 static int check_routes(struct conf *conf, struct messages *messages)
 {
-	_cleanup_(router_freep) struct router *router = router_new();
+	_cleanup_(hosts_freep) struct hosts *hosts = hosts_new();
 	struct conf_route *routes = (struct conf_route *)conf->routes;
 	struct conf_pos pos = { conf->file, 0, 0 };
 	size_t n_good = 0;
 
-	if (!router)
+	if (!hosts)
 		return -ENOMEM;
 	/* The router points to routes where they are: they move when it has seen all of them. */
 	for (size_t i = 0; i < conf->n_routes; i++) {
-		int r = is_route_good(conf, router, &routes[i], messages);
+		int r = is_route_good(conf, hosts, &routes[i], messages);
 
 		if (r < 0)
 			return r;
@@ -292,6 +301,9 @@ int conf_check(struct conf *conf, struct messages *messages)
 	check_limits(conf, messages);
 	check_listeners(conf, messages);
 	r = conf_tls_check(conf, messages);
+	if (r < 0)
+		return r;
+	r = conf_front_check(conf, messages);
 	if (r < 0)
 		return r;
 	check_modules(conf, messages);

@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "daemon/conf.h"
+#include "daemon/option_front.h"
 #include "daemon/option_units.h"
 #include "serve/exchange.h"
 #include "serve/ws_policy.h"
@@ -282,7 +283,7 @@ const struct option_spec option_items_rows[] = {
 	  .max = MIB,
 	  .is_inherited = true,
 	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = NULL },
+	{ .name = NULL, .more = option_front_rows },
 };
 
 static_assert(sizeof(enum half_close) == sizeof(int), "a choice is stored as an int");

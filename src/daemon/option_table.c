@@ -12,6 +12,7 @@
 #include "base/macro.h"
 #include "daemon/conf.h"
 #include "daemon/hub_pipe.h"
+#include "daemon/option_front.h"
 #include "daemon/option_items.h"
 #include "daemon/option_jobs.h"
 #include "daemon/option_static.h"
@@ -250,10 +251,10 @@ static const struct option_spec top_rows[] = {
 	{ .name = "max_connections",
 	  LIMIT(max_connections),
 	  .type = OPTION_COUNT,
-	  .min = 1,
 	  .max = 1000000,
-	  .fallback = "10000",
-	  .help = "Connections of one worker; more are answered 503 and closed." },
+	  .fallback = "0",
+	  .help = "Connections of all workers together; more are answered 503 and closed. 0: as\n"
+		  "many as there are descriptors for; the log says how many that is." },
 	{ .name = "backlog",
 	  LIMIT(backlog),
 	  .type = OPTION_COUNT,
@@ -424,7 +425,7 @@ static const struct option_spec top_rows[] = {
 	  .max = HUB_PIPE_QUEUE_MAX / 2, /* a larger one would never reach another worker */
 	  .fallback = "1MiB",
 	  .help = "The largest message that can be published." },
-	{ .name = NULL },
+	{ .name = NULL, .more = option_front_rows },
 };
 
 static const struct option_spec *rows_of(enum option_place place)
@@ -451,8 +452,10 @@ static const struct option_spec *rows_of(enum option_place place)
 
 const struct option_spec *option_table_next(enum option_place place, const struct option_spec *last)
 {
-	for (const struct option_spec *o = last ? last + 1 : rows_of(place); o->name; o++) {
-		if (o->place == place)
+	const struct option_spec *o = last ? last + 1 : rows_of(place);
+
+	for (; o; o = o->name ? o + 1 : o->more) {
+		if (o->name && o->place == place)
 			return o;
 	}
 	return NULL;

@@ -77,6 +77,8 @@ struct option_spec {
 	const char *pattern; /* of names and origins: all that are good match it (ECMA) */
 	const char *help;    /* whole sentences */
 	const char *example; /* of several: lines for the packaged file */
+	/* Of the row that ends an array, with name NULL: where more of its places stand; NULL. */
+	const struct option_spec *more;
 };
 
 /* All of that place in turn: start with NULL; NULL at the end. */
@@ -85,7 +87,7 @@ const struct option_spec *option_table_next(enum option_place place,
 /* NULL when there is none. */
 const struct option_spec *option_table_find(enum option_place place, weir_str name);
 /* Position among those of its place, less than OPTION_MAX, for sets of them. */
-#define OPTION_MAX 64
+#define OPTION_MAX 128
 size_t option_table_index(const struct option_spec *option);
 
 /*

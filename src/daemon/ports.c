@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/conf.h"
 #include "daemon/listeners.h"
 #include "daemon/tls_contexts.h"
 #include "io/listener.h"
@@ -36,6 +37,14 @@ void ports_init(struct ports *ports, struct loop *loop, const struct log *log,
 	list_init(&ports->open);
 }
 
+/* Do its connections begin with a PROXY header? */
+static bool is_proxied(const struct port *port)
+{
+	const struct conf_listen *listen = port->ports->listen;
+
+	return listen && listen[port->address].has_proxy_protocol;
+}
+
 static void on_accepted(void *arg, int take_fd, const struct sock_addr *peer)
 {
 	struct port *port = arg;
@@ -48,7 +57,9 @@ static void on_accepted(void *arg, int take_fd, const struct sock_addr *peer)
 	if (to.len == 0 && sock_local(take_fd, &address) >= 0)
 		to = (weir_str){ local, sock_name(&address, local) };
 	tls = tls_contexts_at(port->ports->tls, port->address);
-	if (tls)
+	if (is_proxied(port))
+		server_accept_proxied(port->ports->server, tls, take_fd, from, to);
+	else if (tls)
 		server_accept_secure(port->ports->server, tls, take_fd, from, to);
 	else
 		server_accept(port->ports->server, take_fd, from, to);
@@ -61,8 +72,8 @@ static void on_refused(void *arg, int take_fd, const struct sock_addr *peer)
 	char client[SOCK_NAME_MAX];
 	weir_str from = { client, sock_name(peer, client) };
 
-	/* A page in plain text would be no answer. */
-	if (tls_contexts_at(port->ports->tls, port->address))
+	/* A page in plain text would be no answer; nor is one to a proxy whose client is not known. */
+	if (is_proxied(port) || tls_contexts_at(port->ports->tls, port->address))
 		server_turn_away(port->ports->server, take_fd, from, FAULT_OVERLOADED);
 	else
 		server_refuse(port->ports->server, take_fd, from);
@@ -145,7 +156,8 @@ static size_t find_address(const struct ports *ports, int fd)
 void ports_adopt(struct ports *ports, unsigned slot, int take_fd)
 {
 	size_t address = find_address(ports, take_fd);
-	bool is_known = !ports->tls || address < listeners_count(ports->listeners);
+	bool is_known = (!ports->tls && !ports->listen) ||
+			address < listeners_count(ports->listeners);
 	struct port *port = is_known ? port_open(ports, slot, address, take_fd) : NULL;
 
 	if (port)

@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/macro.h"
 
+struct conf_listen;
 struct listeners;
 struct log;
 struct loop;
@@ -19,7 +20,9 @@ struct ports {
 	struct server *server;		   /* borrowed: who gets the connections */
 	const struct listeners *listeners; /* borrowed; once open */
 	const struct tls_contexts *tls;	   /* borrowed; NULL: no listener has TLS */
-	unsigned slot;			   /* our own */
+	const struct conf_listen
+		*listen; /* borrowed: what is said of each listener; NULL: nothing */
+	unsigned slot;	 /* our own */
 	struct list open;
 };
 

@@ -11,6 +11,7 @@
 #include "daemon/binding_check.h"
 #include "daemon/conf.h"
 #include "daemon/exit_code.h"
+#include "daemon/front.h"
 #include "daemon/hub_process.h"
 #include "daemon/job_process.h"
 #include "daemon/listeners.h"
@@ -109,7 +110,8 @@ static void fill(struct edition *e, const struct reload *reload)
 
 	e->worker = (struct worker_setup){ .conf = conf,
 					   .access_log_fd = e->access_log_fd,
-					   .tls = g->tls };
+					   .tls = g->tls,
+					   .front = reload->front };
 	e->hub = (struct hub_setup){ .access_log_fd = e->access_log_fd,
 				     .max_publication = conf->limits.max_publication,
 				     .jobs = &conf->jobs,
@@ -149,6 +151,7 @@ int reload_open(const struct reload *reload, struct conf *take_conf, struct tls_
 		return r;
 	}
 	fill(e, reload);
+	front_describe(take_conf, reload->log);
 	*ret_generation = &e->generation;
 	return EXIT_CODE_OK;
 }

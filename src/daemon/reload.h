@@ -9,6 +9,7 @@
 
 struct cli;
 struct conf;
+struct front;
 struct job_counts;
 struct log;
 
@@ -17,6 +18,7 @@ struct reload {
 	const struct cli *cli;
 	struct log *log; /* its level is the configuration's */
 	const struct job_counts *counts;
+	struct front *front; /* of all generations: sizes are those of the first */
 };
 
 /* generation_ops of which the argument is a struct reload. */

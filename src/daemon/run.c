@@ -15,6 +15,7 @@
 #include "daemon/conf.h"
 #include "daemon/conf_print.h"
 #include "daemon/exit_code.h"
+#include "daemon/front.h"
 #include "daemon/generation.h"
 #include "daemon/hub_process.h"
 #include "daemon/job_counts.h"
@@ -43,12 +44,20 @@ static int open_and_serve(struct reload *reload, struct conf *take_conf,
 			  struct tls_keeper *take_tls, bool has_jobs)
 {
 	_cleanup_(job_counts_done) struct job_counts counts = { 0 };
+	_cleanup_(front_done) struct front front = { .rates = { .cells = NULL } };
 	struct generation *first = NULL;
 	int r;
 
 	proc_raise_nofile();
 	(void)!job_counts_init(&counts, take_conf->jobs.n_pools); /* nothing is counted then */
 	reload->counts = &counts;
+	reload->front = &front;
+	if (front_init(&front, take_conf) < 0) {
+		log_write(reload->log, LOG_AT_ERROR, "no memory that workers could share");
+		(void)conf_free(take_conf);
+		(void)tls_keeper_free(take_tls);
+		return EXIT_CODE_SYSTEM;
+	}
 	r = reload_open(reload, take_conf, take_tls, NULL, &first);
 	if (r != EXIT_CODE_OK)
 		return r;

@@ -32,6 +32,7 @@
 #include "daemon/crash_note.h"
 #include "daemon/exit_code.h"
 #include "daemon/farewell.h"
+#include "daemon/front.h"
 #include "daemon/last_resort.h"
 #include "daemon/listeners.h"
 #include "daemon/messages.h"
@@ -49,6 +50,7 @@
 #include "io/slice.h"
 #include "serve/access_log.h"
 #include "serve/server.h"
+#include "serve/trust.h"
 
 /* After the handlers were cancelled, for what they still send. */
 #define LAST_WORDS_MS 300
@@ -81,6 +83,7 @@ struct worker {
 	struct access_log *access_log;
 	struct server server;
 	bool has_server;
+	struct trust trust; /* the server's, if there are proxies */
 	struct sessions sessions;
 	bool has_sessions;
 	bool is_drained;
@@ -406,6 +409,25 @@ static int bind_routes(struct worker *w)
 	return r;
 }
 
+/* Whose word counts, and who counts. */
+static void set_front(struct worker *w)
+{
+	const struct worker_setup *setup = w->args->arg;
+	const struct conf_front *front = &w->conf->front;
+	struct forwarded_trust proxies = { .nets = front->nets,
+					   .n_nets = front->n_nets,
+					   .kind = (enum forwarded_kind)front->forwarded };
+
+	if (front->n_nets > 0 || front->trusts_unix)
+		trust_init(&w->trust, &w->server, &proxies, front->trusts_unix);
+	if (!setup->front)
+		return;
+	front_join(setup->front, w->conf, w->log);
+	w->server.headcount = &setup->front->headcount;
+	w->site.rates = &setup->front->rates;
+	w->site.stray = w->binding->stray;
+}
+
 static int make_server(struct worker *w)
 {
 	const struct conf_limits *limits = &w->conf->limits;
@@ -416,7 +438,7 @@ static int make_server(struct worker *w)
 		.request_memory = limits->request_memory,
 		.high_water = limits->high_water,
 		.memory_budget = limits->memory_budget,
-		.max_connections = limits->max_connections,
+		.max_connections = front_max_connections(w->conf),
 		.handshake_ms = limits->handshake_timeout_ms,
 		.header_ms = limits->header_timeout_ms,
 		.keep_alive_ms = limits->keep_alive_ms,
@@ -431,12 +453,14 @@ static int make_server(struct worker *w)
 	if (r < 0)
 		return r;
 	w->has_server = true;
-	w->server.up = &site_up;
+	w->server.up = w->site.hosts ? &site_hosts_up : &site_up;
 	w->server.up_arg = &w->site;
+	set_front(w);
 	w->server.access_log = w->access_log;
 	w->server.drained = on_drained;
 	ports_init(&w->ports, w->loop, w->log, &w->server);
 	ports_set_tls(&w->ports, w->tls);
+	w->ports.listen = w->conf->listen;
 	return 0;
 }
 
@@ -463,6 +487,8 @@ static void make_site(struct worker *w)
 	struct worker_note *note = w->args->note;
 
 	site_init(&w->site, w->loop, w->sched, w->log, w->binding->router);
+	if (!w->binding->router)
+		w->site.hosts = w->binding->hosts;
 	w->site.task_memory = w->conf->limits.request_memory;
 	w->site.max_job_payload = w->conf->jobs.max_result;
 	if (getrandom(&w->site.id_seed, sizeof(w->site.id_seed), 0) < 0)
@@ -547,6 +573,8 @@ static void unmake(struct worker *w)
 			sessions_done(&w->sessions);
 		site_done(&w->site);
 		server_done(&w->server);
+		if (w->server.headcount)
+			headcount_leave(w->server.headcount);
 	}
 	w->lifespan = lifespan_free(w->lifespan);
 	w->access_log = access_log_free(w->access_log);

@@ -8,6 +8,7 @@
 #include "daemon/master.h"
 
 struct conf;
+struct front;
 struct tls_keeper;
 
 /* What the master hands through: worker_args.arg. All borrowed. */
@@ -15,6 +16,7 @@ struct worker_setup {
 	const struct conf *conf;
 	int access_log_fd;	/* -1: no access log */
 	struct tls_keeper *tls; /* the master's, of when it forked; NULL: no TLS */
+	struct front *front;	/* the same; NULL: nobody counts */
 };
 
 /* A worker_main_fn: returns an enum exit_code. */

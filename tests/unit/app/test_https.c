@@ -22,10 +22,9 @@ Test(https, rules_are_there_only_if_something_is_said)
 
 Test(https, a_secure_exchange_is_served_and_gets_the_field)
 {
-	static const weir_tls tls;
 	static const struct exchange_down adding = { .head = NULL };
 	static const struct exchange_down down = { .adding = &adding };
-	struct exchange ex = { .tls = &tls, .down = &down };
+	struct exchange ex = { .scheme = WEIR_STR("https"), .down = &down };
 	struct https_rules rules;
 
 	cr_assert(https_make(&rules, 443, 1000, false));
@@ -36,7 +35,7 @@ Test(https, a_secure_exchange_is_served_and_gets_the_field)
 
 Test(https, a_plain_one_is_served_where_nothing_is_to_be_redirected)
 {
-	struct exchange ex = { .tls = NULL };
+	struct exchange ex = { .scheme = WEIR_STR("http") };
 	struct https_rules rules;
 
 	cr_assert(https_make(&rules, 0, 1000, false));
