@@ -42,9 +42,12 @@ class Response:
 
 
 class Connection:
-    """address: (host, port), or the path of a Unix socket. read_bytes: of the kernel's buffer for what comes."""
+    """
+    address: (host, port), or the path of a Unix socket. read_bytes: of the kernel's buffer for what
+    comes. source: an address of ours, as 127.0.0.2.
+    """
 
-    def __init__(self, address, timeout=WAIT_S, read_bytes=None):
+    def __init__(self, address, timeout=WAIT_S, read_bytes=None, source=None):
         if isinstance(address, tuple):
             family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
             self.sock = socket.socket(family, socket.SOCK_STREAM)
@@ -53,6 +56,8 @@ class Connection:
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         if read_bytes:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, read_bytes)
+        if source:
+            self.sock.bind((source, 0))
         self.sock.settimeout(timeout)
         self.address = address
         self.buffer = b""

@@ -127,8 +127,8 @@ static int show(weir_req *req)
 			WEIR_ARG(scope->path), WEIR_ARG(scope->raw_path), WEIR_ARG(scope->query));
 	if (r < 0)
 		return r;
-	r = weir_writef(req, "client=%.*s\nserver=%.*s\na=%.*s\nrest=%.*s\n",
-			WEIR_ARG(scope->client), WEIR_ARG(scope->server),
+	r = weir_writef(req, "client=%.*s\nserver=%.*s\nhost=%.*s\na=%.*s\nrest=%.*s\n",
+			WEIR_ARG(scope->client), WEIR_ARG(scope->server), WEIR_ARG(scope->host),
 			WEIR_ARG(weir_param(req, "a")), WEIR_ARG(weir_param(req, "rest")));
 	while (r >= 0 && weir_query_next(req, &iter, &name, &value) > 0)
 		r = weir_writef(req, "?%.*s=%.*s\n", WEIR_ARG(name), WEIR_ARG(value));
