@@ -6,7 +6,8 @@
  * means that the other is dead.
  *
  *	worker to master	READY	it serves; of a job process: its modules are loaded
- *				LEAVING	it stops by itself, and does not accept any more
+ *				LEAVING	it does not accept any more: it stops by itself, or was
+ *					told to because it is replaced
  *				FAILED	it cannot start; the text says why, then it exits
  *				STALLED	its loop does not turn: where it is stuck is in its
  *					note (daemon/crash_note)

@@ -128,6 +128,7 @@ static void tick(struct master *m)
 	master_fork_job_processes(m);
 	tls_keeper_tick(m->now->tls, now_ms, m->log);
 	tls_keeper_tell(m->now->tls, m->slots, m->n_slots, m->now->number);
+	master_reload_tick(m, now_ms);
 	tick_hub(m, now_ms);
 	job_keeper_tick(&m->jobs, now_ms);
 	for (unsigned i = 0; i < m->n_slots; i++) {
@@ -158,6 +159,8 @@ static int wait_ms(const struct master *m)
 		next_ms = jobs_ms;
 	if (tls_keeper_next_ms(m->now->tls) < next_ms)
 		next_ms = tls_keeper_next_ms(m->now->tls);
+	if (master_reload_next_ms(m) < next_ms)
+		next_ms = master_reload_next_ms(m);
 	if (m->n_strangers > 0 && now_ms + INTRODUCE_AGAIN_MS < next_ms)
 		next_ms = now_ms + INTRODUCE_AGAIN_MS;
 	if (m->hub.slot.state == WORKER_BACKING_OFF && m->hub.slot.retry_ms < next_ms)

@@ -25,6 +25,8 @@
 
 /* For workers that nobody has talked to yet. */
 #define FAILED_GRACE_MS 2000
+/* For an old worker that is stuck; then it does not accept either. */
+#define HANDING_MS 1000
 
 /* ---- what others hear */
 
@@ -67,6 +69,7 @@ static void drain_generation(struct master *m, unsigned number, unsigned how, in
 			continue;
 		master_workers_drain(slot, how);
 		slot->kill_ms = kill_ms;
+		slot->is_leaving = !(how & CONTROL_DRAIN_REPLACED); /* or it has never accepted */
 	}
 }
 
@@ -168,8 +171,41 @@ static void take_over(struct master *m)
 	drain_generation(m, former->number, CONTROL_DRAIN_REPLACED,
 			 former->graceful_ms + former->session_grace_ms);
 	generation_free(former);
+	m->reload = MASTER_HANDING;
+	m->handed_ms = clock_monotonic_ms() + HANDING_MS;
+	master_reload_left(m);
+}
+
+/* From now on who connects is served as the new configuration says. */
+static void finish(struct master *m)
+{
 	say_done(m);
 	settle(m);
+}
+
+void master_reload_left(struct master *m)
+{
+	if (m->reload != MASTER_HANDING)
+		return;
+	for (unsigned i = 0; i < m->n_slots; i++) {
+		const struct worker_slot *slot = &m->slots[i];
+
+		if (slot->generation != m->now->number && worker_slot_has_process(slot) &&
+		    !slot->is_leaving)
+			return;
+	}
+	finish(m);
+}
+
+void master_reload_tick(struct master *m, int64_t now_ms)
+{
+	if (m->reload == MASTER_HANDING && m->handed_ms <= now_ms)
+		finish(m);
+}
+
+int64_t master_reload_next_ms(const struct master *m)
+{
+	return m->reload == MASTER_HANDING ? m->handed_ms : INT64_MAX;
 }
 
 void master_reload_ready(struct master *m)
@@ -201,7 +237,8 @@ void master_reload_ask(struct master *m)
 		return;
 	}
 	/* What is on disk may have changed since it was read. */
-	if (m->phase == MASTER_STARTING || m->reload == MASTER_CHECKING) {
+	if (m->phase == MASTER_STARTING || m->reload == MASTER_CHECKING ||
+	    m->reload == MASTER_HANDING) {
 		m->wants_reload = true;
 		return;
 	}

@@ -5,12 +5,13 @@
  * workers of it start beside the old ones, and only when all of them are ready do
  * they serve, and the old ones drain. Whatever goes wrong before that changes nothing.
  *
- *	          SIGHUP            fine             all are ready
- *	SETTLED ──────────► CHECKING ─────► RENEWING ─────────────► SETTLED
+ *	          SIGHUP            fine             all are ready           the old ones do not accept
+ *	SETTLED ──────────► CHECKING ─────► RENEWING ─────────────► HANDING ──────► SETTLED
  *	   ▲                    │ bad           │ one cannot start
  *	   └────────────────────┴───────────────┘
  */
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct master;
@@ -22,6 +23,11 @@ bool master_reload_reaped(struct master *m, pid_t pid, int status);
 /* One of the next generation is ready, or cannot be. */
 void master_reload_ready(struct master *m);
 void master_reload_failed(struct master *m);
+/* One of a former generation does not accept any more, or has died. */
+void master_reload_left(struct master *m);
+/* What is due; and when something will be: INT64_MAX: never. */
+void master_reload_tick(struct master *m, int64_t now_ms);
+int64_t master_reload_next_ms(const struct master *m);
 /* The daemon stops. */
 void master_reload_give_up(struct master *m);
 

@@ -162,6 +162,10 @@ static void on_failed(struct master *m, struct worker_slot *slot, const char *wh
 
 static void on_leaving(struct master *m, struct worker_slot *slot)
 {
+	if (slot->state == WORKER_DRAINING) {
+		slot->is_leaving = true;
+		master_reload_left(m);
+	}
 	if (slot->state != WORKER_READY)
 		return;
 	worker_slot_move(slot, WORKER_LEAVING);
@@ -252,6 +256,7 @@ void master_workers_died(struct master *m, struct worker_slot *slot, int status)
 	if (slot->state == WORKER_DRAINING) {
 		worker_slot_died(slot, clock_monotonic_ms());
 		on_drained(m, slot, pid, status);
+		master_reload_left(m);
 		return;
 	}
 	worker_slot_died(slot, clock_monotonic_ms());

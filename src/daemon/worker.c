@@ -224,6 +224,8 @@ static void drain(struct worker *w, unsigned how)
 	/* Not even a queue is left: from now on clients are refused, and the address is free; or it is others'. */
 	ports_finish(&w->ports);
 	listeners_stop(w->args->listeners);
+	if (is_gentle)
+		(void)control_send_leaving(w->args->control_fd); /* nobody waits for it for long */
 	if (!(how & CONTROL_DRAIN_PATIENT))
 		limit(w, is_gentle ? w->conf->limits.websocket_grace_ms : 0);
 	site_drain_gently(&w->site); /* for drain() to see */

@@ -44,6 +44,7 @@ void worker_slot_forked(struct worker_slot *slot, pid_t pid, int take_control_fd
 	slot->control_fd = take_control_fd;
 	slot->started_ms = now_ms;
 	slot->kill_ms = 0;
+	slot->is_leaving = false;
 	slot->hub = 0;
 }
 

@@ -40,6 +40,7 @@ struct worker_slot {
 	int64_t retry_ms;
 	int64_t kill_ms; /* of one LEAVING or DRAINING: when patience ends; INT64_MAX: never, or it was killed */
 	unsigned n_quick; /* deaths in a row that came too soon */
+	bool is_leaving;  /* DRAINING: it has said that it does not accept any more */
 	bool is_new;	  /* none of its workers has been ready */
 	pid_t hub;	  /* the hub that its process has been introduced to; 0: none */
 };

@@ -238,12 +238,3 @@ def test_the_next_daemon_can_start_on_the_address_of_one_that_was_killed(daemon)
     second = daemon(TWO.replace("{address}", f"127.0.0.1:{first.port}"))
     second.address = first.address
     assert second.get("/pid").status == 200
-
-
-def test_sighup_is_said_to_do_nothing(daemon):
-    d = daemon(ONE)
-    pid = d.workers()[0]
-    d.send_signal(signal.SIGHUP)
-    d.wait_log(r"warn master: SIGHUP is ignored: a new configuration needs a restart")
-    os.kill(pid, signal.SIGHUP)
-    assert int(d.get("/pid").text) == pid

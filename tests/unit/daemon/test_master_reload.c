@@ -14,6 +14,7 @@ struct plan {
 	unsigned n_workers; /* of the next */
 	bool is_patient;    /* the check waits until this is false */
 	bool fails;	    /* new workers do */
+	bool lingers;	    /* workers that drain do so until this is false */
 	bool waits;	    /* new workers are not ready while this is true */
 };
 
@@ -77,6 +78,16 @@ static int reopen(struct generation *g, int *ret_fd)
 
 static const struct generation_ops ops = { check, load, reopen };
 
+static void linger(const struct worker_args *args)
+{
+	volatile struct plan *plan = args->arg;
+
+	(void)control_send_leaving(args->control_fd);
+	while (plan->lingers)
+		(void)poll(NULL, 0, 1);
+	log_write(args->log, LOG_AT_NOTICE, "has lingered");
+}
+
 /* Obeys, and says how it is drained. */
 static int planned_worker(const struct worker_args *args)
 {
@@ -105,6 +116,8 @@ static int planned_worker(const struct worker_args *args)
 			log_write(args->log, LOG_AT_NOTICE, "adopts lane %u", message.number);
 		if (r == 1 && message.type == CONTROL_DRAIN) {
 			log_write(args->log, LOG_AT_NOTICE, "drains, %u", message.number);
+			if (plan && plan->lingers)
+				linger(args);
 			break;
 		}
 	}
@@ -272,10 +285,59 @@ Test(master_reload, with_fewer_workers_no_lane_is_orphaned, .timeout = 20)
 
 	begin_planned(&world, 3, plan);
 	kill(world.master, SIGHUP);
-	expect(&world, "reloaded: ");
 	expect(&world, "worker 3: adopts lane 2");
+	expect(&world, "reloaded: ");
 	end(&world);
 	cr_expect_eq(count(&world, "worker 3: adopts lane 1"), 1);
+}
+
+Test(master_reload, is_done_when_the_old_ones_do_not_accept, .timeout = 20)
+{
+	struct plan *plan = plan_new();
+	struct world world;
+
+	begin_planned(&world, 1, plan);
+	kill(world.master, SIGHUP);
+	expect(&world, "reloaded: ");
+	plan->lingers = true;
+	kill(world.master, SIGHUP);
+	expect(&world, "worker 1: drains, 1");
+	expect(&world, "reloaded: ");
+	cr_expect_eq(count(&world, "has lingered"), 0);
+	plan->lingers = false;
+	expect(&world, "worker 1: has lingered");
+	end(&world);
+}
+
+/* Neither says nor does anything that it is told. */
+__attribute__((noreturn)) static int stuck_worker(const struct worker_args *args)
+{
+	(void)alarm(20);
+	(void)signal(SIGTERM, SIG_IGN);
+	say_begin(args);
+	be_ready(args);
+	for (;;)
+		(void)pause();
+}
+
+Test(master_reload, who_is_stuck_is_not_waited_for, .timeout = 20)
+{
+	struct plan *plan = plan_new();
+	struct world world;
+
+	begin_with_jobs(&world, &(struct lives){ .n_workers = 1,
+						 .graceful_ms = 10000,
+						 .worker_main = stuck_worker,
+						 .hub_main = real_hub,
+						 .ops = &ops,
+						 .ops_arg = plan });
+	expect(&world, "ready: ");
+	kill(world.master, SIGHUP);
+	expect(&world, "reloaded: ");
+	kill(world.master, SIGTERM);
+	expect(&world, "stopping: ");
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_UNCLEAN);
 }
 
 Test(master_reload, logs_are_opened_again, .timeout = 20)
