@@ -16,6 +16,8 @@
 /* While the queue is full with the jobs of others: 1, 2, 4, ... ms, a second in all. */
 #define FIRST_PAUSE_MS 1
 #define LAST_PAUSE_MS 512
+/* An item's error until it has one of its own: a job's is none, or negative. */
+#define NOT_ENDED 1
 
 struct job_map {
 	weir_req *req;
@@ -84,9 +86,19 @@ static int next_job(struct job_map *map, struct weir_job **ret_job)
 	return 0;
 }
 
+/* To be noted as long as it is seen: one that has waited may be refused all the same. */
+static void note_begun(struct job_map *map)
+{
+	const unsigned *n = map->watch.n;
+
+	if (n[JOB_IS_WAITING] + n[JOB_IS_RUNNING] + n[JOB_IS_OVER] > 0)
+		map->has_begun = true;
+}
+
 /* -EAGAIN before any was taken: that is the whole call's. */
 static int refused(struct job_map *map, struct weir_job *job, int error)
 {
+	note_begun(map);
 	if (!map->has_begun)
 		return error;
 	if (error != -EAGAIN || !job->req) {
@@ -164,13 +176,15 @@ static int wait_for_room(struct job_map *map)
 
 static int wait_more(struct job_map *map)
 {
-	int r;
+	int r = 0;
 
-	if (n_under_way(map) == 0)
-		return map->is_full ? wait_for_room(map) : 0;
-	r = wait_park(&map->watch.wait);
-	if (map->watch.n[JOB_IS_WAITING] + map->watch.n[JOB_IS_RUNNING] + map->watch.n[JOB_IS_OVER])
-		map->has_begun = true;
+	/* Some may have ended while an input was copied. */
+	if (list_is_empty(&map->watch.settled)) {
+		if (n_under_way(map) == 0)
+			return map->is_full ? wait_for_room(map) : 0;
+		r = wait_park(&map->watch.wait);
+	}
+	note_begun(map);
 	return r < 0 ? r : settle_all(map);
 }
 
@@ -188,9 +202,9 @@ static void finish(struct job_map *map, int error)
 	for (size_t i = 0; i < map->n; i++) {
 		weir_job_item *item = &map->items[i];
 
-		if (item->error == -EINPROGRESS && item->job)
+		if (item->error == NOT_ENDED && item->job)
 			give_up(map, item->job, error);
-		else if (item->error == -EINPROGRESS)
+		else if (item->error == NOT_ENDED)
 			item->error = error;
 		else if (item->job && !job_detach(item->job))
 			item->job = NULL;
@@ -222,7 +236,7 @@ int weir_job_map_with(weir_req *req, weir_job_item *items, size_t n, const weir_
 	list_init(&map.again);
 	for (size_t i = 0; i < n; i++) {
 		items[i].result = (weir_str){ NULL, 0 };
-		items[i].error = -EINPROGRESS;
+		items[i].error = NOT_ENDED;
 		items[i].job = NULL;
 	}
 	while (r >= 0 && !is_done(&map)) {

@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "app_job.h"
+#include "coro/offload.h"
+#include "gated_call.h"
 #include "io/sealed.h"
 #include "oom.h"
 
@@ -199,6 +202,80 @@ Test(job_map, gives_each_item_its_own_error)
 	cr_assert_eq(items[3].error, 0);
 	cr_assert_not_null(strstr(h1_world_log(a->w), "EIO: job shop.count failed"), "%s",
 			   h1_world_log(a->w));
+	leave();
+}
+
+Test(job_map, knows_an_error_of_a_job_from_a_job_that_has_not_ended)
+{
+	n_items = 2;
+	ask(map, 2, 2);
+	app_job_end(j, 0, -EINPROGRESS, "");
+	echo(1);
+	cr_assert_eq(seen, -EINPROGRESS);
+	cr_assert_eq(items[0].error, -EINPROGRESS);
+	cr_assert_not_null(items[0].job);
+	leave();
+}
+
+/* ---- an item ends while the next one's input, which is large, is copied on a thread */
+
+static struct gated_call busy[OFFLOAD_BULK_THREADS];
+
+static int map_small_and_large(weir_req *req)
+{
+	static char large[100000];
+
+	for (size_t i = 0; i < ARRAY_LEN(busy); i++) {
+		gated_call_init(&busy[i], 0);
+		offload_bulk_forget(gated_call_run, &busy[i]);
+	}
+	n_items = 2;
+	items[0].input = WEIR_STR("0");
+	items[1].input = (weir_str){ large, sizeof(large) };
+	seen = weir_job_map(req, items, n_items, .name = "count");
+	has_first = weir_str_eq(items[0].result, items[0].input);
+	return seen < 0 ? seen : weir_respond(req, 200, NULL, WEIR_STR("x"));
+}
+
+static void ask_and_end_the_small_one(void)
+{
+	ask(map_small_and_large, 1, 1);
+	echo(0);
+	cr_assert_eq(j->n_calls, 1);
+}
+
+static void let_the_large_one_go(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(busy); i++)
+		gated_call_let(&busy[i]);
+	h1_world_pass(a->w, 10);
+}
+
+Test(job_map, keeps_what_has_ended_when_the_next_one_finds_no_room)
+{
+	ask_and_end_the_small_one();
+	j->submit_error = -EAGAIN;
+	let_the_large_one_go();
+	cr_assert_eq(j->n_calls, 2);
+	echo(1);
+	cr_assert_eq(seen, 0);
+	cr_assert(has_first);
+	leave();
+}
+
+Test(job_map, comes_to_its_end_when_the_last_one_cannot_be_made, .timeout = 60)
+{
+	struct rlimit before, none = { 0 };
+
+	ask_and_end_the_small_one();
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none.rlim_max = before.rlim_max;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	let_the_large_one_go();
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	cr_assert_eq(seen, -EMFILE);
+	cr_assert_eq(items[0].error, 0);
+	cr_assert_eq(items[1].error, -EMFILE);
 	leave();
 }
 
