@@ -426,11 +426,26 @@ void hub_jobs_ended(struct hub_jobs *jobs, unsigned child, int status)
 
 /* ---- workers */
 
+/* Whose worker has gone before they were told: their processes have nothing to end. */
+static void drop_held(struct hub_jobs *jobs)
+{
+	list_for_each (link, &jobs->processes) {
+		struct pool_process *process =
+			&list_entry(link, struct hub_jobs_process, link)->process;
+		const struct pool_job *job = process->job;
+
+		if (job && job->is_orphan && hub_job_of(process->job)->is_held)
+			(void)!job_pools_finish(
+				process, &(struct job_packet){ .word = JOB_ENDED, .id = job->id });
+	}
+}
+
 static void close_worker(struct hub_jobs_worker *worker)
 {
 	job_pipe_close(&worker->pipe);
 	worker->broken = 0;
 	job_pools_worker_gone(&worker->jobs->pools, worker->slot);
+	drop_held(worker->jobs);
 }
 
 static void on_worker_closed(struct job_pipe *pipe, int error)

@@ -210,6 +210,29 @@ Test(hub_jobs, a_job_cancelled_before_that_is_asked_after_it)
 	world_done(&w);
 }
 
+Test(hub_jobs, a_job_that_its_process_has_not_heard_of_goes_with_its_worker)
+{
+	unsigned n = n_that_fit();
+	struct world w;
+
+	world_begin(&w);
+	world_add_idle(&w, 0);
+	fill(&w, 0, n);
+	world_submit(&w, 0, 1);
+	world_submit(&w, 0, 2);
+	world_submit(&w, 1, 3);
+	(void)world_take(&w, w.workers[1], JOB_QUEUED);
+	(void)close(w.workers[0]);
+	w.workers[0] = -1;
+	world_turns(&w);
+	(void)world_take(&w, w.workers[1], JOB_STARTED);
+	(void)world_take(&w, w.children[0], JOB_RUN);
+	world_wait_ms(&w, 2 * GRACE_MS);
+	world_expect_no_control(&w);
+	cr_assert_str_eq(world_said(&w), "");
+	world_done(&w);
+}
+
 Test(hub_jobs, who_does_not_read_has_no_job_started_and_holds_up_nobody)
 {
 	unsigned n = n_that_fit();
