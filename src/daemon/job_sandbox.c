@@ -6,6 +6,7 @@
  */
 #include "daemon/job_sandbox.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -148,6 +149,7 @@ enum {
 	NR_fspick = 433,
 	NR_pidfd_open = 434,
 	NR_clone3 = 435,
+	NR_openat2 = 437,
 	NR_pidfd_getfd = 438,
 	NR_process_madvise = 440,
 	NR_mount_setattr = 442,
@@ -271,12 +273,13 @@ static const uint32_t denied_ioctls[] = { TIOCSTI, TIOCLINUX, (uint32_t)FS_IOC_S
 					  (uint32_t)FS_IOC_FSSETXATTR };
 
 struct filter {
-	struct sock_filter code[2 * ARRAY_LEN(denied) + 64];
+	struct sock_filter code[2 * ARRAY_LEN(denied) + 96];
 	unsigned short n;
 };
 
 static void add(struct filter *f, uint16_t code, uint8_t jt, uint8_t jf, uint32_t k)
 {
+	assert(f->n < ARRAY_LEN(f->code));
 	f->code[f->n++] = (struct sock_filter){ code, jt, jf, k };
 }
 
@@ -299,6 +302,29 @@ static void deny(struct filter *f, uint32_t nr, uint32_t error)
 {
 	add(f, IF_EQUAL, 0, 1, nr);
 	add(f, RETURN, 0, 0, DENY(error));
+}
+
+/* With any of these bits in that argument. */
+static void deny_bits(struct filter *f, uint32_t nr, unsigned i, uint32_t bits, uint32_t error)
+{
+	for_call(f, nr, 3);
+	add(f, LOAD, 0, 0, ARGUMENT(i));
+	add(f, IF_ANY_BIT, 0, 1, bits);
+	add(f, RETURN, 0, 0, DENY(error));
+}
+
+/*
+ * Landlock knows nothing of it before Linux 6.2: who may read a file may open it with O_TRUNC, and
+ * truncate(2) needs not even that. The flags of openat2() cannot be seen.
+ */
+static void deny_cutting(struct filter *f)
+{
+	deny(f, SYS_truncate, EACCES);
+	deny(f, NR_openat2, ENOSYS);
+	deny_bits(f, SYS_openat, 2, O_TRUNC, EACCES);
+#ifdef SYS_open
+	deny_bits(f, SYS_open, 1, O_TRUNC, EACCES);
+#endif
 }
 
 /* Its first argument is a process: only this one. */
@@ -329,6 +355,7 @@ static void build(struct filter *f)
 		deny(f, denied[i], EPERM);
 	/* Its flags cannot be seen; who gets this uses clone(). */
 	deny(f, NR_clone3, ENOSYS);
+	deny_cutting(f);
 	only_self(f, SYS_kill);
 	only_self(f, SYS_tgkill);
 	only_self(f, SYS_prlimit64);

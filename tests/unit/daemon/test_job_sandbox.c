@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -97,6 +98,47 @@ static int cuts(const char *path)
 	return error_of(truncate(path, 0));
 }
 
+/* A file that no Landlock looks at, whatever kernel this is: what stops these is the filter. */
+static void memfd_path(char ret_path[32])
+{
+	(void)snprintf(ret_path, 32, "/proc/self/fd/%d", memfd_create("test", MFD_CLOEXEC));
+}
+
+static int cuts_memfd(const char *arg)
+{
+	char path[32];
+
+	memfd_path(path);
+	return cuts(path);
+}
+
+static int cuts_memfd_by_opening(const char *arg)
+{
+	char path[32];
+
+	memfd_path(path);
+	return error_of(open(path, O_RDONLY | O_TRUNC | O_CLOEXEC));
+}
+
+static int cuts_memfd_by_openat2(const char *arg)
+{
+	struct open_how how = { .flags = O_RDONLY | O_TRUNC | O_CLOEXEC };
+	char path[32];
+
+	memfd_path(path);
+	return error_of(syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how)));
+}
+
+#ifdef SYS_open
+static int cuts_memfd_by_old_call(const char *arg)
+{
+	char path[32];
+
+	memfd_path(path);
+	return error_of(syscall(SYS_open, path, O_RDONLY | O_TRUNC | O_CLOEXEC));
+}
+#endif
+
 struct files {
 	char dir[32], in[80], out[80];
 	const char *paths[1];
@@ -159,6 +201,16 @@ Test(job_sandbox, changes_no_file)
 	cr_expect_eq(try_file(&f, changes_owner, f.in), EPERM);
 	cr_expect_eq(try_file(&f, cuts, f.in), EACCES);
 	remove_files(&f);
+}
+
+Test(job_sandbox, cuts_no_file_on_a_kernel_whose_landlock_cannot_say_so)
+{
+	cr_expect_eq(attempts(cuts_memfd), EACCES);
+	cr_expect_eq(attempts(cuts_memfd_by_opening), EACCES);
+	cr_expect_eq(attempts(cuts_memfd_by_openat2), ENOSYS);
+#ifdef SYS_open
+	cr_expect_eq(attempts(cuts_memfd_by_old_call), EACCES);
+#endif
 }
 
 /* Criterion has a thread of its own in each test: this needs a process of its own. */
