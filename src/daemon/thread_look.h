@@ -20,7 +20,7 @@ struct thread_look {
 void thread_look(pid_t tid, struct thread_look *ret_look);
 
 /* For people: "it computes", "it sleeps in clock_nanosleep()". */
-#define THREAD_LOOK_WORDS_MAX 64
+#define THREAD_LOOK_WORDS_MAX 80
 void thread_look_describe(const struct thread_look *look, char ret_words[THREAD_LOOK_WORDS_MAX]);
 
 #endif

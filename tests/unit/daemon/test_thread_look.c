@@ -1,6 +1,7 @@
 #include "daemon/thread_look.h"
 
 #include <criterion/criterion.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -62,4 +63,12 @@ Test(thread_look, says_a_call_without_a_name_by_its_number)
 	look = (struct thread_look){ .state = 'D', .call = -1 };
 	thread_look_describe(&look, words);
 	cr_assert_str_eq(words, "it waits for a disk, or the like");
+}
+
+Test(thread_look, has_room_for_the_longest_words)
+{
+	look = (struct thread_look){ .state = 'D', .call = LONG_MAX };
+	thread_look_describe(&look, words);
+	cr_assert_str_eq(words, "it waits for a disk, or the like in system call "
+				"9223372036854775807");
 }
