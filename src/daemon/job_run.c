@@ -62,6 +62,23 @@ static int send_packet(const struct job_run *run, const struct job_packet *packe
 
 /* ---- what a job may have spoilt */
 
+/* Ours: the master's word, the last resort's alarm, and the end of a job's CPU time. */
+static const int signals[] = { SIGTERM, SIGALRM, SIGXCPU };
+
+_Static_assert(ARRAY_LEN(signals) == ARRAY_LEN(((struct job_run *)NULL)->actions), "one of each");
+
+static void keep_signals(struct job_run *run)
+{
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+		(void)sigaction(signals[i], NULL, &run->actions[i]);
+}
+
+static void mend_signals(const struct job_run *run)
+{
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
+		(void)sigaction(signals[i], &run->actions[i], NULL);
+}
+
 static struct job_run_kept look_at(int fd)
 {
 	struct job_run_kept kept = { .fd = fd };
@@ -139,14 +156,14 @@ static int end_children(void)
 
 static int mend(struct job_run *run, const struct job_packet *job)
 {
-	int r = 0;
+	int r;
 
-	if (!is_kept(&run->kept[KEPT_LOG]))
-		return -EBADF;
 	if (!has_all_descriptors(run)) {
-		log_write(run->setup.log, LOG_AT_ERROR,
-			  "%.*s.%.*s has closed descriptors that are not its own",
-			  WEIR_ARG(job->module), WEIR_ARG(job->name));
+		/* Not into what the job has opened in its place. */
+		if (is_kept(&run->kept[KEPT_LOG]))
+			log_write(run->setup.log, LOG_AT_ERROR,
+				  "%.*s.%.*s has closed descriptors that are not its own",
+				  WEIR_ARG(job->module), WEIR_ARG(job->name));
 		return -EBADF;
 	}
 	r = end_children();
@@ -216,6 +233,7 @@ static int call(struct job_run *run, const struct job_packet *packet)
 	/* It is set by the handler of SIGTERM; one of the job's own has no business after it. */
 	if (alarm(0) > 0)
 		run->is_asked = true;
+	mend_signals(run);
 	if (packet->fd >= 0)
 		sealed_unmap(input);
 	return r;
@@ -322,6 +340,7 @@ int job_run_init(struct job_run *run, const struct job_run_setup *setup)
 	run->kept[KEPT_CONTROL] = look_at(setup->control_fd);
 	run->kept[KEPT_LOG] = look_at(setup->log->fd);
 	(void)sigemptyset(&run->mask);
+	keep_signals(run);
 	run->packet = malloc(JOB_PACKET_MAX);
 	run->aside = malloc(JOB_PACKET_MAX);
 	if (run->packet && run->aside)

@@ -6,8 +6,9 @@
  * packet back. All of it in plain, blocking calls.
  *
  * A job may do whatever a C program can. What it leaves behind and we can mend is
- * mended before the next one: signals, an alarm, its children. What cannot be is a
- * reason to end, before its ENDED is sent: then only its own request fails.
+ * mended before the next one: blocked signals, those that are ours, an alarm, its
+ * children. What cannot be is a reason to end, before its ENDED is sent: then only its
+ * own request fails.
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -47,9 +48,10 @@ struct job_run {
 	struct job_run_setup setup;
 	int pipe_fd; /* owned; -1: none */
 	struct weir_work work;
-	uint64_t id;   /* of the job that runs */
-	bool is_asked; /* SIGTERM has come while a job ran */
-	sigset_t mask; /* of a job */
+	uint64_t id;		     /* of the job that runs */
+	bool is_asked;		     /* SIGTERM has come while a job ran */
+	sigset_t mask;		     /* of a job */
+	struct sigaction actions[3]; /* of the signals that are ours */
 	char *packet,
 		*aside; /* owned: the job's, whose input lies in it, and what comes meanwhile */
 	struct job_run_kept kept[3]; /* descriptors that no job may close: pipe, control, log */

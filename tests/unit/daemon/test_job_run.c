@@ -157,6 +157,27 @@ static int says_whether_signals_are_blocked(weir_work *work, weir_str input)
 	return sigismember(&now, SIGUSR1) || sigismember(&now, SIGTERM) ? -EBUSY : 0;
 }
 
+static const int own_signals[] = { SIGTERM, SIGALRM, SIGXCPU };
+
+static int ignores_signals(weir_work *work, weir_str input)
+{
+	for (size_t i = 0; i < ARRAY_LEN(own_signals); i++)
+		(void)signal(own_signals[i], SIG_IGN);
+	return 0;
+}
+
+static int says_which_signals_are_ignored(weir_work *work, weir_str input)
+{
+	struct sigaction now;
+
+	for (size_t i = 0; i < ARRAY_LEN(own_signals); i++) {
+		(void)sigaction(own_signals[i], NULL, &now);
+		if (now.sa_handler == SIG_IGN)
+			return -own_signals[i];
+	}
+	return 0;
+}
+
 static int exits(weir_work *work, weir_str input)
 {
 	_exit(7);
@@ -208,6 +229,8 @@ static const weir_job_entry jobs[] = {
 	{ "comes_back_twice", comes_back_twice },
 	{ "leaves_an_alarm", leaves_an_alarm },
 	{ "says_whether_signals_are_blocked", says_whether_signals_are_blocked },
+	{ "ignores_signals", ignores_signals },
+	{ "says_which_signals_are_ignored", says_which_signals_are_ignored },
 	{ "exits", exits },
 	{ "large", large },
 	{ "too_large", too_large },
@@ -629,6 +652,18 @@ Test(job_run, signals_are_as_they_were)
 	run(&w, "leaves_an_alarm");
 	expect_ended(&w, 0);
 	cr_assert_eq(end(&w), 42);
+}
+
+Test(job_run, what_ends_the_next_job_is_not_ignored)
+{
+	struct world w;
+
+	meet(&w);
+	run(&w, "ignores_signals");
+	expect_ended(&w, 0);
+	run(&w, "says_which_signals_are_ignored");
+	expect_ended(&w, 0);
+	cr_assert_eq(end(&w), 0);
 }
 
 /* ---- the hub speaks nonsense */
