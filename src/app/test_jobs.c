@@ -169,7 +169,6 @@ static int begin(struct test_job *job)
 		return -ENOMEM;
 	switch_init_own(&job->outer);
 	switch_init(&job->stack->context, job->stack->low, job->stack->top, job_main, job);
-	job->until_ms = call->deadline_ms;
 	if (call->max_run_ms > 0 && call->max_run_ms < job->until_ms - now_ms)
 		job->until_ms = now_ms + call->max_run_ms;
 	job->stage = TEST_JOB_RUNS;
@@ -225,6 +224,7 @@ static int submit(struct job_carrier *carrier, struct job_call *call)
 		return -ENOMEM;
 	job->jobs = jobs;
 	job->call = call;
+	job->until_ms = call->deadline_ms;
 	work_init(&job->work, &work_ops, jobs->max_result, JOB_CARRIER_INLINE);
 	list_add_tail(&jobs->jobs, &job->link);
 	timer_init(&job->turn, on_turn);

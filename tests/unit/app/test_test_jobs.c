@@ -2,10 +2,16 @@
 #include "app/test_jobs.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <weir/test.h>
+
+#include "base/log.h"
+#include "io/loop.h"
 
 static int seen[4], n_seen;
 static unsigned n_alive; /* jobs that were called and have not returned */
@@ -322,4 +328,39 @@ Test(test_jobs, serve_sessions_too)
 	cr_assert_eq(weir_test_ws_recv(t, &message), 1);
 	cr_assert(weir_str_eq(message, WEIR_STR("ABC")));
 	cr_assert_eq(weir_test_ws_close(t), 1000);
+}
+
+/* ---- what weir_test_call() cannot bring about */
+
+static int ended = 1;
+
+static void ignore_started(struct job_call *call)
+{
+}
+
+static void note_ended(struct job_call *call, const struct job_end *end)
+{
+	ended = end->result;
+}
+
+Test(test_jobs, say_why_one_could_not_begin)
+{
+	static const struct job_call_ops ops = { .started = ignore_started, .ended = note_ended };
+	/* No memfd: nothing that an input could be mapped from. */
+	struct job_call job = { .up = &ops,
+				.input_fd = open("/dev/null", O_RDONLY | O_CLOEXEC),
+				.input_len = 1,
+				.deadline_ms = INT64_MAX };
+	struct log log = { .fd = STDERR_FILENO };
+	struct test_jobs jobs;
+	struct loop *loop;
+
+	cr_assert_eq(loop_new_virtual(&loop), 0);
+	test_jobs_init(&jobs, loop, &log, 1000);
+	cr_assert_eq(jobs.carrier.ops->submit(&jobs.carrier, &job), 0);
+	loop_turn(loop, false);
+	cr_assert_eq(ended, -EPROTO);
+	test_jobs_done(&jobs);
+	(void)loop_free(loop);
+	(void)close(job.input_fd);
 }
