@@ -67,7 +67,8 @@ bool beat_is_in(struct beat *beat, const struct beat_turn *turn, int64_t *ret_en
 	if (n == turn->n)
 		return true;
 	*ret_ended_us = atomic_load(&beat->ended_us);
-	if (n != turn->n + 1 || atomic_load(&beat->n) > turn->n + 2)
+	/* Of another one, if the loop has gone on, or goes on while it is read. */
+	if (n != turn->n + 1 || atomic_load(&beat->n) != n)
 		*ret_ended_us = 0;
 	return false;
 }
