@@ -8,11 +8,13 @@
 #include "app/req.h"
 #include "app/respond.h"
 #include "app/site.h"
+#include "app/static.h"
 
 /* One a line. The last is empty. */
 static const weir_handler_entry handlers[] = {
 	{ .name = "redirect", .fn = redirect_handler },
 	{ .name = "respond", .fn = respond_handler },
+	{ .name = "static", .fn = static_handler },
 	{ .name = NULL },
 };
 

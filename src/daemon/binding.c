@@ -15,7 +15,6 @@
 #include "app/module.h"
 #include "base/buf.h"
 #include "base/log.h"
-#include "daemon/binding_answer.h"
 #include "daemon/conf.h"
 #include "daemon/conf_front.h"
 #include "daemon/messages.h"
@@ -285,7 +284,7 @@ static int bind_route(struct binding *b, const struct conf_route *from, struct m
 	route->ws_handlers = handler.ws;
 	bind_middleware(b, route, from, messages);
 	b->n_routes++;
-	r = binding_answer(from, messages, &route->settings);
+	r = binding_answer(from, &b->shared, messages, &route->settings);
 	if (r < 0)
 		return r;
 	r = bind_origins(route, from);
@@ -448,6 +447,7 @@ struct binding *binding_free(struct binding *b)
 		(void)builtin_settings_free(b->routes[i].settings);
 	}
 	free(b->routes);
+	binding_answer_done(&b->shared);
 	free(b->layers);
 	for (size_t i = 0; i < b->n_apps; i++)
 		(void)module_free(b->apps[i]);

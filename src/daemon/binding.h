@@ -10,6 +10,7 @@
 
 #include "app/site.h"
 #include "base/macro.h"
+#include "daemon/binding_answer.h"
 
 struct conf;
 struct hosts;
@@ -26,6 +27,7 @@ struct binding {
 	size_t n_routes;
 	weir_io *layers; /* owned: each route's chain of middleware */
 	size_t n_layers;
+	struct binding_shared shared;
 	char **names;	       /* owned: of the routes that no file names */
 	struct hosts *hosts;   /* owned: routers by host */
 	struct router *router; /* borrowed: the only one, where no route names a host; else NULL */

@@ -99,6 +99,19 @@ struct conf_websocket {
 	uint64_t deflate_min;
 };
 
+/* A route to the files of a directory. */
+struct conf_static {
+	struct conf_name root;	       /* absolute */
+	const struct conf_name *index; /* not said: index.html; see conf_answer.h */
+	size_t n_index;
+	int symlinks; /* enum static_symlinks (app/static_root.h) */
+	bool shows_dot_files, is_precompressed, has_listings;
+	struct conf_name cache_control; /* text is NULL when it is absent */
+	struct conf_name charset;	/* "none" */
+	unsigned max_open;
+	struct conf_pos *origins;
+};
+
 /* A route that goes somewhere else. */
 struct conf_redirect {
 	struct conf_name to;
@@ -118,7 +131,12 @@ struct conf_respond {
 };
 
 /* What answers a route. */
-enum conf_answer { CONF_ANSWER_HANDLER, CONF_ANSWER_REDIRECT, CONF_ANSWER_RESPOND };
+enum conf_answer {
+	CONF_ANSWER_HANDLER,
+	CONF_ANSWER_STATIC,
+	CONF_ANSWER_REDIRECT,
+	CONF_ANSWER_RESPOND,
+};
 
 struct conf_route {
 	struct conf_name path;	  /* "/users/{id}" */
@@ -126,6 +144,7 @@ struct conf_route {
 	uint64_t methods;	  /* bits: 1 << enum http_method; 0: any */
 	enum conf_answer answer;  /* see conf_answer.h */
 	struct conf_name handler; /* "module.entry"; of another answer "weir.redirect" and so on */
+	struct conf_static files;
 	struct conf_redirect redirect;
 	struct conf_respond respond;
 	const struct conf_name *middleware; /* "module.name", outermost first */

@@ -5,6 +5,8 @@
 
 #include "app/builtin.h"
 #include "app/redirect.h"
+#include "app/router.h"
+#include "app/static.h"
 #include "base/str.h"
 #include "daemon/conf.h"
 #include "daemon/conf_origin.h"
@@ -16,6 +18,73 @@
 static const struct conf_pos *origin(enum option_place place, const char *name, const void *base)
 {
 	return conf_origin_get(option_table_find(place, weir_strz(name)), base);
+}
+
+/* "/a/{name...}": what follows the slash is a file's path. */
+static bool ends_with_rest(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len > 5 && !strcmp(path + len - 4, "...}");
+}
+
+static bool is_index_good(const struct conf_static *files, struct messages *messages)
+{
+	bool is_good = true;
+
+	for (size_t i = 0; i < files->n_index; i++) {
+		const struct conf_name *name = &files->index[i];
+		char quote[MESSAGES_QUOTE];
+
+		if (name->text[0] && !strchr(name->text, '/'))
+			continue;
+		messages_add(messages, &name->pos,
+			     "index: %s is not a file's name in each directory",
+			     messages_quote(weir_strz(name->text), quote));
+		is_good = false;
+	}
+	if (files->n_index > STATIC_MAX_INDEX) {
+		messages_add(messages, &files->index[STATIC_MAX_INDEX].pos,
+			     "index: more than %d names", STATIC_MAX_INDEX);
+		is_good = false;
+	}
+	return is_good;
+}
+
+static bool check_static(struct conf_route *route, struct messages *messages)
+{
+	const uint64_t get = ROUTER_METHOD(HTTP_METHOD_GET), head = ROUTER_METHOD(HTTP_METHOD_HEAD);
+	const struct conf_static *files = &route->files;
+	bool is_good = is_index_good(files, messages);
+
+	if (!ends_with_rest(route->path.text)) {
+		messages_add(
+			messages, &route->path.pos,
+			"path: a route with \"static\" ends with a parameter for the file's path, "
+			"as %s%s{path...}",
+			route->path.text,
+			route->path.text[strlen(route->path.text) - 1] == '/' ? "" : "/");
+		is_good = false;
+	}
+	if (files->cache_control.text && !http_is_value(weir_strz(files->cache_control.text))) {
+		messages_add(messages, &files->cache_control.pos,
+			     "cache_control: no field can have this value");
+		is_good = false;
+	}
+	if (strspn(files->charset.text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					"0123456789_.:+-") != strlen(files->charset.text) ||
+	    strlen(files->charset.text) > 40) {
+		messages_add(messages, &files->charset.pos, "charset: this is no name of one");
+		is_good = false;
+	}
+	if (route->methods & ~(get | head)) {
+		messages_add(messages, origin(OPTION_ROUTE, "methods", route),
+			     "methods: files are only read, with GET and HEAD");
+		is_good = false;
+	}
+	if (route->methods == 0)
+		route->methods = get;
+	return is_good;
 }
 
 static bool check_redirect(const struct conf_route *route, struct messages *messages)
@@ -70,7 +139,7 @@ static bool check_respond(const struct conf_respond *respond, struct messages *m
 
 static bool check_handler(const struct conf_route *route, struct messages *messages)
 {
-	static const char *const made[] = { "redirect", "respond" };
+	static const char *const made[] = { "static", "redirect", "respond" };
 	weir_str module, entry;
 
 	if (conf_split_name(route->handler.text, &module, &entry) < 0 ||
@@ -102,6 +171,8 @@ static bool has(struct conf_route *route, const char *name, enum conf_answer ans
 
 bool conf_answer_check(struct conf_route *route, struct messages *messages)
 {
+	if (has(route, "static", CONF_ANSWER_STATIC, BUILTIN_MODULE ".static"))
+		return check_static(route, messages);
 	if (has(route, "redirect", CONF_ANSWER_REDIRECT, BUILTIN_MODULE ".redirect"))
 		return check_redirect(route, messages);
 	if (has(route, "respond", CONF_ANSWER_RESPOND, BUILTIN_MODULE ".respond"))

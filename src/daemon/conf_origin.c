@@ -20,6 +20,8 @@ static struct conf_pos **slot(enum option_place place, void *base)
 		return &((struct conf_tls *)base)->origins;
 	case OPTION_CERTIFICATE:
 		return &((struct conf_certificate *)base)->origins;
+	case OPTION_STATIC:
+		return &((struct conf_static *)base)->origins;
 	case OPTION_REDIRECT:
 		return &((struct conf_redirect *)base)->origins;
 	case OPTION_RESPOND:

@@ -261,6 +261,9 @@ static bool is_there(const struct option_spec *option, const void *base)
 		return ((const struct conf_listen *)base)->tls.is_on;
 	if (option->type == OPTION_NAME || option->type == OPTION_FILE)
 		return ((const struct conf_name *)((const char *)base + option->offset))->text;
+	/* An empty list may be something else than none. */
+	if (option->type == OPTION_NAMES && conf_origin_get(option, base)->file)
+		return true;
 	return !option_table_is_list(option) || option->type == OPTION_ITEMS ||
 	       option->type == OPTION_MAPPING || option->is_inherited || list_len(option, base) > 0;
 }
@@ -318,6 +321,7 @@ static struct indent indent_of(enum option_place place)
 	case OPTION_POOL:
 		return (struct indent){ "    - ", "      " };
 	case OPTION_TLS:
+	case OPTION_STATIC:
 	case OPTION_REDIRECT:
 	case OPTION_RESPOND:
 		return (struct indent){ "      ", "      " };

@@ -394,6 +394,8 @@ static const char *place_words(enum option_place place)
 		return "tls";
 	case OPTION_CERTIFICATE:
 		return "a certificate";
+	case OPTION_STATIC:
+		return "static";
 	case OPTION_REDIRECT:
 		return "redirect";
 	case OPTION_RESPOND:
@@ -411,9 +413,9 @@ static const char *place_words(enum option_place place)
 static const struct option_spec *refuse_key(struct reader *reader, const struct conf_node *node,
 					    enum option_place place)
 {
-	static const enum option_place places[] = { OPTION_TOP,	    OPTION_LISTEN, OPTION_MODULE,
-						    OPTION_ROUTE,   OPTION_JOBS,   OPTION_POOL,
-						    OPTION_REDIRECT };
+	static const enum option_place places[] = { OPTION_TOP,	   OPTION_LISTEN,  OPTION_MODULE,
+						    OPTION_ROUTE,  OPTION_JOBS,	   OPTION_POOL,
+						    OPTION_STATIC, OPTION_REDIRECT };
 	struct messages_guess guess = { 0 };
 	char quote[MESSAGES_QUOTE];
 
@@ -443,8 +445,8 @@ static uint64_t bit(const struct option_spec *option)
 
 static bool is_inner(enum option_place place)
 {
-	return place == OPTION_JOBS || place == OPTION_TLS || place == OPTION_REDIRECT ||
-	       place == OPTION_RESPOND;
+	return place == OPTION_JOBS || place == OPTION_TLS || place == OPTION_STATIC ||
+	       place == OPTION_REDIRECT || place == OPTION_RESPOND;
 }
 
 /* At the top lists are read in a second step, of inner mappings their items; elsewhere there is one. */

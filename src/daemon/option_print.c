@@ -135,6 +135,8 @@ int option_print_help(struct buf *out)
 	if (r >= 0)
 		r = print_place(out, OPTION_ROUTE, "Keys of each route, in routes:");
 	if (r >= 0)
+		r = print_place(out, OPTION_STATIC, "Keys of static: of a route:");
+	if (r >= 0)
 		r = print_place(out, OPTION_REDIRECT, "Keys of redirect: of a route:");
 	if (r >= 0)
 		r = print_place(out, OPTION_RESPOND, "Keys of respond: of a route:");

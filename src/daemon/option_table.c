@@ -443,6 +443,7 @@ static const struct option_spec *rows_of(enum option_place place)
 	case OPTION_TLS:
 	case OPTION_CERTIFICATE:
 		return option_tls_rows;
+	case OPTION_STATIC:
 	case OPTION_REDIRECT:
 	case OPTION_RESPOND:
 		return option_static_rows;
@@ -510,6 +511,8 @@ size_t option_table_size(enum option_place place)
 		return sizeof(struct conf_tls);
 	case OPTION_CERTIFICATE:
 		return sizeof(struct conf_certificate);
+	case OPTION_STATIC:
+		return sizeof(struct conf_static);
 	case OPTION_REDIRECT:
 		return sizeof(struct conf_redirect);
 	case OPTION_RESPOND:

@@ -22,6 +22,7 @@ enum option_place {
 	OPTION_POOL,	    /* struct conf_job_pool */
 	OPTION_TLS,	    /* struct conf_tls */
 	OPTION_CERTIFICATE, /* struct conf_certificate */
+	OPTION_STATIC,	    /* struct conf_static */
 	OPTION_REDIRECT,    /* struct conf_redirect */
 	OPTION_RESPOND,	    /* struct conf_respond */
 };

@@ -54,7 +54,7 @@ Test(option_schema, takes_no_other_key_anywhere)
 
 	for (const char *p = text; (p = strstr(p, "\"additionalProperties\": false")); p++)
 		n++;
-	cr_assert_eq(n, 10);
+	cr_assert_eq(n, 11);
 	free(text);
 }
 

@@ -1,0 +1,70 @@
+/* test_static_listing.c - the page of a directory. Answers with it: see test_static.c. */
+#include "app/static_listing.h"
+
+#include <errno.h>
+
+#include "app/static_root.h"
+#include "static_files.h"
+
+static char *make(const char *directory, enum static_symlinks symlinks)
+{
+	struct static_root root;
+	struct buf page;
+
+	cr_assert_eq(static_root_open(&root, ".", symlinks, false), 0);
+	buf_init(&page, 0);
+	cr_assert_eq(static_listing_make(&root, directory, &page), 0);
+	cr_assert_eq(buf_append(&page, "", 1), 0);
+	static_root_close(&root);
+	return buf_steal(&page);
+}
+
+Test(static_listing, has_what_would_be_served)
+{
+	char *page;
+
+	static_files_make();
+	page = make("", STATIC_SYMLINKS_NO);
+	cr_expect(strstr(page, "<a href=\"./a.txt\">a.txt</a></td><td>6</td>"));
+	cr_expect(strstr(page, "<a href=\"./sub/\">sub/</a>"));
+	cr_expect_not(strstr(page, "hidden") || strstr(page, "fifo") || strstr(page, "./in"));
+	cr_expect_not(strstr(page, "../"));
+	cr_expect_lt(strstr(page, "sub/"), strstr(page, "a.txt"));
+	free(page);
+	page = make("sub/", STATIC_SYMLINKS_NO);
+	cr_expect(strstr(page, "<title>/sub/</title>"));
+	cr_expect(strstr(page, "<a href=\"../\">"));
+	free(page);
+	static_files_remove();
+}
+
+Test(static_listing, names_are_text_and_nothing_else)
+{
+	char *page;
+
+	static_files_make();
+	static_files_write("<script>'\"&", "x");
+	static_files_write("javascript:x", "x");
+	page = make("", STATIC_SYMLINKS_BENEATH);
+	cr_expect(strstr(page, "<a href=\"./%3Cscript%3E%27%22%26\">"
+			       "&lt;script&gt;&#39;&quot;&amp;</a>"));
+	cr_expect(strstr(page, "<a href=\"./javascript%3Ax\">"));
+	cr_expect(strstr(page, "./in"));
+	free(page);
+	static_files_remove();
+}
+
+Test(static_listing, of_what_is_no_directory_there_is_none)
+{
+	struct static_root root;
+	struct buf page;
+
+	static_files_make();
+	cr_assert_eq(static_root_open(&root, ".", STATIC_SYMLINKS_BENEATH, false), 0);
+	buf_init(&page, 0);
+	cr_expect_eq(static_listing_make(&root, "a.txt/", &page), -ENOENT);
+	cr_expect_eq(static_listing_make(&root, "nothing/", &page), -ENOENT);
+	buf_done(&page);
+	static_root_close(&root);
+	static_files_remove();
+}
