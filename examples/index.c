@@ -29,6 +29,8 @@ static const struct entry entries[] = {
 	{ "ten tasks at once, all awaited", "", "/fanout?n=10" },
 	{ "three tasks, the fastest wins", "", "/fanout/race" },
 	{ "five tasks, each reported when it ends", "-N", "/fanout/ordered" },
+	{ "a file, or a part of it: -r 6-9 (1KiB.bin, 100KiB.bin and 10MiB.bin are there, too)", "",
+	  "/static/hello.txt" },
 	{ "size and SHA-256 of a file", "-T LICENSE", "/upload" },
 	{ "an answer after half a second", "", "/sleep/500" },
 	{ "a greeting through scope, receive and send, with middleware", "-i", "/asgi" },

@@ -17,6 +17,7 @@ TOP = daemon_module.TOP
 DEMO = (TOP / "conf/demo.yaml").read_text()
 DEMO = DEMO.replace("address: 127.0.0.1:8000", "address: {address}")
 DEMO = DEMO.replace("[../build/examples]", '["{build}/examples"]')
+DEMO = DEMO.replace("root: ../build/examples", 'root: {build}/examples')
 # Nice ones get what others leave of the machine: nothing to wait for while somebody compiles.
 DEMO = DEMO.replace("jobs:\n", "jobs:\n  nice: 0\n")
 
@@ -28,12 +29,20 @@ def demo(daemon):
 
 def test_the_file_is_what_the_test_thinks():
     assert "{address}" in DEMO and '"{build}/examples"' in DEMO and "nice: 0" in DEMO
+    assert "root: {build}/" in DEMO
 
 
 def test_hello_greets(demo):
     r = demo.get("/hello")
     assert (r.status, r["content-type"], r.body) == (200, "text/plain", b"hello, world\n")
     assert r["content-length"] == "13"
+
+
+def test_static_serves_what_the_build_has_made(demo):
+    assert demo.get("/static/hello.txt").text == "hello from a file\n"
+    for name, size in (("1KiB", 1 << 10), ("100KiB", 100 << 10), ("10MiB", 10 << 20)):
+        assert demo.get(f"/static/{name}.bin").body == bytes(range(256)) * (size // 256)
+    assert "10MiB.bin" in demo.get("/static/").text
 
 
 def index_lines(demo, begin):
@@ -53,8 +62,8 @@ def path_of(line):
 def test_index_has_a_line_for_every_route(demo):
     listed = {path_of(line) for line in curl_lines(demo) + index_lines(demo, "ws = ")}
     routes = set(re.findall(r"^  - path: (/\S*)$", DEMO, re.MULTILINE))
-    values = {"ms": "500", "topic": "news", "room": "lobby", "below": "1000000"}
-    assert listed == {re.sub(r"\{(\w+)\}", lambda found: values[found.group(1)], path) for path in routes}
+    values = {"ms": "500", "topic": "news", "room": "lobby", "below": "1000000", "path": "hello.txt"}
+    assert listed == {re.sub(r"\{(\w+)(?:\.\.\.)?\}", lambda found: values[found.group(1)], path) for path in routes}
 
 
 def test_index_lines_for_a_browser_name_websockets(demo):
