@@ -406,6 +406,9 @@ int file_read(struct file *f, void *buf, size_t size)
 		r = read_buffered(f, buf, size);
 	else
 		r = file_receive(f, buf, size);
+	/* What file_line() was to drop ends here. */
+	if (f->is_too_long && r > 0 && memchr(buf, '\n', (size_t)r))
+		f->is_too_long = false;
 	file_end_reading(f);
 	return r;
 }

@@ -205,6 +205,43 @@ Test(file_line, may_be_mixed_with_reading_bytes)
 	file_close(f);
 }
 
+static size_t n_bytes;
+
+/* A line that is too long, some bytes of its rest, and the line after it. */
+static int read_long_bytes_and_line(void *arg)
+{
+	weir_str line;
+	char rest[8];
+
+	cr_assert_eq(file_line(arg, 2, &line), -EMSGSIZE);
+	cr_assert_eq(write(fds[1], "56\n78\n", 6), 6);
+	cr_assert_eq(file_read(arg, rest, n_bytes), (int)n_bytes);
+	cr_assert_eq(file_line(arg, 2, &line), 1);
+	cr_assert(weir_str_eq(line, WEIR_STR("78")), "%.*s", WEIR_ARG(line));
+	return 0;
+}
+
+static void read_after_bytes(size_t n)
+{
+	struct file *f;
+
+	n_bytes = n;
+	cr_assert_eq(file_attach(fds[0], &f), 0);
+	cr_assert_eq(write(fds[1], "1234", 4), 4);
+	cr_assert_eq(world_run(&fw.w, read_long_bytes_and_line, f), 0);
+	file_close(f);
+}
+
+Test(file_line, drops_what_bytes_have_left_of_one_that_is_too_long)
+{
+	read_after_bytes(1);
+}
+
+Test(file_line, drops_no_more_when_bytes_have_left_nothing_of_it, .timeout = 20)
+{
+	read_after_bytes(3);
+}
+
 static int read_without_memory(void *arg)
 {
 	weir_str line;
