@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/conf.h"
 #include "daemon/control.h"
+#include "daemon/worker_death.h"
 #include "io/proc.h"
 
 /* The hub asks for jobs to end within the grace itself; this is for the process's own end. */
@@ -241,15 +241,6 @@ void job_keeper_end_group(const struct job_keeper *k, pid_t pid)
 		(void)kill(-pid, SIGKILL);
 }
 
-static const char *guess_cause(const struct job_slot *s, int status)
-{
-	if (!WIFSIGNALED(status) || s->slot.kill_ms == INT64_MAX)
-		return "";
-	if (WTERMSIG(status) == SIGKILL)
-		return ", perhaps because memory ran out";
-	return WTERMSIG(status) == SIGXCPU ? ": its cpu_time is over" : "";
-}
-
 /* One line for each that has ended without being told to. job: what it ran, or "". */
 static void say_death(const struct job_keeper *k, const struct job_slot *s, pid_t pid, int status,
 		      const char *job)
@@ -258,6 +249,7 @@ static void say_death(const struct job_keeper *k, const struct job_slot *s, pid_
 	int level = s->is_killed	      ? LOG_AT_INFO
 		    : proc_ended_well(status) ? LOG_AT_NOTICE
 					      : LOG_AT_ERROR;
+	const char *cause = worker_death_cause(&s->slot, status, SIGXCPU, ": its cpu_time is over");
 	char how[PROC_END_MAX], when[64] = "";
 
 	proc_describe(status, how);
@@ -266,7 +258,7 @@ static void say_death(const struct job_keeper *k, const struct job_slot *s, pid_
 	log_write(k->log, level,
 		  "a job process of pool %s (pid %d) ended: %s%s%s%s; starting another%s",
 		  pool_of(k, s)->name, (int)pid,
-		  s->is_killed ? "killed, as the hub has asked for" : how, guess_cause(s, status),
+		  s->is_killed ? "killed, as the hub has asked for" : how, cause,
 		  job[0] ? "; it ran " : "", job, when);
 }
 

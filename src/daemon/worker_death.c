@@ -11,14 +11,14 @@
 #include "daemon/worker_slot.h"
 #include "io/proc.h"
 
-/* What the number of a signal that we did not send may mean. */
-static const char *guess_cause(const struct worker_slot *slot, int status)
+const char *worker_death_cause(const struct worker_slot *slot, int status, int own_signal,
+			       const char *own_cause)
 {
 	if (!WIFSIGNALED(status) || slot->kill_ms == INT64_MAX)
 		return "";
 	if (WTERMSIG(status) == SIGKILL)
 		return ", perhaps because memory ran out";
-	return WTERMSIG(status) == SIGALRM ? ": it was stuck" : "";
+	return WTERMSIG(status) == own_signal ? own_cause : "";
 }
 
 void worker_death_say(const struct log *log, const struct worker_slot *slot, pid_t pid, int status,
@@ -35,6 +35,6 @@ void worker_death_say(const struct log *log, const struct worker_slot *slot, pid
 		(void)snprintf(when, sizeof(when), " in %lld ms: it keeps dying", pause_ms);
 	log_write(log, is_well ? LOG_AT_NOTICE : LOG_AT_ERROR,
 		  "worker %u (pid %d) ended: %s%s%s%s; starting another%s", slot->index, (int)pid,
-		  how, why[0] ? why : guess_cause(slot, status),
+		  how, why[0] ? why : worker_death_cause(slot, status, SIGALRM, ": it was stuck"),
 		  last[0] ? "; the last request was for " : "", last, when);
 }

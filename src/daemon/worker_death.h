@@ -16,4 +16,12 @@ struct worker_slot;
 void worker_death_say(const struct log *log, const struct worker_slot *slot, pid_t pid, int status,
 		      const char *why, const char *last);
 
+/*
+ * What the signal that has ended the process of a slot, whichever kind it is of, may mean, with a
+ * separator in front; "" for nothing, or when we have sent it. own_signal is one that means
+ * own_cause for processes of this kind.
+ */
+const char *worker_death_cause(const struct worker_slot *slot, int status, int own_signal,
+			       const char *own_cause);
+
 #endif

@@ -70,6 +70,15 @@ Test(worker_death, the_workers_own_reason_beats_a_guess)
 	cr_assert(!strstr(said(&slot, SIGKILL, "", ""), "perhaps"));
 }
 
+Test(worker_death, other_kinds_of_processes_have_a_signal_of_their_own)
+{
+	struct worker_slot slot = dead(0);
+
+	cr_assert_str_eq(worker_death_cause(&slot, SIGXCPU, SIGXCPU, ": over"), ": over");
+	cr_assert_str_eq(worker_death_cause(&slot, SIGALRM, SIGXCPU, ": over"), "");
+	cr_assert_str_eq(worker_death_cause(&slot, SIGXCPU << 8, SIGXCPU, ": over"), "");
+}
+
 Test(worker_death, a_pause_is_said)
 {
 	struct worker_slot slot = dead(3);
