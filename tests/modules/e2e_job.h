@@ -78,17 +78,22 @@ static inline WEIR_SUSPENDS int e2e_job_start(weir_req *req, uint32_t flags, wei
 			      .max_run_ms = e2e_job_number(req, "max_run"), .flags = flags);
 }
 
-/* An error is the server's to tell. */
-static inline int e2e_job_run(weir_req *req)
+static inline WEIR_SUSPENDS int e2e_job_call(weir_req *req, weir_str *ret_result)
 {
-	weir_str result;
 	weir_job *job;
 	int r;
 
 	r = e2e_job_start(req, 0, &job);
-	if (r < 0)
-		return r;
-	r = weir_job_await(job, &result);
+	return r < 0 ? r : weir_job_await(job, ret_result);
+}
+
+/* An error is the server's to tell. */
+static inline int e2e_job_run(weir_req *req)
+{
+	weir_str result;
+	int r;
+
+	r = e2e_job_call(req, &result);
 	if (r < 0)
 		return r;
 	return weir_respond(req, 200, "application/octet-stream", result);
@@ -180,13 +185,8 @@ static inline int e2e_job_deadline(weir_req *req)
 static inline int e2e_job_in_group(void *arg)
 {
 	weir_str result;
-	weir_job *job;
-	int r;
 
-	r = e2e_job_start(arg, 0, &job);
-	if (r < 0)
-		return r;
-	return weir_job_await(job, &result);
+	return e2e_job_call(arg, &result);
 }
 
 static inline int e2e_job_sleep_in_group(void *arg)

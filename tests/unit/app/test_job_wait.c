@@ -361,7 +361,8 @@ static int release_it(void *arg)
 	return r;
 }
 
-static int await_by_two(weir_req *req)
+/* A job, one task that waits for it, and another. */
+static int await_and(weir_req *req, int (*other)(void *arg))
 {
 	int r;
 
@@ -371,10 +372,15 @@ static int await_by_two(weir_req *req)
 	{
 		WEIR_GROUP(g, WEIR_EACH);
 		(void)weir_spawn(g, await_too, NULL);
-		(void)weir_spawn(g, await_too, NULL);
+		(void)weir_spawn(g, other, NULL);
 		r = weir_join(g);
 	}
 	return r < 0 ? r : weir_respond(req, 200, NULL, WEIR_STR("x"));
+}
+
+static int await_by_two(weir_req *req)
+{
+	return await_and(req, await_too);
 }
 
 Test(job_wait, is_for_one_task_at_a_time)
@@ -389,18 +395,7 @@ Test(job_wait, is_for_one_task_at_a_time)
 
 static int release_under_a_waiter(weir_req *req)
 {
-	int r;
-
-	r = weir_job_start(req, &job, .name = "count");
-	if (r < 0)
-		return r;
-	{
-		WEIR_GROUP(g, WEIR_EACH);
-		(void)weir_spawn(g, await_too, NULL);
-		(void)weir_spawn(g, release_it, NULL);
-		r = weir_join(g);
-	}
-	return r < 0 ? r : weir_respond(req, 200, NULL, WEIR_STR("x"));
+	return await_and(req, release_it);
 }
 
 Test(job_wait, tells_who_waits_that_it_was_released)
