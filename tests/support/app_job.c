@@ -159,6 +159,15 @@ void app_job_free(struct app_job *j)
 	free(j);
 }
 
+void app_job_close(struct app_job *j)
+{
+	struct app_world *a = j->a;
+
+	h1_world_close(a->w);
+	app_job_free(j);
+	app_world_free(a);
+}
+
 unsigned app_job_left(const struct app_job *j)
 {
 	unsigned n = 0;

@@ -47,6 +47,8 @@ struct app_job {
 struct app_job *app_job_new(struct app_world *a);
 /* Before its world goes, or after its clients have. */
 void app_job_free(struct app_job *j);
+/* All of it: connections, then these, then the world. */
+void app_job_close(struct app_job *j);
 
 /* The n-th call, from 0. All of them settle. */
 void app_job_queue(struct app_job *j, unsigned n);

@@ -30,13 +30,6 @@ static void ask(weir_handler *handler)
 		app_job_start(j, 0);
 }
 
-static void leave(void)
-{
-	h1_world_close(a->w);
-	app_job_free(j);
-	app_world_free(a);
-}
-
 static int start_and_go(weir_req *req)
 {
 	int r;
@@ -52,7 +45,7 @@ Test(job, is_cancelled_when_its_request_ends)
 	cr_assert(site_is_quiet(&a->site));
 	app_job_end(j, 0, -ECANCELED, "");
 	cr_assert_null(strstr(h1_world_log(a->w), "job"), "%s", h1_world_log(a->w));
-	leave();
+	app_job_close(j);
 }
 
 static int start_to_finish(weir_req *req)
@@ -75,7 +68,7 @@ Test(job, finishes_anyway_if_it_is_to)
 	cr_assert_eq(n_quiet, 1);
 	cr_assert(site_is_quiet(&a->site));
 	cr_assert_null(strstr(h1_world_log(a->w), "job"), "%s", h1_world_log(a->w));
-	leave();
+	app_job_close(j);
 }
 
 Test(job, tells_the_log_when_it_fails_after_its_request)
@@ -85,7 +78,7 @@ Test(job, tells_the_log_when_it_fails_after_its_request)
 	cr_assert_not_null(
 		strstr(h1_world_log(a->w), "job shop.count, whose request has ended, failed: EIO"),
 		"%s", h1_world_log(a->w));
-	leave();
+	app_job_close(j);
 }
 
 Test(job, is_not_waited_for_when_the_grace_is_over)
@@ -95,7 +88,7 @@ Test(job, is_not_waited_for_when_the_grace_is_over)
 	site_cancel(&a->site);
 	cr_assert(j->calls[0].is_cancelled);
 	cr_assert_eq(n_quiet, 1);
-	leave();
+	app_job_close(j);
 }
 
 static int start_many_and_release(weir_req *req)
@@ -122,7 +115,7 @@ Test(job, is_one_of_many)
 	cr_assert_eq(j->n_cancelled, 1);
 	h1_world_pass(a->w, 100);
 	cr_assert_eq(j->n_cancelled, 3);
-	leave();
+	app_job_close(j);
 }
 
 static int start_in_background(weir_req *req, void *arg)
@@ -152,5 +145,5 @@ Test(job, ends_with_a_background_task)
 	cr_assert_str_eq(j->calls[0].name, "other");
 	h1_world_pass(a->w, 100);
 	cr_assert(j->calls[0].is_cancelled);
-	leave();
+	app_job_close(j);
 }

@@ -70,13 +70,6 @@ static void ask(weir_handler *handler, unsigned n_processes, unsigned n_queue)
 	(void)app_world_get(a, c, "/");
 }
 
-static void leave(void)
-{
-	h1_world_close(a->w);
-	app_job_free(j);
-	app_world_free(a);
-}
-
 /* The process that has taken this one ends it, with its input as the result. */
 static void echo(unsigned n)
 {
@@ -107,7 +100,7 @@ Test(job_map, brings_results_in_order)
 	echo_all();
 	cr_assert_eq(seen, 0);
 	cr_assert_eq(j->n_calls, MAX_ITEMS);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_map, has_nothing_to_do_for_no_items)
@@ -116,7 +109,7 @@ Test(job_map, has_nothing_to_do_for_no_items)
 	ask(map, 1, 1);
 	cr_assert_eq(seen, 0);
 	cr_assert_eq(j->n_calls, 0);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_map, keeps_all_processes_busy_and_only_a_few_waiting)
@@ -127,7 +120,7 @@ Test(job_map, keeps_all_processes_busy_and_only_a_few_waiting)
 	cr_assert_eq(j->n_most_waiting, 4);
 	echo_all();
 	cr_assert_eq(j->n_most_waiting, 4);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_map, goes_on_when_the_queue_is_full)
@@ -138,13 +131,13 @@ Test(job_map, goes_on_when_the_queue_is_full)
 	cr_assert_gt(j->n_refused, 0);
 	echo_all();
 	cr_assert_eq(seen, 0);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_map, fails_as_a_whole_when_the_queue_is_full_from_the_start)
 {
 	ask(map, 1, 0);
-	leave();
+	app_job_close(j);
 	a = app_world_new();
 	j = app_job_new(a);
 	j->submit_error = -EAGAIN;
@@ -155,7 +148,7 @@ Test(job_map, fails_as_a_whole_when_the_queue_is_full_from_the_start)
 	cr_assert_eq(j->n_calls, 0);
 	cr_assert_eq(items[9].error, -EAGAIN);
 	cr_assert_not_null(strstr(client_text(c), " 503 "));
-	leave();
+	app_job_close(j);
 }
 
 /* Others fill the queue as soon as there is room. */
@@ -184,7 +177,7 @@ Test(job_map, tries_again_for_a_second)
 	cr_assert(has_first);
 	cr_assert_eq(items[1].error, -EAGAIN);
 	cr_assert_null(items[1].job);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_map, gives_each_item_its_own_error)
@@ -202,7 +195,7 @@ Test(job_map, gives_each_item_its_own_error)
 	cr_assert_eq(items[3].error, 0);
 	cr_assert_not_null(strstr(h1_world_log(a->w), "EIO: job shop.count failed"), "%s",
 			   h1_world_log(a->w));
-	leave();
+	app_job_close(j);
 }
 
 Test(job_map, knows_an_error_of_a_job_from_a_job_that_has_not_ended)
@@ -214,7 +207,7 @@ Test(job_map, knows_an_error_of_a_job_from_a_job_that_has_not_ended)
 	cr_assert_eq(seen, -EINPROGRESS);
 	cr_assert_eq(items[0].error, -EINPROGRESS);
 	cr_assert_not_null(items[0].job);
-	leave();
+	app_job_close(j);
 }
 
 /* ---- an item ends while the next one's input, which is large, is copied on a thread */
@@ -260,7 +253,7 @@ Test(job_map, keeps_what_has_ended_when_the_next_one_finds_no_room)
 	echo(1);
 	cr_assert_eq(seen, 0);
 	cr_assert(has_first);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_map, comes_to_its_end_when_the_last_one_cannot_be_made, .timeout = 60)
@@ -276,7 +269,7 @@ Test(job_map, comes_to_its_end_when_the_last_one_cannot_be_made, .timeout = 60)
 	cr_assert_eq(seen, -EMFILE);
 	cr_assert_eq(items[0].error, 0);
 	cr_assert_eq(items[1].error, -EMFILE);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_map, refuses_an_unknown_job_as_a_whole)
@@ -285,7 +278,7 @@ Test(job_map, refuses_an_unknown_job_as_a_whole)
 	ask(map, 1, 1);
 	cr_assert_eq(seen, -ENOENT);
 	cr_assert_eq(items[0].error, -ENOENT);
-	leave();
+	app_job_close(j);
 }
 
 static int map_too_large(weir_req *req)
@@ -309,7 +302,7 @@ Test(job_map, runs_the_others_when_an_input_is_too_large)
 	cr_assert_eq(items[1].error, -EMSGSIZE);
 	cr_assert_eq(items[2].error, 0);
 	cr_assert_eq(seen, -EMSGSIZE);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_map, cancels_its_jobs_when_the_client_goes)
@@ -323,7 +316,7 @@ Test(job_map, cancels_its_jobs_when_the_client_goes)
 	cr_assert_eq(items[1].error, -ECANCELED);
 	cr_assert_eq(items[9].error, -ECANCELED);
 	cr_assert_eq(j->n_cancelled, app_job_left(j));
-	leave();
+	app_job_close(j);
 }
 
 Test(job_map, lets_those_finish_that_are_to)
@@ -335,7 +328,7 @@ Test(job_map, lets_those_finish_that_are_to)
 	cr_assert_eq(seen, -ECANCELED);
 	cr_assert_eq(j->n_cancelled, 0);
 	cr_assert_not(site_is_quiet(&a->site));
-	leave();
+	app_job_close(j);
 }
 
 Test(job_map, cancels_its_jobs_when_its_deadline_passes)
@@ -348,7 +341,7 @@ Test(job_map, cancels_its_jobs_when_its_deadline_passes)
 	cr_assert_eq(items[1].error, 0);
 	cr_assert_eq(items[0].error, -ETIMEDOUT);
 	cr_assert_eq(j->n_cancelled, app_job_left(j));
-	leave();
+	app_job_close(j);
 }
 
 static int map_large(weir_req *req)
@@ -377,7 +370,7 @@ Test(job_map, maps_large_results)
 		app_job_end_fd(j, i, fd, 200000);
 	}
 	cr_assert_not_null(strstr(client_text(c), "\r\n\r\n600000"), "%s", client_text(c));
-	leave();
+	app_job_close(j);
 	free(bytes);
 }
 
@@ -395,7 +388,7 @@ Test(job_map, lets_its_results_be_released_one_by_one)
 	ask(map_and_release, 4, 4);
 	echo_all();
 	cr_assert_eq(seen, 0);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_map, survives_every_failure_to_allocate)
@@ -424,5 +417,5 @@ Test(job_map, survives_every_failure_to_allocate)
 	}
 	cr_assert_not(failed);
 	cr_assert_gt(n, 10);
-	leave();
+	app_job_close(j);
 }

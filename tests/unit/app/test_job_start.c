@@ -39,13 +39,6 @@ static void ask(weir_handler *handler)
 	(void)app_world_get(a, c, "/");
 }
 
-static void leave(void)
-{
-	h1_world_close(a->w);
-	app_job_free(j);
-	app_world_free(a);
-}
-
 static bool has_status(const char *status)
 {
 	return strncmp(client_text(c) + 9, status, 3) == 0;
@@ -66,7 +59,7 @@ Test(job_start, hands_the_carrier_what_is_to_be_run)
 	cr_assert_eq(j->calls[0].priority, -3);
 	cr_assert_eq(j->calls[0].max_run_ms, 700);
 	cr_assert_eq(j->calls[0].deadline_ms, INT64_MAX);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_start, returns_when_the_job_waits_in_a_queue)
@@ -76,7 +69,7 @@ Test(job_start, returns_when_the_job_waits_in_a_queue)
 	app_job_queue(j, 0);
 	cr_assert_eq(n_seen, 1);
 	cr_assert_eq(seen, 0);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_start, returns_when_the_job_runs)
@@ -86,7 +79,7 @@ Test(job_start, returns_when_the_job_runs)
 	cr_assert_eq(n_seen, 1);
 	app_job_end(j, 0, 0, "168");
 	cr_assert_not_null(strstr(client_text(c), "\r\n\r\n168"));
-	leave();
+	app_job_close(j);
 }
 
 Test(job_start, keeps_a_copy_of_its_input_until_the_job_runs)
@@ -100,7 +93,7 @@ Test(job_start, keeps_a_copy_of_its_input_until_the_job_runs)
 	cr_assert(weir_str_eq(j->calls[0].call->input, WEIR_STR("abc")));
 	app_job_start(j, 0);
 	cr_assert_null(j->calls[0].call->input.ptr);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_start, makes_a_full_queue_a_503_with_retry_after)
@@ -110,7 +103,7 @@ Test(job_start, makes_a_full_queue_a_503_with_retry_after)
 	cr_assert_eq(seen, -EAGAIN);
 	cr_assert(has_status("503"), "%s", client_text(c));
 	cr_assert_not_null(strstr(client_text(c), "\r\nretry-after: 1\r\n"), "%s", client_text(c));
-	leave();
+	app_job_close(j);
 }
 
 Test(job_start, tells_what_the_carrier_says_at_once)
@@ -123,7 +116,7 @@ Test(job_start, tells_what_the_carrier_says_at_once)
 	(void)app_world_get(a, c, "/");
 	cr_assert_eq(seen, -EAGAIN);
 	cr_assert_eq(j->n_cancelled, 0);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_start, makes_an_unknown_pool_a_500)
@@ -132,7 +125,7 @@ Test(job_start, makes_an_unknown_pool_a_500)
 	app_job_refuse(j, 0, -ENOENT);
 	cr_assert_eq(seen, -ENOENT);
 	cr_assert(has_status("500"), "%s", client_text(c));
-	leave();
+	app_job_close(j);
 }
 
 Test(job_start, says_in_the_log_which_jobs_there_are)
@@ -143,7 +136,7 @@ Test(job_start, says_in_the_log_which_jobs_there_are)
 	cr_assert_eq(j->n_calls, 0);
 	cr_assert_not_null(strstr(h1_world_log(a->w), "has no job 'cuont'; did you mean 'count'?"),
 			   "%s", h1_world_log(a->w));
-	leave();
+	app_job_close(j);
 }
 
 Test(job_start, needs_a_name)
@@ -151,7 +144,7 @@ Test(job_start, needs_a_name)
 	opts.name = NULL;
 	ask(start_one);
 	cr_assert_eq(seen, -EINVAL);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_start, knows_its_flags)
@@ -159,7 +152,7 @@ Test(job_start, knows_its_flags)
 	opts.flags = 2;
 	ask(start_one);
 	cr_assert_eq(seen, -EINVAL);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_start, needs_job_processes)
@@ -171,7 +164,7 @@ Test(job_start, needs_job_processes)
 	c = client_new(a->w);
 	(void)app_world_get(a, c, "/");
 	cr_assert_eq(seen, -ENOTSUP);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_start, takes_the_options_of_an_older_header)
@@ -181,7 +174,7 @@ Test(job_start, takes_the_options_of_an_older_header)
 	ask(start_one);
 	cr_assert_eq(j->n_calls, 1);
 	cr_assert_str_eq(j->calls[0].pool, "");
-	leave();
+	app_job_close(j);
 }
 
 /* ---- large inputs */
@@ -192,7 +185,7 @@ Test(job_start, refuses_an_input_over_the_limit)
 	ask(start_one);
 	cr_assert_eq(seen, -EMSGSIZE);
 	cr_assert(has_status("413"));
-	leave();
+	app_job_close(j);
 	free((void *)(uintptr_t)opts.input.ptr);
 }
 
@@ -211,7 +204,7 @@ Test(job_start, sends_as_it_is_what_fits_into_a_packet)
 	cr_assert_eq(j->n_calls, 1);
 	cr_assert_eq(j->calls[0].call->input_fd, -1);
 	cr_assert_eq(j->calls[0].call->input.len, JOB_CARRIER_INLINE);
-	leave();
+	app_job_close(j);
 	free((void *)(uintptr_t)opts.input.ptr);
 }
 
@@ -226,7 +219,7 @@ Test(job_start, puts_a_larger_one_into_a_memfd)
 	cr_assert_eq(j->calls[0].input[0], 'q');
 	app_job_start(j, 0);
 	cr_assert_eq(j->calls[0].call->input_fd, -1);
-	leave();
+	app_job_close(j);
 	free((void *)(uintptr_t)opts.input.ptr);
 }
 
@@ -237,7 +230,7 @@ Test(job_start, leaves_nothing_of_it_when_the_client_goes_meanwhile)
 	client_close(c);
 	h1_world_pass(a->w, 1);
 	cr_assert_eq(seen, -ECANCELED);
-	leave();
+	app_job_close(j);
 	free((void *)(uintptr_t)opts.input.ptr);
 }
 
@@ -254,7 +247,7 @@ Test(job_start, cancels_the_job_when_the_client_goes_before_it_is_taken)
 	app_job_start(j, 0);
 	app_job_report(j, 0, "half");
 	app_job_end(j, 0, 0, "result");
-	leave();
+	app_job_close(j);
 }
 
 /* Nobody has its handle: so nobody would know that it finishes. */
@@ -266,7 +259,7 @@ Test(job_start, cancels_then_what_is_to_finish_anyway_too)
 	h1_world_settle(a->w);
 	cr_assert(j->calls[0].is_cancelled);
 	cr_assert(site_is_quiet(&a->site));
-	leave();
+	app_job_close(j);
 }
 
 static int start_within(weir_req *req)
@@ -288,7 +281,7 @@ Test(job_start, gives_the_job_the_deadline_in_force)
 	cr_assert_eq(seen, -ETIMEDOUT);
 	cr_assert(j->calls[0].is_cancelled);
 	cr_assert(has_status("504"));
-	leave();
+	app_job_close(j);
 }
 
 Test(job_start, is_for_tasks_only)
@@ -297,7 +290,7 @@ Test(job_start, is_for_tasks_only)
 	j = app_job_new(a);
 	app_world_route(a, "/", start_within);
 	cr_assert_eq(weir_job_start_with(NULL, &started, &opts), -EDEADLK);
-	leave();
+	app_job_close(j);
 }
 
 /* ---- no memory */
@@ -330,7 +323,7 @@ Test(job_start, survives_every_failure_to_allocate)
 	}
 	cr_assert_not(failed);
 	cr_assert_gt(n, 3);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_start, survives_every_failure_to_allocate_for_a_large_input)
@@ -358,6 +351,6 @@ Test(job_start, survives_every_failure_to_allocate_for_a_large_input)
 	}
 	cr_assert_not(failed);
 	cr_assert_gt(n, 3);
-	leave();
+	app_job_close(j);
 	free((void *)(uintptr_t)opts.input.ptr);
 }

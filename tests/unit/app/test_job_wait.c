@@ -41,13 +41,6 @@ static void ask(weir_handler *handler)
 		app_job_start(j, 0);
 }
 
-static void leave(void)
-{
-	h1_world_close(a->w);
-	app_job_free(j);
-	app_world_free(a);
-}
-
 static bool has_status(const char *status)
 {
 	return strncmp(client_text(c) + 9, status, 3) == 0;
@@ -81,7 +74,7 @@ Test(job_wait, brings_the_result)
 	app_job_end(j, 0, 0, "168");
 	cr_assert_eq(seen[0], 0);
 	cr_assert(has_body("168"));
-	leave();
+	app_job_close(j);
 }
 
 Test(job_wait, brings_an_empty_result_where_there_is_none)
@@ -91,7 +84,7 @@ Test(job_wait, brings_an_empty_result_where_there_is_none)
 	cr_assert_eq(seen[0], 0);
 	cr_assert_not_null(result.ptr);
 	cr_assert_eq(result.len, 0);
-	leave();
+	app_job_close(j);
 }
 
 static int await_three_times(weir_req *req)
@@ -110,7 +103,7 @@ Test(job_wait, may_be_asked_again)
 	app_job_end(j, 0, 0, "168");
 	cr_assert_eq(n_seen, 3);
 	cr_assert_eq(seen[2], 0);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_wait, hands_the_jobs_error_on)
@@ -119,7 +112,7 @@ Test(job_wait, hands_the_jobs_error_on)
 	app_job_end(j, 0, -EMSGSIZE, "");
 	cr_assert_eq(seen[0], -EMSGSIZE);
 	cr_assert(has_status("413"));
-	leave();
+	app_job_close(j);
 }
 
 Test(job_wait, makes_a_death_a_500_and_tells_the_log_how)
@@ -132,7 +125,7 @@ Test(job_wait, makes_a_death_a_500_and_tells_the_log_how)
 				  "failed (500): ECHILD: job shop.count failed: "
 				  "its process ended: killed by signal 11"),
 			   "%s", h1_world_log(a->w));
-	leave();
+	app_job_close(j);
 }
 
 Test(job_wait, tells_when_it_was_the_hub_that_died)
@@ -140,7 +133,7 @@ Test(job_wait, tells_when_it_was_the_hub_that_died)
 	ask(await_one);
 	app_job_die(j, 0, 0);
 	cr_assert_not_null(strstr(h1_world_log(a->w), "the hub died while it ran"));
-	leave();
+	app_job_close(j);
 }
 
 Test(job_wait, tells_when_it_waited_and_found_no_room_with_the_next_hub)
@@ -155,7 +148,7 @@ Test(job_wait, tells_when_it_waited_and_found_no_room_with_the_next_hub)
 	app_job_refuse(j, 0, -EAGAIN);
 	cr_assert_eq(seen[0], -EAGAIN);
 	cr_assert(has_status("503"));
-	leave();
+	app_job_close(j);
 }
 
 static int fail_often(weir_req *req)
@@ -187,7 +180,7 @@ Test(job_wait, takes_no_more_request_memory_for_a_thousand_failures)
 		cr_assert_eq(seen[0], 1);
 	}
 	cr_assert(has_body("x"));
-	leave();
+	app_job_close(j);
 }
 
 /* ---- large results */
@@ -251,7 +244,7 @@ Test(job_wait, maps_a_large_result_and_lets_go_of_it_with_the_request)
 	cr_assert(was_mapped);
 	h1_world_pass(a->w, 1);
 	cr_assert_not(is_mapped());
-	leave();
+	app_job_close(j);
 }
 
 Test(job_wait, refuses_a_result_that_could_kill_the_worker)
@@ -265,7 +258,7 @@ Test(job_wait, refuses_a_result_that_could_kill_the_worker)
 	cr_assert(has_status("500"));
 	cr_assert_not_null(strstr(h1_world_log(a->w), "a result that is no sealed memfd"), "%s",
 			   h1_world_log(a->w));
-	leave();
+	app_job_close(j);
 }
 
 Test(job_wait, refuses_a_result_over_the_limit_unseen)
@@ -274,7 +267,7 @@ Test(job_wait, refuses_a_result_over_the_limit_unseen)
 	a->site.max_job_payload = 99999;
 	app_job_end_fd(j, 0, large(100000), 100000);
 	cr_assert_eq(seen[0], -EPROTO);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_wait, closes_a_result_that_nobody_waits_for)
@@ -285,7 +278,7 @@ Test(job_wait, closes_a_result_that_nobody_waits_for)
 	app_job_end_fd(j, 0, large(100000), 100000);
 	h1_world_pass(a->w, 1);
 	cr_assert_not(is_mapped());
-	leave();
+	app_job_close(j);
 }
 
 /* ---- reports */
@@ -318,7 +311,7 @@ Test(job_wait, brings_reports_until_the_job_has_ended)
 	app_job_end(j, 0, 0, "done");
 	cr_assert_str_eq(reports, "1  3 ");
 	cr_assert(has_body("done"));
-	leave();
+	app_job_close(j);
 }
 
 Test(job_wait, keeps_only_the_newest_report)
@@ -329,7 +322,7 @@ Test(job_wait, keeps_only_the_newest_report)
 	app_job_report(j, 0, "3");
 	h1_world_pass(a->w, 1000);
 	cr_assert_str_eq(reports, "slow 3 ");
-	leave();
+	app_job_close(j);
 }
 
 Test(job_wait, brings_the_last_report_although_the_job_has_ended)
@@ -341,7 +334,7 @@ Test(job_wait, brings_the_last_report_although_the_job_has_ended)
 	h1_world_pass(a->w, 1000);
 	cr_assert_str_eq(reports, "slow last ");
 	cr_assert(has_body("done"));
-	leave();
+	app_job_close(j);
 }
 
 /* ---- several tasks */
@@ -390,7 +383,7 @@ Test(job_wait, is_for_one_task_at_a_time)
 	cr_assert_eq(seen[0], -EBUSY);
 	app_job_end(j, 0, 0, "168");
 	cr_assert_eq(seen[1], 0);
-	leave();
+	app_job_close(j);
 }
 
 static int release_under_a_waiter(weir_req *req)
@@ -406,7 +399,7 @@ Test(job_wait, tells_who_waits_that_it_was_released)
 	cr_assert_eq(seen[0], -EPIPE);
 	cr_assert(j->calls[0].is_cancelled);
 	app_job_end(j, 0, -ECANCELED, "");
-	leave();
+	app_job_close(j);
 }
 
 /* ---- cancelled and late */
@@ -418,7 +411,7 @@ Test(job_wait, cancels_the_job_when_the_client_goes)
 	h1_world_settle(a->w);
 	cr_assert_eq(seen[0], -ECANCELED);
 	cr_assert(j->calls[0].is_cancelled);
-	leave();
+	app_job_close(j);
 }
 
 static int await_in_a_group(weir_req *req)
@@ -446,7 +439,7 @@ Test(job_wait, cancels_the_job_with_the_group_of_the_task_that_waits)
 	h1_world_pass(a->w, 1);
 	cr_assert_eq(seen[0], -ECANCELED);
 	cr_assert(j->calls[0].is_cancelled);
-	leave();
+	app_job_close(j);
 }
 
 static int await_for_50(weir_req *req)
@@ -469,7 +462,7 @@ Test(job_wait, lets_the_job_go_on_when_only_the_waiting_is_over)
 	cr_assert_eq(j->n_cancelled, 0);
 	app_job_end(j, 0, 0, "late");
 	cr_assert(has_body("late"));
-	leave();
+	app_job_close(j);
 }
 
 static int await_shielded(weir_req *req)
@@ -491,7 +484,7 @@ Test(job_wait, holds_in_a_shield)
 	cr_assert_eq(j->n_cancelled, 0);
 	app_job_end(j, 0, 0, "168");
 	cr_assert_eq(seen[0], 0);
-	leave();
+	app_job_close(j);
 }
 
 static int cancel_and_await(weir_req *req)
@@ -516,7 +509,7 @@ Test(job_wait, waits_for_what_was_cancelled_to_stop)
 	cr_assert_eq(n_seen, 0);
 	app_job_end(j, 0, -ECANCELED, "");
 	cr_assert_eq(seen[0], -ECANCELED);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_wait, takes_the_result_of_one_that_was_quicker)
@@ -524,7 +517,7 @@ Test(job_wait, takes_the_result_of_one_that_was_quicker)
 	ask(cancel_and_await);
 	app_job_end(j, 0, 0, "168");
 	cr_assert_eq(seen[0], 0);
-	leave();
+	app_job_close(j);
 }
 
 Test(job_wait, does_not_cancel_what_is_to_finish_anyway)
@@ -536,5 +529,5 @@ Test(job_wait, does_not_cancel_what_is_to_finish_anyway)
 	cr_assert_eq(seen[0], -ECANCELED);
 	cr_assert_eq(j->n_cancelled, 0);
 	app_job_end(j, 0, 0, "168");
-	leave();
+	app_job_close(j);
 }
