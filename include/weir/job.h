@@ -87,7 +87,8 @@ typedef struct weir_job_opts {
  *	-EAGAIN		too many wait in its pool; left to the server it is a 503 with Retry-After
  *	-ENOENT		the module has no such job, or there is no such pool
  *	-EMSGSIZE	the input is larger than max_result
- *	-EINVAL		no name, or unknown flags
+ *	-EINVAL		no name, unknown flags, or a negative max_run_ms
+ *	-EDEADLK	not in a task
  *	-ENOTSUP	there are no job processes here
  *	-ENOMEM, -EMFILE, -ECANCELED, -ETIMEDOUT
  *
@@ -174,7 +175,7 @@ WEIR_API void *weir_work_alloc(weir_work *work, size_t size);
 WEIR_API int weir_work_report(weir_work *work, const char *fmt, ...) WEIR_PRINTF(2, 3);
 /*
  * Copied: the bytes are yours again when this returns. It counts if the function returns 0.
- * -EMSGSIZE beyond max_result; -EALREADY: there is one; -ENOMEM.
+ * -EMSGSIZE beyond max_result; -EALREADY: there is one; -ENOMEM, -EMFILE.
  */
 WEIR_API WEIR_MUST_USE int weir_work_result(weir_work *work, weir_str result);
 /*

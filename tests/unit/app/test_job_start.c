@@ -155,6 +155,14 @@ Test(job_start, knows_its_flags)
 	app_job_close(j);
 }
 
+Test(job_start, refuses_a_time_that_is_none)
+{
+	opts.max_run_ms = -1;
+	ask(start_one);
+	cr_assert_eq(seen, -EINVAL);
+	app_job_close(j);
+}
+
 Test(job_start, needs_job_processes)
 {
 	a = app_world_new();
