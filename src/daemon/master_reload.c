@@ -239,6 +239,7 @@ void master_reload_ask(struct master *m)
 	/* What is on disk may have changed since it was read. */
 	if (m->phase == MASTER_STARTING || m->reload == MASTER_CHECKING ||
 	    m->reload == MASTER_HANDING) {
+		log_write(m->log, LOG_AT_INFO, "SIGHUP: as soon as what is under way is done");
 		m->wants_reload = true;
 		return;
 	}

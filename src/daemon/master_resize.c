@@ -14,6 +14,11 @@
 #include "daemon/master_state.h"
 #include "daemon/master_workers.h"
 
+static void say(const struct master *m, const char *signal)
+{
+	log_write(m->log, LOG_AT_NOTICE, "%s: %u workers from now on", signal, m->now->n_workers);
+}
+
 static int add(struct master *m)
 {
 	unsigned lane = m->now->n_workers;
@@ -38,6 +43,7 @@ static void remove_last(struct master *m)
 	const struct generation *g = m->now;
 	unsigned lane = --m->now->n_workers;
 
+	say(m, "SIGTTOU");
 	for (unsigned i = 0; i < m->n_slots; i++) {
 		struct worker_slot *slot = &m->slots[i];
 
@@ -49,11 +55,6 @@ static void remove_last(struct master *m)
 				MASTER_KILL_SLACK_MS;
 	}
 	master_workers_settle(m);
-}
-
-static void say(const struct master *m, const char *signal)
-{
-	log_write(m->log, LOG_AT_NOTICE, "%s: %u workers from now on", signal, m->now->n_workers);
 }
 
 void master_resize(struct master *m, int n_more)
@@ -74,10 +75,8 @@ void master_resize(struct master *m, int n_more)
 		else
 			say(m, "SIGTTIN");
 	}
-	for (; n_more < 0 && m->now->n_workers > 1; n_more++) {
+	for (; n_more < 0 && m->now->n_workers > 1; n_more++)
 		remove_last(m);
-		say(m, "SIGTTOU");
-	}
 	if (n_more < 0)
 		log_write(m->log, LOG_AT_WARN, "SIGTTOU: one worker stays");
 }

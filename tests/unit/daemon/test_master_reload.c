@@ -12,10 +12,11 @@ struct plan {
 	int check;	    /* the exit code */
 	int load;	    /* negative: it fails */
 	unsigned n_workers; /* of the next */
-	bool is_patient;    /* the check waits until this is false */
+	int gate[2];	    /* a pipe: who waits does so for a byte */
+	bool is_patient;    /* the check waits */
 	bool fails;	    /* new workers do */
-	bool lingers;	    /* workers that drain do so until this is false */
-	bool waits;	    /* new workers are not ready while this is true */
+	bool lingers;	    /* workers that drain wait */
+	bool waits;	    /* new workers wait before they are ready */
 };
 
 static struct plan *plan_new(void)
@@ -25,15 +26,28 @@ static struct plan *plan_new(void)
 
 	cr_assert_neq(plan, MAP_FAILED);
 	*plan = (struct plan){ .n_workers = 1 };
+	cr_assert_eq(pipe2(plan->gate, O_CLOEXEC), 0);
 	return plan;
+}
+
+static void await(const struct plan *plan)
+{
+	char byte;
+
+	(void)!read(plan->gate[0], &byte, 1);
+}
+
+static void release(const struct plan *plan, unsigned n)
+{
+	cr_assert_eq(write(plan->gate[1], "12345678", n), n);
 }
 
 static int check(void *arg)
 {
-	volatile struct plan *plan = arg;
+	const struct plan *plan = arg;
 
-	while (plan->is_patient)
-		(void)poll(NULL, 0, 1);
+	if (plan->is_patient)
+		await(plan);
 	return plan->check;
 }
 
@@ -80,18 +94,15 @@ static const struct generation_ops ops = { check, load, reopen };
 
 static void linger(const struct worker_args *args)
 {
-	volatile struct plan *plan = args->arg;
-
 	(void)control_send_leaving(args->control_fd);
-	while (plan->lingers)
-		(void)poll(NULL, 0, 1);
+	await(args->arg);
 	log_write(args->log, LOG_AT_NOTICE, "has lingered");
 }
 
 /* Obeys, and says how it is drained. */
 static int planned_worker(const struct worker_args *args)
 {
-	volatile struct plan *plan = args->arg;
+	const struct plan *plan = args->arg;
 	struct pollfd polled = { .fd = args->control_fd, .events = POLLIN };
 	struct ipc_message message;
 
@@ -100,8 +111,8 @@ static int planned_worker(const struct worker_args *args)
 		(void)!control_send_failed(args->control_fd, "it was planned");
 		_exit(EXIT_CODE_START);
 	}
-	while (plan && plan->waits && args->is_held)
-		(void)poll(NULL, 0, 1);
+	if (plan && plan->waits && args->is_held)
+		await(plan);
 	be_ready(args);
 	while (poll(&polled, 1, -1) == 1) {
 		int r = control_receive(args->control_fd, &message);
@@ -240,7 +251,9 @@ Test(master_reload, one_more_during_a_check_is_done_afterwards, .timeout = 20)
 	kill(world.master, SIGHUP);
 	expect(&world, "SIGHUP: ");
 	kill(world.master, SIGHUP);
+	expect(&world, "SIGHUP: as soon as");
 	plan->is_patient = false;
+	release(plan, 1);
 	expect(&world, "reloaded: ");
 	expect(&world, "SIGHUP: ");
 	expect(&world, "reloaded: ");
@@ -259,6 +272,7 @@ Test(master_reload, one_more_while_workers_start_begins_anew, .timeout = 20)
 	kill(world.master, SIGHUP);
 	expect(&world, "the workers that start are given up");
 	plan->waits = false;
+	release(plan, 1);
 	expect(&world, "reloaded: ");
 	end(&world);
 	cr_expect_eq(count(&world, "reloaded: "), 1);
@@ -273,8 +287,10 @@ Test(master_reload, a_stop_meanwhile_is_a_stop, .timeout = 20)
 	begin_planned(&world, 1, plan);
 	kill(world.master, SIGHUP);
 	expect_worker(&world, "1");
-	plan->waits = false;
-	end(&world);
+	kill(world.master, SIGTERM);
+	expect(&world, "stopping: ");
+	release(plan, 1);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
 	cr_expect_eq(count(&world, "reloaded: "), 0);
 }
 
@@ -285,9 +301,9 @@ Test(master_reload, with_fewer_workers_no_lane_is_orphaned, .timeout = 20)
 
 	begin_planned(&world, 3, plan);
 	kill(world.master, SIGHUP);
-	expect(&world, "worker 3: adopts lane 2");
 	expect(&world, "reloaded: ");
 	end(&world);
+	cr_expect_eq(count(&world, "worker 3: adopts lane 2"), 1);
 	cr_expect_eq(count(&world, "worker 3: adopts lane 1"), 1);
 }
 
@@ -305,6 +321,7 @@ Test(master_reload, is_done_when_the_old_ones_do_not_accept, .timeout = 20)
 	expect(&world, "reloaded: ");
 	cr_expect_eq(count(&world, "has lingered"), 0);
 	plan->lingers = false;
+	release(plan, 1);
 	expect(&world, "worker 1: has lingered");
 	end(&world);
 }
