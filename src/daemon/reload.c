@@ -47,8 +47,8 @@ static void free_edition(struct generation *g)
 
 /* ---- reading */
 
-int reload_read(const struct reload *reload, struct conf **ret_conf, bool *ret_has_jobs,
-		struct tls_keeper **ret_tls)
+int reload_read(const struct reload *reload, const struct generation *former,
+		struct conf **ret_conf, bool *ret_has_jobs, struct tls_keeper **ret_tls)
 {
 	struct messages messages;
 	int r, r_binding = 0, r_tls = 0;
@@ -59,7 +59,7 @@ int reload_read(const struct reload *reload, struct conf **ret_conf, bool *ret_h
 		reload->log->level = (*ret_conf)->log_level;
 		if (ret_has_jobs)
 			r_binding = binding_check(*ret_conf, reload->log, &messages, ret_has_jobs);
-		r_tls = tls_keeper_new(*ret_conf, &messages, ret_tls);
+		r_tls = tls_keeper_new(*ret_conf, former ? former->tls : NULL, &messages, ret_tls);
 	}
 	messages_sort(&messages);
 	/* Without a check there has been one: what it has warned of is known. */
@@ -165,7 +165,7 @@ static int check(void *arg)
 	bool has_jobs = false;
 	int r;
 
-	r = reload_read(arg, &conf, &has_jobs, &tls);
+	r = reload_read(arg, NULL, &conf, &has_jobs, &tls);
 	(void)tls_keeper_free(tls);
 	(void)conf_free(conf);
 	if (r < 0)
@@ -203,7 +203,7 @@ static int load_conf(const struct reload *reload, const struct generation *now,
 	const char *fixed;
 	int r;
 
-	r = reload_read(reload, ret_conf, NULL, ret_tls);
+	r = reload_read(reload, now, ret_conf, NULL, ret_tls);
 	fixed = r >= 0 ? find_fixed(former->conf, *ret_conf) : NULL;
 	if (fixed) {
 		log_write(reload->log, LOG_AT_ERROR, "%s cannot be changed without a restart",

@@ -26,10 +26,11 @@ extern const struct generation_ops reload_ops;
 
 /*
  * Reads the configuration, and tries whether it can be bound: what is wrong with either goes to
- * standard error. ret_has_jobs NULL: it was tried already. -EINVAL for that; else 0 or another error. *ret_conf may be set even then.
+ * standard error. ret_has_jobs NULL: it was tried already. former: the one
+ * before, NULL without. -EINVAL for that; else 0 or another error. *ret_conf may be set even then.
  */
-MUST_USE int reload_read(const struct reload *reload, struct conf **ret_conf, bool *ret_has_jobs,
-			 struct tls_keeper **ret_tls);
+MUST_USE int reload_read(const struct reload *reload, const struct generation *former,
+			 struct conf **ret_conf, bool *ret_has_jobs, struct tls_keeper **ret_tls);
 /*
  * Makes it a generation, with its sockets and logs open; conf and tls are taken, even if that
  * fails. former: whose sockets may be kept; NULL. Returns an enum exit_code, after it has said why.

@@ -89,7 +89,7 @@ static int run(const struct cli *cli)
 
 	log_init(&log, STDERR_FILENO, LOG_AT_INFO);
 	log_set_who(&log, "master");
-	r = reload_read(&reload, &conf, &has_jobs, &tls);
+	r = reload_read(&reload, NULL, &conf, &has_jobs, &tls);
 	if (r == -EINVAL)
 		return EXIT_CODE_CONFIG;
 	if (r < 0) {

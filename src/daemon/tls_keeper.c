@@ -99,8 +99,18 @@ static int read_first(struct tls_keeper *k, struct messages *messages)
 
 /* ---- life */
 
-int tls_keeper_new(const struct conf *conf, struct messages *messages,
-		   struct tls_keeper **ret_keeper)
+static int make_tickets(struct tls_keeper *k, const struct tls_keeper *former, int64_t now_ms)
+{
+	if (!former) {
+		k->rotate_ms = now_ms + ROTATE_MS;
+		return tls_tickets_new(&k->tickets);
+	}
+	k->rotate_ms = former->rotate_ms;
+	return tls_tickets_share(former->tickets, &k->tickets);
+}
+
+int tls_keeper_new(const struct conf *conf, const struct tls_keeper *former,
+		   struct messages *messages, struct tls_keeper **ret_keeper)
 {
 	_cleanup_(tls_keeper_freep) struct tls_keeper *k = NULL;
 	int64_t now_ms = clock_monotonic_ms();
@@ -115,8 +125,7 @@ int tls_keeper_new(const struct conf *conf, struct messages *messages,
 	k->conf = conf;
 	k->bundle_fd = -1;
 	k->look_ms = now_ms + LOOK_MS;
-	k->rotate_ms = now_ms + ROTATE_MS;
-	r = tls_tickets_new(&k->tickets);
+	r = make_tickets(k, former, now_ms);
 	if (r < 0)
 		return r;
 	r = read_first(k, messages);

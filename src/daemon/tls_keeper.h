@@ -20,9 +20,9 @@ struct tls_contexts;
 struct tls_keeper;
 struct worker_slot;
 
-/* *ret_keeper is NULL where no listener has TLS. -EINVAL: what is wrong was said. -ENOMEM, -EIO. */
-MUST_USE int tls_keeper_new(const struct conf *conf, struct messages *messages,
-			    struct tls_keeper **ret_keeper);
+/* *ret_keeper is NULL where no listener has TLS. former: whose tickets are good on; NULL. -EINVAL: what is wrong was said. -ENOMEM, -EIO. */
+MUST_USE int tls_keeper_new(const struct conf *conf, const struct tls_keeper *former,
+			    struct messages *messages, struct tls_keeper **ret_keeper);
 /* In any process: wipes what it has of keys. NULL is fine; returns NULL. */
 struct tls_keeper *tls_keeper_free(struct tls_keeper *k);
 DEFINE_CLEANUP(struct tls_keeper, tls_keeper_free)

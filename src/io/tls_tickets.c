@@ -59,6 +59,18 @@ int tls_tickets_new(struct tls_tickets **ret_tickets)
 	return 0;
 }
 
+/* mremap(2): a shared mapping of which no byte is moved is there twice. */
+int tls_tickets_share(struct tls_tickets *from, struct tls_tickets **ret_tickets)
+{
+	struct tls_tickets *tickets = mremap(from, 0, sizeof(*from), MREMAP_MAYMOVE);
+
+	if (tickets == MAP_FAILED)
+		return -ENOMEM;
+	(void)madvise(tickets, sizeof(*tickets), MADV_DONTDUMP);
+	*ret_tickets = tickets;
+	return 0;
+}
+
 struct tls_tickets *tls_tickets_free(struct tls_tickets *tickets)
 {
 	if (tickets)

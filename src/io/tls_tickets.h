@@ -17,6 +17,8 @@ struct tls_tickets;
 
 /* With a first key. -ENOMEM, or -EIO without random numbers. */
 MUST_USE int tls_tickets_new(struct tls_tickets **ret_tickets);
+/* The same keys once more, as one's own: a rotation of either is one of both. -ENOMEM. */
+MUST_USE int tls_tickets_share(struct tls_tickets *from, struct tls_tickets **ret_tickets);
 /* Unmaps it; other processes keep theirs. */
 struct tls_tickets *tls_tickets_free(struct tls_tickets *tickets);
 DEFINE_CLEANUP(struct tls_tickets, tls_tickets_free)

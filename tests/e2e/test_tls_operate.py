@@ -201,6 +201,29 @@ def test_sighup_reads_certificates_at_once(renewable, ca):
     daemon_module.wait_until(lambda: all(serial(d, ca) != before for _ in range(8)), d.story)
 
 
+def test_a_session_is_resumed_after_a_reload(renewable, ca):
+    d, _ = renewable
+    context, saved = ca.client(), None
+    for _ in range(3):
+        with tls.connect(d.address, context, session=saved) as c:
+            assert c.call("GET", "/hello").status == 200
+            assert c.sock.session_reused == bool(saved)
+            saved = c.sock.session
+        mark = d.mark()
+        d.send_signal(signal.SIGHUP)
+        d.wait_log("reloaded: ", after=mark)
+
+
+def test_a_reload_with_a_bad_certificate_changes_nothing(renewable, ca):
+    d, install = renewable
+    before = serial(d, ca)
+    install("second", key="first")
+    d.send_signal(signal.SIGHUP)
+    d.wait_log("the new configuration is not used: nothing has changed")
+    assert "server-key.pem: the key is not that of the certificate" in d.err.text
+    assert serial(d, ca) == before
+
+
 def test_a_bad_new_certificate_keeps_the_old_one(renewable, ca):
     d, install = renewable
     before = serial(d, ca)

@@ -65,7 +65,7 @@ static void begin(const char *text)
 	bool has_jobs;
 
 	write_conf(text);
-	cr_assert_eq(reload_read(&w.reload, &conf, &has_jobs, &tls), 0);
+	cr_assert_eq(reload_read(&w.reload, NULL, &conf, &has_jobs, &tls), 0);
 	cr_assert_eq(reload_open(&w.reload, conf, tls, NULL, &w.now), EXIT_CODE_OK);
 }
 

@@ -22,7 +22,7 @@ struct scene {
 static void scene_init(struct scene *s)
 {
 	tls_fixture_init(&s->f);
-	cr_assert_eq(tls_keeper_new(s->f.conf, &s->f.messages, &s->k), 0);
+	cr_assert_eq(tls_keeper_new(s->f.conf, NULL, &s->f.messages, &s->k), 0);
 	cr_assert_not_null(s->k);
 	s->log_fd = memfd_create("log", MFD_CLOEXEC);
 	log_init(&s->log, s->log_fd, LOG_AT_DEBUG);
@@ -56,7 +56,7 @@ Test(tls_keeper, there_is_none_without_tls)
 
 	fixture_init(&f);
 	fixture_load(&f, "listen: [{address: 127.0.0.1:1}]\n");
-	cr_assert_eq(tls_keeper_new(f.conf, &f.messages, &k), 0);
+	cr_assert_eq(tls_keeper_new(f.conf, NULL, &f.messages, &k), 0);
 	cr_expect_null(k);
 	cr_expect_null(tls_keeper_take(NULL));
 	cr_expect_eq(tls_keeper_next_ms(NULL), INT64_MAX);

@@ -88,6 +88,22 @@ Test(tls_tickets, another_process_sees_a_new_key_and_cannot_change_it)
 	tls_tickets_free(tickets);
 }
 
+Test(tls_tickets, those_that_are_shared_are_the_same_and_outlive_the_others)
+{
+	struct tls_tickets *tickets, *shared;
+	unsigned char first[16], second[16];
+
+	cr_assert_eq(tls_tickets_new(&tickets), 0);
+	cr_assert_eq(use(tickets, first, 1), 1);
+	cr_assert_eq(tls_tickets_share(tickets, &shared), 0);
+	cr_assert_eq(tls_tickets_rotate(tickets), 0);
+	cr_assert_eq(use(tickets, second, 1), 1);
+	tls_tickets_free(tickets);
+	cr_expect_eq(use(shared, first, 0), 2);
+	cr_expect_eq(use(shared, second, 0), 2);
+	tls_tickets_free(shared);
+}
+
 Test(tls_tickets, freeing_none_is_fine)
 {
 	cr_expect_null(tls_tickets_free(NULL));
