@@ -20,9 +20,8 @@ struct ports {
 	struct server *server;		   /* borrowed: who gets the connections */
 	const struct listeners *listeners; /* borrowed; once open */
 	const struct tls_contexts *tls;	   /* borrowed; NULL: no listener has TLS */
-	const struct conf_listen
-		*listen; /* borrowed: what is said of each listener; NULL: nothing */
-	unsigned slot;	 /* our own */
+	const struct conf_listen *listen;  /* borrowed: by listener; NULL: none has PROXY headers */
+	unsigned slot;			   /* our own */
 	struct list open;
 };
 

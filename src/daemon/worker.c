@@ -462,7 +462,10 @@ static int make_server(struct worker *w)
 	w->server.drained = on_drained;
 	ports_init(&w->ports, w->loop, w->log, &w->server);
 	ports_set_tls(&w->ports, w->tls);
-	w->ports.listen = w->conf->listen;
+	for (size_t i = 0; i < w->conf->n_listen; i++) {
+		if (w->conf->listen[i].has_proxy_protocol)
+			w->ports.listen = w->conf->listen;
+	}
 	return 0;
 }
 

@@ -180,3 +180,18 @@ Test(ports, closing_leaves_those_in_the_queue_who_wait)
 	cr_assert_gt(world.server.n_accepted, 0u);
 	world_done(&world);
 }
+
+Test(ports, know_where_a_proxy_header_is_due)
+{
+	const struct conf_listen listen = { .has_proxy_protocol = true };
+	struct world world;
+
+	world_init(&world);
+	world.ports.listen = &listen;
+	(void)adopt_slot_1(&world);
+	knock(&world, 40);
+	turn_some(&world);
+	cr_assert_eq(world.server.n_accepted, 40u);
+	cr_assert_eq(world.server.n_unjudged, 40u);
+	world_done(&world);
+}

@@ -336,8 +336,11 @@ Test(stream, moves_with_its_socket_and_what_is_queued)
 
 	talk_init(&t, false);
 	cr_assert_eq(outq_append(&t.stream.out, "queued", 6), 0);
+	t.stream.label = 7;
 	stream_move(&other.stream, &t.stream, &ops);
 	cr_assert_lt(t.stream.fd, 0);
+	cr_assert_eq(t.stream.label, 0u);
+	cr_assert_eq(other.stream.label, 7u);
 	cr_assert_eq(stream_flush(&other.stream), 0);
 	cr_assert_eq(recv(t.far, got, sizeof(got), 0), 6);
 	cr_assert_eq(send(t.far, "x", 1, 0), 1);
@@ -345,5 +348,24 @@ Test(stream, moves_with_its_socket_and_what_is_queued)
 	cr_assert_eq(t.n_readable, 0u);
 	cr_assert_eq(other.n_readable, 1u);
 	stream_close(&other.stream);
+	talk_done(&t);
+}
+
+Test(stream, can_be_looked_into_before_a_byte_is_taken)
+{
+	char bytes[16];
+	struct talk t;
+
+	talk_init(&t, false);
+	cr_assert_eq(stream_peek(&t.stream, bytes, sizeof(bytes)), -EAGAIN);
+	cr_assert_eq(send(t.far, "abcdef", 6, 0), 6);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(stream_peek(&t.stream, bytes, sizeof(bytes)), 6);
+	cr_assert_eq(stream_skip(&t.stream, bytes, 4), 0);
+	cr_assert_eq(stream_peek(&t.stream, bytes, sizeof(bytes)), 2);
+	cr_assert_eq(bytes[0], 'e');
+	cr_assert_eq(stream_skip(&t.stream, bytes, 3), -EIO);
+	far_close(&t);
+	cr_assert_eq(stream_peek(&t.stream, bytes, sizeof(bytes)), 0);
 	talk_done(&t);
 }

@@ -77,6 +77,24 @@ Test(tls_info, outlives_the_connection_it_is_about)
 	made_done(&ca);
 }
 
+Test(tls_info, knows_what_the_certificate_shown_is_for)
+{
+	struct tls_info *info;
+	struct made ca;
+
+	made_new(&ca, &(struct made_spec){ .name = "ca", .is_ca = true });
+	info = info_of(&ca, NULL);
+	cr_expect(tls_info_is_for(&info->pub, WEIR_STR("a.test")));
+	cr_expect(tls_info_is_for(&info->pub, WEIR_STR("A.Test")));
+	cr_expect_not(tls_info_is_for(&info->pub, WEIR_STR("b.test")));
+	cr_expect_not(tls_info_is_for(&info->pub, WEIR_STR("x.a.test")));
+	cr_expect_not(tls_info_is_for(&info->pub, WEIR_STR("[::1]")));
+	cr_expect_not(tls_info_is_for(&info->pub, WEIR_STR("127.0.0.1")));
+	cr_expect_not(tls_info_is_for(&info->pub, WEIR_STR("")));
+	tls_info_unref(info);
+	made_done(&ca);
+}
+
 Test(tls_info, has_the_clients_name_and_chain)
 {
 	struct made ca, alice;
