@@ -9,6 +9,8 @@ import client
 import daemon as daemon_module
 import routes
 import tls
+import websocket
+import ws_routes
 from daemon import wait_until
 
 GET = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -116,6 +118,33 @@ def test_trusted_proxies_have_no_limit_and_clients_of_proxied_connections_have_t
             third.send(header % 10 + GET)
             assert third.response().status == 200
     close_all(c for c, _ in opened)
+
+
+def test_a_websocket_is_a_connection_until_it_ends(daemon):
+    d = daemon(ws_routes.config(max_connections_per_address=1))
+    with websocket.Session(d.address) as session:
+        assert session.ask("hello") == "hello"
+        assert refusal(d) == 429
+        session.close_and_wait()
+    wait_until(lambda: is_served(d), d.story)
+
+
+def test_a_reload_brings_other_limits_and_forgets_nothing(daemon):
+    text = routes.config(workers=2, rate_limit=4, rate_period="30m", max_connections_per_address=3)
+    d = daemon(text)
+    with d.connect() as held:
+        held.request("GET", "/hold/3")
+        routes.wait_gate(d, 3)
+        assert [a.status for a in statuses(d, 4)] == [200] * 3 + [429]
+        d.write_config(text.replace("limit: 4", "limit: 8").replace("30m", "1h").replace("address: 3", "address: 2"))
+        d.send_signal(signal.SIGHUP)
+        d.wait_log("reloaded: ")
+        # Four of eight are used up, and one of two connections is still with a worker of before.
+        with d.connect() as second:
+            got = [second.call("GET", "/hello").status for _ in range(6)]
+            assert got == [200] * 4 + [429] * 2
+            assert refusal(d) == 429
+            d.wait_log("refused with 429 too-many")
 
 
 # Requests. Periods are so long that no bucket fills while a test runs.

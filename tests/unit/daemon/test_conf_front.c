@@ -89,7 +89,7 @@ Test(conf_front, mistakes_are_told_where_they_are)
 		"test.yaml:1:18: trusted_proxies: \"proxy.example.org\" is neither an address ");
 	expect_said(MODULES "routes: [{path: /, handler: a.x, host: \"example.org:80\"}]\n",
 		    "test.yaml:2:41: host: \"example.org:80\" has a port");
-	expect_said("rate_period: 2h\n", "test.yaml:1:14: rate_period: \"2h\" is more than 1h");
+	expect_said("rate_period: 48h\n", "test.yaml:1:14: rate_period: \"48h\" is more than 24h");
 }
 
 Test(conf_front, routes_of_one_host_collide_and_those_of_two_do_not)
