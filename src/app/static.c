@@ -155,8 +155,8 @@ static struct wishes look_for_wishes(const weir_scope *scope)
 }
 
 /* Who takes none of those that are there gets the file as it is: better than a 406 (section 12.5.3). */
-static const struct static_body *choose_body(const struct static_file *file,
-					     const weir_scope *scope, const struct wishes *wishes)
+static struct static_body *choose_body(struct static_file *file, const weir_scope *scope,
+				       const struct wishes *wishes)
 {
 	unsigned weights[CODING_COUNT];
 
@@ -167,8 +167,8 @@ static const struct static_body *choose_body(const struct static_file *file,
 }
 
 /* True: that was answered already. */
-static bool answer_conditions(struct req *req, const struct static_body *body,
-			      struct wishes *wishes, int *ret_r)
+static bool answer_conditions(struct req *req, struct static_body *body, struct wishes *wishes,
+			      int *ret_r)
 {
 	const weir_scope *scope = &req->scope;
 	struct conditional_state state = { body->etag, body->modified, clock_real_s() };
@@ -192,7 +192,7 @@ static bool answer_conditions(struct req *req, const struct static_body *body,
 static int answer_file(struct req *req, struct static_file *file)
 {
 	struct wishes wishes = look_for_wishes(&req->scope);
-	const struct static_body *body = choose_body(file, &req->scope, &wishes);
+	struct static_body *body = choose_body(file, &req->scope, &wishes);
 	int r;
 
 	if (wishes.has_conditions && answer_conditions(req, body, &wishes, &r))

@@ -29,7 +29,7 @@ struct static_spec {
 	const struct mime *mime;
 };
 
-/* -ENOMEM; other errors are those of the root: -ENOENT, -ENOTDIR, -EACCES, -ENOSYS. */
+/* -ENOMEM; other errors are those of the root: -ENOENT, -ENOTDIR, -EACCES. */
 MUST_USE int static_new(const struct static_spec *spec, struct builtin_settings **ret_settings);
 int static_handler(weir_req *req);
 

@@ -221,9 +221,16 @@ static bool is_byte_warm(int fd, uint64_t at)
 	return preadv2(fd, &iov, 1, (off_t)at, RWF_NOWAIT) >= 0 || errno != EAGAIN;
 }
 
-bool static_file_is_warm(const struct static_body *body, uint64_t offset, uint64_t len)
+bool static_file_is_warm(struct static_body *body, uint64_t offset, uint64_t len)
 {
-	return is_byte_warm(body->fd, offset) && is_byte_warm(body->fd, offset + len - 1);
+	/* It lives for a second in the cache: that is not forgotten by the kernel so soon. */
+	if (offset + len <= body->warm_len)
+		return true;
+	if (!is_byte_warm(body->fd, offset) || !is_byte_warm(body->fd, offset + len - 1))
+		return false;
+	if (offset <= body->warm_len)
+		body->warm_len = offset + len;
+	return true;
 }
 
 int static_file_warm(const struct static_body *body, uint64_t offset, uint64_t len)

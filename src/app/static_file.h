@@ -30,6 +30,7 @@ struct static_body {
 	int fd;	     /* owned; -1: all of it is in bytes */
 	char *bytes; /* owned; NULL: behind fd, or empty */
 	uint64_t size;
+	uint64_t warm_len; /* so much of its beginning was in memory, when it was last looked at */
 	time_t modified;
 	long modified_ns;
 	char etag_text[64];
@@ -51,6 +52,7 @@ struct static_file {
 	struct list used;
 	uint64_t hash;
 	int64_t fresh_until_ms;
+	int64_t seen_ms; /* when it was last looked at whether it is the same */
 	bool is_cached;
 	size_t name_len;
 	char name[]; /* beneath the root */
@@ -81,7 +83,7 @@ struct static_file *static_file_unref(struct static_file *file);
 DEFINE_CLEANUP(struct static_file, static_file_unref)
 
 /* Are these bytes in memory, as far as one can tell? Else sending them would wait for a disk. */
-bool static_file_is_warm(const struct static_body *body, uint64_t offset, uint64_t len);
+bool static_file_is_warm(struct static_body *body, uint64_t offset, uint64_t len);
 /* On a thread: sees to it. 0. */
 int static_file_warm(const struct static_body *body, uint64_t offset, uint64_t len);
 

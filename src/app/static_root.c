@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,6 +27,42 @@ static uint64_t resolve_flags(enum static_symlinks symlinks)
 	return RESOLVE_NO_MAGICLINKS;
 }
 
+/*
+ * Where there is no openat2(2), as under valgrind and in old sandboxes: segment by segment, and
+ * no link is followed, wherever it leads.
+ */
+static COLD int walk(const struct static_root *root, const char *name, int flags)
+{
+	int fd = root->fd, next, r;
+
+	if (root->symlinks == STATIC_SYMLINKS_YES)
+		return (fd = openat(fd, name[0] ? name : ".", OPEN_FLAGS | flags)) < 0 ? -errno
+										       : fd;
+	if (name[0] == '/')
+		return -EXDEV;
+	for (;;) {
+		size_t len = strcspn(name, "/");
+		bool is_last = name[len] == '\0' || name[len + 1] == '\0';
+		char segment[NAME_MAX + 1];
+
+		next = -1;
+		errno = ENOENT;
+		if (len <= NAME_MAX && strncmp(name, "../", 3) != 0 && strcmp(name, "..") != 0) {
+			*str_put(segment, (weir_str){ name, len }) = '\0';
+			next = openat(fd, len ? segment : ".",
+				      is_last ? OPEN_FLAGS | flags | O_NOFOLLOW
+					      : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		}
+		r = next < 0 ? -errno : next;
+		if (fd != root->fd)
+			(void)close(fd);
+		if (r < 0 || is_last)
+			return r;
+		fd = next;
+		name += len + 1;
+	}
+}
+
 static int do_open(const struct static_root *root, const char *name, int flags, bool may_block)
 {
 	struct open_how how = { .flags = (uint64_t)(OPEN_FLAGS | flags),
@@ -34,6 +72,8 @@ static int do_open(const struct static_root *root, const char *name, int flags, 
 	if (!may_block)
 		how.resolve |= RESOLVE_CACHED;
 	fd = syscall(SYS_openat2, root->fd, name[0] ? name : ".", &how, sizeof(how));
+	if (fd < 0 && errno == ENOSYS)
+		return may_block ? walk(root, name, flags) : -EAGAIN;
 	return fd < 0 ? -errno : (int)fd;
 }
 

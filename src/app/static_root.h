@@ -26,7 +26,7 @@ struct static_root {
 	bool shows_dot_files; /* also those that begin with a dot */
 };
 
-/* Negative errno, also where the kernel has no openat2(2): Linux 5.6. */
+/* Negative errno. Without openat2(2) (Linux 5.6), STATIC_SYMLINKS_BENEATH follows none. */
 MUST_USE int static_root_open(struct static_root *root, const char *path,
 			      enum static_symlinks symlinks, bool shows_dot_files);
 void static_root_close(struct static_root *root);

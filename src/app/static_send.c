@@ -17,7 +17,7 @@
 /* The same where a layer of middleware wants to see it. */
 #define COPY_CHUNK ((size_t)64 * 1024)
 
-void static_send_fields(struct req *req, const struct static_body *body, unsigned n)
+void static_send_fields(struct req *req, struct static_body *body, unsigned n)
 {
 	/* They are read only: who adds one copies them, because there is no room. */
 	req->fields = (struct req_fields){ (weir_header *)(uintptr_t)body->fields, n, n };
@@ -26,7 +26,7 @@ void static_send_fields(struct req *req, const struct static_body *body, unsigne
 /* ---- bytes */
 
 struct part_call {
-	const struct static_body *body;
+	struct static_body *body;
 	uint64_t offset, len;
 	char *bytes; /* to be read into */
 	int r;
@@ -80,8 +80,7 @@ static int copy_part(struct req *req, struct part_call *call)
 	return r;
 }
 
-static int send_file_part(struct req *req, const struct static_body *body, uint64_t offset,
-			  uint64_t len)
+static int send_file_part(struct req *req, struct static_body *body, uint64_t offset, uint64_t len)
 {
 	uint64_t end = offset + len;
 	int r = 0;
@@ -103,7 +102,7 @@ static int send_file_part(struct req *req, const struct static_body *body, uint6
 	return r;
 }
 
-static int send_part(struct req *req, const struct static_body *body, uint64_t offset, uint64_t len)
+static int send_part(struct req *req, struct static_body *body, uint64_t offset, uint64_t len)
 {
 	if (body->fd < 0)
 		return weir_write(&req->pub, (weir_str){ body->bytes + offset, len });
@@ -112,7 +111,7 @@ static int send_part(struct req *req, const struct static_body *body, uint64_t o
 
 /* ---- answers */
 
-int static_send_all(struct req *req, const struct static_body *body)
+int static_send_all(struct req *req, struct static_body *body)
 {
 	int r;
 
@@ -135,7 +134,7 @@ static int add_content_range(struct req *req, const struct range *range, uint64_
 	return req_fields_add(req, &req->fields, WEIR_STR("content-range"), value);
 }
 
-static int send_one(struct req *req, const struct static_body *body, const struct range *range)
+static int send_one(struct req *req, struct static_body *body, const struct range *range)
 {
 	int r;
 
@@ -151,7 +150,7 @@ static int send_one(struct req *req, const struct static_body *body, const struc
 /* What stands before a part, or behind the last one. */
 #define PART_HEAD 320
 struct parts {
-	const struct static_body *body;
+	struct static_body *body;
 	weir_str type;
 	char boundary[SITE_ID_LEN + 8];
 };
@@ -186,7 +185,7 @@ static uint64_t measure_parts(const struct parts *parts, const struct range *ran
 /* The file's own fields, but for its type, which each part has. */
 static int add_fields_of_parts(struct req *req, struct parts *parts)
 {
-	const struct static_body *body = parts->body;
+	struct static_body *body = parts->body;
 	weir_str type;
 	int r = 0;
 
@@ -205,7 +204,7 @@ static int add_fields_of_parts(struct req *req, struct parts *parts)
 	return req_fields_add(req, &req->fields, WEIR_STR("content-type"), type);
 }
 
-static int send_several(struct req *req, const struct static_body *body, const struct range *ranges,
+static int send_several(struct req *req, struct static_body *body, const struct range *ranges,
 			int n)
 {
 	struct parts parts = { .body = body };
@@ -228,7 +227,7 @@ static int send_several(struct req *req, const struct static_body *body, const s
 	return r < 0 ? r : weir_write(&req->pub, (weir_str){ text, put_parts_end(&parts, text) });
 }
 
-static int refuse_range(struct req *req, const struct static_body *body)
+static int refuse_range(struct req *req, struct static_body *body)
 {
 	weir_str value = weir_printf(&req->pub, "bytes */%llu", (unsigned long long)body->size);
 	int r;
@@ -242,7 +241,7 @@ static int refuse_range(struct req *req, const struct static_body *body)
 			    WEIR_STR("416 Range Not Satisfiable\n"));
 }
 
-int static_send_ranges(struct req *req, const struct static_body *body, weir_str range)
+int static_send_ranges(struct req *req, struct static_body *body, weir_str range)
 {
 	struct range ranges[RANGE_MAX];
 	int n = range_parse(range, body->size, ranges);

@@ -13,11 +13,11 @@ struct req;
 struct static_body;
 
 /* The first n fields of what is sent are the answer's. */
-void static_send_fields(struct req *req, const struct static_body *body, unsigned n);
+void static_send_fields(struct req *req, struct static_body *body, unsigned n);
 
 /* 200. */
-MUST_USE int static_send_all(struct req *req, const struct static_body *body);
+MUST_USE int static_send_all(struct req *req, struct static_body *body);
 /* 206 with what that Range asks for; 416, or 200 where it makes no sense. */
-MUST_USE int static_send_ranges(struct req *req, const struct static_body *body, weir_str range);
+MUST_USE int static_send_ranges(struct req *req, struct static_body *body, weir_str range);
 
 #endif

@@ -66,11 +66,7 @@ static int bind_static(const struct conf_static *from, struct binding_shared *sh
 	r = open_static(from, shared->mime, ret_settings);
 	if (r == -ENOMEM)
 		return r;
-	if (r == -ENOSYS)
-		messages_add(messages, &from->root.pos,
-			     "root: this kernel has no openat2(2), which is needed to serve files: "
-			     "Linux 5.6 has");
-	else if (r < 0)
+	if (r < 0)
 		messages_add(messages, &from->root.pos, "root: %s: %s", from->root.text,
 			     strerror(-r));
 	return 0;

@@ -6,6 +6,7 @@
  *
  *	bench_bare PORT			keep-alive
  *	bench_bare PORT --close		closes after the first answer
+ *	bench_bare PORT --size=N	keep-alive; answers have a body of N bytes
  *	bench_bare PORT -W		keep-alive; a WebSocket echoes what it gets
  *	bench_bare PORT -B		the same; a WebSocket sends it to all of them
  *
@@ -33,14 +34,15 @@
 #define MAX_OPEN_FILES 20000
 #define MAX_EVENTS 256
 #define CONN_EVENTS (EPOLLIN | EPOLLRDHUP | EPOLLET)
-#define BATCH 64 /* copies of the answer that go out in one send */
+#define BATCH 64 /* copies of the answer that go out in one send, if they are small */
+#define BATCH_BYTES ((size_t)1 << 20)
+#define MAX_BODY ((size_t)1 << 28)
 
 #define HEAD                                      \
 	"HTTP/1.1 200 OK\r\nServer: bare\r\n"     \
 	"Date: Fri, 20 Nov 2026 18:00:00 GMT\r\n" \
-	"Content-Type: text/plain\r\n"            \
-	"Content-Length: 13\r\n"
-#define BODY "\r\nhello, world\n"
+	"Content-Type: text/plain\r\n"
+#define BODY "hello, world\n"
 
 struct server {
 	int listen_fd;
@@ -48,8 +50,9 @@ struct server {
 	bool is_once;	    /* close after the first answer */
 	struct bare_ws *ws; /* NULL: there are no WebSockets */
 	char in[65536];
-	char *answers; /* BATCH of them, back to back */
-	size_t answer_len;
+	char *answers; /* n_answers of them, back to back */
+	size_t answer_len, n_answers;
+	size_t body_len; /* 0: that of BODY */
 };
 
 struct conn {
@@ -97,7 +100,7 @@ static int watch(const struct server *s, int how, int fd, struct conn *c, uint32
 static int conn_send(struct conn *c, const struct server *s)
 {
 	while (c->n_owed > 0) {
-		size_t n = c->n_owed < BATCH ? c->n_owed : BATCH;
+		size_t n = c->n_owed < s->n_answers ? c->n_owed : s->n_answers;
 		size_t len = n * s->answer_len - c->sent;
 		ssize_t sent;
 
@@ -191,21 +194,42 @@ static void accept_all(struct server *s)
 	}
 }
 
+/* The answers, back to back: as many as are worth a send. */
+static int write_answers(struct server *s)
+{
+	size_t body_len = s->body_len ? s->body_len : strlen(BODY);
+	char head[sizeof(HEAD) + 80];
+	int head_len = snprintf(head, sizeof(head), "%sContent-Length: %zu\r\n%s\r\n", HEAD,
+				body_len, s->is_once ? "Connection: close\r\n" : "");
+
+	s->answer_len = (size_t)head_len + body_len;
+	s->n_answers = BATCH_BYTES / s->answer_len;
+	s->n_answers = s->n_answers < 1 ? 1 : s->n_answers < BATCH ? s->n_answers : BATCH;
+	s->answers = malloc(s->n_answers * s->answer_len);
+	if (!s->answers)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_answers; i++) {
+		char *answer = s->answers + i * s->answer_len;
+
+		memcpy(answer, head, (size_t)head_len);
+		if (s->body_len)
+			memset(answer + head_len, 'x', body_len);
+		else
+			memcpy(answer + head_len, BODY, body_len);
+	}
+	return 0;
+}
+
 static int prepare(struct server *s, uint16_t port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
 				       .sin_port = htons(port),
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	const char *end = s->is_once ? "Connection: close\r\n" BODY : BODY;
-	int one = 1;
+	int one = 1, r;
 
-	s->answer_len = strlen(HEAD) + strlen(end);
-	s->answers = malloc(BATCH * s->answer_len + 1);
-	if (!s->answers)
-		return -ENOMEM;
-	for (size_t i = 0; i < BATCH; i++)
-		(void)sprintf(s->answers + i * s->answer_len, "%s%s", HEAD, end);
-
+	r = write_answers(s);
+	if (r < 0)
+		return r;
 	s->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (s->listen_fd < 0)
 		return -errno;
@@ -244,11 +268,13 @@ int main(int argc, char **argv)
 	bool is_once = strcmp(mode, "--close") == 0;
 	bool is_broadcast = strcmp(mode, "-B") == 0;
 	bool has_ws = is_broadcast || strcmp(mode, "-W") == 0;
+	size_t body_len = strncmp(mode, "--size=", 7) == 0 ? strtoul(mode + 7, NULL, 10) : 0;
 	struct server *s;
 	int r = 0;
 
-	if (port < 1 || port > UINT16_MAX || argc > 3 || (argc == 3 && !is_once && !has_ws)) {
-		fprintf(stderr, "usage: %s PORT [--close | -W | -B]\n", argv[0]);
+	if (port < 1 || port > UINT16_MAX || argc > 3 || body_len > MAX_BODY ||
+	    (argc == 3 && !is_once && !has_ws && body_len == 0)) {
+		fprintf(stderr, "usage: %s PORT [--close | --size=N | -W | -B]\n", argv[0]);
 		return 2;
 	}
 	(void)setrlimit(RLIMIT_NOFILE, &files); /* fewer connections, then */
@@ -256,6 +282,7 @@ int main(int argc, char **argv)
 	if (!s)
 		return 1;
 	s->is_once = is_once;
+	s->body_len = body_len;
 	if (has_ws)
 		r = bare_ws_new(is_broadcast, &s->ws);
 	if (r == 0)

@@ -100,6 +100,31 @@ routes:
 """
 
 
+# Files, and what serves them: weir and nginx from the disk, the bare server from memory.
+FILES = {"1KiB": 1 << 10, "100KiB": 100 << 10, "10MiB": 10 << 20}
+
+NGINX_FILES_CONF = NGINX_CONF.replace("\t\tlocation = /hello", """\
+\t\tlocation /files/ {{
+\t\t\talias {root}/;
+\t\t}}
+\t\tsendfile on;
+\t\ttcp_nopush on;
+\t\topen_file_cache max=100 inactive=60s;
+\t\topen_file_cache_valid 1s;
+\t\tlocation = /hello""")
+
+WEIR_FILES_CONF = """\
+stall_limit: 30s     # under callgrind every turn is a long one
+listen:
+  - address: 127.0.0.1:{port}
+workers: 1
+access_log: off
+routes:
+  - {{path: /hello, respond: {{body: "hello, world\\n"}}}}
+  - {{path: "/files/{{path...}}", static: {{root: {root}}}}}
+"""
+
+
 class BenchError(Exception):
     """What ends the run, in words for the user."""
 
@@ -119,13 +144,14 @@ def free_ports():
 class Server:
     """A context manager: inside it the server runs and has answered once."""
 
-    def __init__(self, name, command, port, core, log, tool=(), env=None):
+    def __init__(self, name, command, port, core, log, tool=(), env=None, answer=HELLO):
         self.name = name
         self.port = port
         self.patience_s = VALGRIND_PATIENCE_S if tool else PATIENCE_S
         self._command = [*tool, *command]
         self._cores = core if isinstance(core, list) else [core]
         self._env = env
+        self._answer = answer    # to GET /hello
         self._log = pathlib.Path(log)
         self._child = None
 
@@ -170,7 +196,7 @@ class Server:
             except (OSError, http.client.HTTPException):
                 time.sleep(0.05)
                 continue
-            if answer != (200, HELLO):
+            if answer != (200, self._answer):
                 raise BenchError(f"{self.name} answers /hello with {answer}")
             return
         raise BenchError(f"{self.name} does not serve; it said:\n"
@@ -190,7 +216,7 @@ def bare_command(build, port, is_once):
     return [build / "tests/bench/bench_bare", str(port), *(["--close"] if is_once else [])]
 
 
-def nginx_command(directory, port):
+def nginx_command(directory, port, text=NGINX_CONF):
     program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
     if not program:
         raise BenchError("nginx is missing: scripts/setup installs it")
@@ -198,13 +224,36 @@ def nginx_command(directory, port):
     is_root = os.geteuid() == 0
     user = f"user {pwd.getpwuid(0).pw_name};" if is_root else ""
     conf = directory / f"nginx-{port}.conf"
-    conf.write_text(NGINX_CONF.format(dir=directory, port=port, user=user))
+    conf.write_text(text.format(dir=directory, port=port, user=user))
     return [program, "-p", directory, "-c", conf, "-e", "stderr"]
 
 
 def weir_command(build, directory, port, access_log):
     conf = directory / f"weir-{port}.yaml"
     conf.write_text(WEIR_CONF.format(build=build, port=port, access_log=access_log))
+    return [build / "weir", "-c", conf]
+
+
+def make_files(directory):
+    """FILES, in a directory of their own; where that is."""
+    root = directory / "files"
+    root.mkdir()
+    for name, size in FILES.items():
+        (root / name).write_bytes(b"x" * size)
+    return root
+
+
+def bare_files_command(build, port, size):
+    return [build / "tests/bench/bench_bare", str(port), f"--size={size}"]
+
+
+def nginx_files_command(directory, port, root):
+    return nginx_command(directory, port, NGINX_FILES_CONF.replace("{root}", str(root)))
+
+
+def weir_files_command(build, directory, port, root):
+    conf = directory / f"weir-{port}.yaml"
+    conf.write_text(WEIR_FILES_CONF.format(port=port, root=root))
     return [build / "weir", "-c", conf]
 
 
