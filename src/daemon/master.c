@@ -190,6 +190,25 @@ static void listen_to_hub(struct master *m)
 		job_keeper_obey(&m->jobs, &message);
 }
 
+/* poll(2) allows no more entries than descriptors, and counts those without one, of which there are many. */
+static int poll_open(struct master *m, size_t n, int timeout_ms)
+{
+	size_t n_open = 0;
+	int r;
+
+	for (size_t i = 0; i < n; i++) {
+		if (m->polled[i].fd >= 0)
+			m->open[n_open++] = m->polled[i];
+	}
+	r = poll(m->open, n_open, timeout_ms);
+	for (size_t i = n; i-- > 0;) {
+		m->polled[i].revents = 0;
+		if (r > 0 && m->polled[i].fd >= 0)
+			m->polled[i].revents = m->open[--n_open].revents;
+	}
+	return r;
+}
+
 static void wait_and_handle(struct master *m)
 {
 	unsigned n = m->n_slots;
@@ -201,7 +220,7 @@ static void wait_and_handle(struct master *m)
 		m->polled[2 + i] = (struct pollfd){ .fd = m->slots[i].control_fd,
 						    .events = POLLIN };
 	job_keeper_poll(&m->jobs, &m->polled[2 + n]);
-	r = poll(m->polled, n + 2 + m->jobs.n_slots, wait_ms(m));
+	r = poll_open(m, n + 2 + m->jobs.n_slots, wait_ms(m));
 	if (r < 0) {
 		assert(errno == EINTR || errno == EAGAIN || errno == ENOMEM);
 		return;
@@ -254,7 +273,8 @@ static int make(struct master *m)
 		return r;
 	m->slots = calloc(m->n_slots, sizeof(*m->slots));
 	m->polled = calloc(m->n_slots + 2 + m->jobs.n_slots, sizeof(*m->polled));
-	if (!m->slots || !m->polled)
+	m->open = calloc(m->n_slots + 2 + m->jobs.n_slots, sizeof(*m->open));
+	if (!m->slots || !m->polled || !m->open)
 		return -ENOMEM;
 	for (unsigned i = 0; i < m->n_slots; i++)
 		worker_slot_init(&m->slots[i], i);
@@ -273,6 +293,7 @@ static void unmake(struct master *m)
 	adoption_done(&m->adoption);
 	free(m->slots);
 	free(m->polled);
+	free(m->open);
 	generation_free(m->now);
 }
 

@@ -46,6 +46,7 @@ struct master {
 	struct worker_slot *slots; /* owned, n_slots of them */
 	unsigned n_slots;
 	struct pollfd *polled; /* owned: the signals, control sockets: the hub's, workers', jobs' */
+	struct pollfd *open;   /* owned: those of them that there are */
 	struct hub_keeper hub;
 	struct job_keeper jobs;
 	unsigned n_strangers;	   /* who could not be introduced to the hub */
