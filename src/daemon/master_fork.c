@@ -138,6 +138,9 @@ __attribute__((noreturn)) static void run_job_process(struct master *m, const st
 
 	log_set_who(&log, "job %s", job_keeper_pool(&m->jobs, slot->slot.index));
 	forget_master(m, NULL);
+	/* A worker follows a pointer that lies in there: nothing that a job does may change it. */
+	worker_lags_done(&m->lags);
+	worker_notes_done(&m->notes);
 	worker_notes_clear(args.note);
 	exit(setup->job_main(&args));
 }

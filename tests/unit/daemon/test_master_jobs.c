@@ -1,4 +1,10 @@
 /* test_master_jobs.c - real masters with job processes that are not real. */
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#include "base/peek.h"
+#include "daemon/worker_lags.h"
 #include "master_world.h"
 
 static const struct conf_job_pool pools[] = {
@@ -106,6 +112,58 @@ Test(master, job_processes_are_there_before_it_is_ready, .timeout = 20)
 	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
 	cr_assert_eq(count(&world, "job quick: begins, pid "), 2, "%s", world.text);
 	cr_assert_eq(count(&world, "job quick: meets the hub"), 2, "%s", world.text);
+}
+
+/* ---- what workers share: a loop follows a pointer in there */
+
+#define MARK 4711
+
+static struct {
+	_Atomic(uint64_t *) lag;
+	_Atomic(uint32_t *) note;
+} * lent;
+
+static int lending_worker(const struct worker_args *args)
+{
+	args->lag->n_stalls = MARK;
+	*worker_notes_last(args->note) = MARK;
+	atomic_store(&lent->note, worker_notes_last(args->note));
+	atomic_store(&lent->lag, &args->lag->n_stalls);
+	return drained_worker(args);
+}
+
+static int prying_job(const struct job_args *args)
+{
+	uint64_t stalls = 0;
+	uint32_t last = 0;
+
+	if (control_send_ready(args->control_fd) < 0)
+		_exit(99);
+	while (!atomic_load(&lent->lag))
+		(void)sched_yield();
+	(void)!peek_all(atomic_load(&lent->lag), &stalls, sizeof(stalls));
+	(void)!peek_all(atomic_load(&lent->note), &last, sizeof(last));
+	log_write(args->log, LOG_AT_NOTICE, "%s",
+		  stalls == MARK || last == MARK ? "sees what workers share" : "sees nothing");
+	return good_job(args);
+}
+
+Test(master, job_processes_have_nothing_of_what_workers_share, .timeout = 20)
+{
+	struct world world;
+
+	lent = mmap(NULL, sizeof(*lent), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	cr_assert_neq(lent, MAP_FAILED);
+	begin_with_jobs(&world, &(struct lives){ .n_workers = 1,
+						 .graceful_ms = 1000,
+						 .worker_main = lending_worker,
+						 .hub_main = quiet_hub,
+						 .jobs = &conf,
+						 .job_main = prying_job });
+	expect(&world, "job quick: sees nothing");
+	kill(world.master, SIGTERM);
+	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	cr_assert_eq(count(&world, "sees what workers share"), 0, "%s", world.text);
 }
 
 Test(master, job_processes_end_between_the_workers_and_the_hub, .timeout = 20)
