@@ -305,7 +305,7 @@ Test(module_wrap, refuses_two_handlers_of_one_name)
 static weir_handler_entry *many_handlers(size_t n)
 {
 	weir_handler_entry *handlers = calloc(n, sizeof(*handlers));
-	char(*names)[16] = calloc(n, sizeof(*names));
+	char(*names)[24] = calloc(n, sizeof(*names));
 
 	for (size_t i = 0; i < n; i++) {
 		(void)snprintf(names[i], sizeof(names[i]), "h%zu", i);
