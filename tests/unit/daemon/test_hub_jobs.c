@@ -175,18 +175,31 @@ static void fill(struct world *w, unsigned slot, unsigned n)
 		world_say(w, w->workers[slot], &p);
 }
 
-Test(hub_jobs, a_process_hears_of_a_job_only_when_its_worker_knows_that_it_was_started)
+static void read_refusals(struct world *w, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		(void)world_take(w, w->workers[0], JOB_REFUSED);
+}
+
+/* Child 0 is to run a job of worker 0's, which does not read that; how many refusals lie before it. */
+static unsigned begin_held(struct world *w)
 {
 	unsigned n = n_that_fit();
-	struct world w;
 
-	world_begin(&w);
-	world_add_idle(&w, 0);
-	fill(&w, 0, n);
-	world_submit(&w, 0, 1);
+	world_begin(w);
+	world_add_idle(w, 0);
+	fill(w, 0, n);
+	world_submit(w, 0, 1);
+	return n;
+}
+
+Test(hub_jobs, a_process_hears_of_a_job_only_when_its_worker_knows_that_it_was_started)
+{
+	struct world w;
+	unsigned n = begin_held(&w);
+
 	world_expect_nothing(&w, w.children[0]);
-	for (unsigned i = 0; i < n; i++)
-		(void)world_take(&w, w.workers[0], JOB_REFUSED);
+	read_refusals(&w, n);
 	cr_assert_eq(world_take(&w, w.workers[0], JOB_STARTED).id, 1u);
 	(void)world_take(&w, w.children[0], JOB_RUN);
 	world_done(&w);
@@ -194,16 +207,11 @@ Test(hub_jobs, a_process_hears_of_a_job_only_when_its_worker_knows_that_it_was_s
 
 Test(hub_jobs, a_job_cancelled_before_that_is_asked_after_it)
 {
-	unsigned n = n_that_fit();
 	struct world w;
+	unsigned n = begin_held(&w);
 
-	world_begin(&w);
-	world_add_idle(&w, 0);
-	fill(&w, 0, n);
-	world_submit(&w, 0, 1);
 	world_say(&w, w.workers[0], &(struct job_packet){ .word = JOB_CANCEL, .id = 1 });
-	for (unsigned i = 0; i < n; i++)
-		(void)world_take(&w, w.workers[0], JOB_REFUSED);
+	read_refusals(&w, n);
 	world_turns(&w);
 	(void)world_take(&w, w.children[0], JOB_RUN);
 	(void)world_take(&w, w.children[0], JOB_CANCEL);
@@ -212,13 +220,9 @@ Test(hub_jobs, a_job_cancelled_before_that_is_asked_after_it)
 
 Test(hub_jobs, a_job_that_its_process_has_not_heard_of_goes_with_its_worker)
 {
-	unsigned n = n_that_fit();
 	struct world w;
 
-	world_begin(&w);
-	world_add_idle(&w, 0);
-	fill(&w, 0, n);
-	world_submit(&w, 0, 1);
+	(void)begin_held(&w);
 	world_submit(&w, 0, 2);
 	world_submit(&w, 1, 3);
 	(void)world_take(&w, w.workers[1], JOB_QUEUED);
@@ -247,8 +251,7 @@ Test(hub_jobs, who_does_not_read_has_no_job_started_and_holds_up_nobody)
 	(void)world_take(&w, w.children[0], JOB_RUN);
 	world_add_idle(&w, 1);
 	world_expect_nothing(&w, w.children[1]);
-	for (unsigned i = 0; i < n + 1; i++)
-		(void)world_take(&w, w.workers[0], JOB_REFUSED);
+	read_refusals(&w, n + 1);
 	cr_assert_eq(world_take(&w, w.workers[0], JOB_QUEUED).id, 1u);
 	cr_assert_eq(world_take(&w, w.workers[0], JOB_STARTED).id, 1u);
 	(void)world_take(&w, w.children[1], JOB_RUN);
