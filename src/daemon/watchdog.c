@@ -185,9 +185,8 @@ static bool may_say(struct watchdog *w)
 	int64_t now_us = clock_monotonic_us(), n_more = (now_us - w->may_say_us) / SAID_EVERY_US;
 
 	if (n_more > 0) {
-		w->n_may_say = n_more > SAID_MAX ? SAID_MAX : w->n_may_say + (unsigned)n_more;
-		if (w->n_may_say > SAID_MAX)
-			w->n_may_say = SAID_MAX;
+		n_more += w->n_may_say;
+		w->n_may_say = n_more < SAID_MAX ? (unsigned)n_more : SAID_MAX;
 		w->may_say_us = now_us;
 	}
 	if (w->n_may_say == 0) {
