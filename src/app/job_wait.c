@@ -92,8 +92,8 @@ static int map_payload(void *arg)
 	r = sealed_map(job->large_fd, job->result_len, &job->large);
 	if (r < 0)
 		return r;
-	sealed_populate(
-		job->large); /* here, so that the loop's thread takes no fault for each page */
+	/* Here, so that the loop's thread takes no fault for each page. */
+	sealed_populate(job->large);
 	(void)close(job->large_fd);
 	job->large_fd = -1;
 	return 0;

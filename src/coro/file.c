@@ -154,11 +154,11 @@ void file_close(struct file *f)
 	assert(f->n_calls == 0); /* another task is still at it */
 	free(f->data);
 	f->data = NULL;
+	/* The last close of a file that was removed frees its blocks. */
 	if (!f->is_owned)
 		free(f);
 	else if (f->kind == FILE_PLAIN)
-		offload_forget(do_close,
-			       f); /* the last close of a file that was removed frees its blocks */
+		offload_forget(do_close, f);
 	else
 		(void)do_close(f);
 }

@@ -2,9 +2,8 @@
 #define WEIR_DAEMON_CRASH_KEEPER_H
 /*
  * crash_keeper.h - the master's part of a crash: a note for each worker and
- * job process, and
- * short-lived children that make lines of the log of one. They may take as
- * much memory, and as wrong a turn, as they like: the master goes on.
+ * job process, and short-lived children that make lines of the log of one. They
+ * may take as much memory, and as wrong a turn, as they like: the master goes on.
  */
 #include <stdbool.h>
 #include <sys/types.h>

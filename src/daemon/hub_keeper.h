@@ -41,9 +41,9 @@ void hub_keeper_died(struct hub_keeper *keeper, int status, bool is_last);
 bool hub_keeper_listen(struct hub_keeper *keeper, struct ipc_message *ret_message);
 
 /*
- * Gives each its ends of two pipes to the other, for publications and for jobs. The control socket is that of the
- * slot's worker, which may not be born yet. False when one of them has not
- * taken it: to be tried again.
+ * Gives each its ends of two pipes to the other, for publications and for jobs.
+ * The control socket is that of the slot's worker, which may not be born yet.
+ * False when one of them has not taken it: to be tried again.
  */
 bool hub_keeper_introduce(struct hub_keeper *keeper, unsigned slot, int control_fd);
 /* All workers who have not been introduced to this hub; how many still are not. */

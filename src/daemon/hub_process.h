@@ -3,8 +3,8 @@
 /*
  * hub_process.h - the process that runs the hub: one loop, the pipes to the
  * workers and the job processes, and the master, who introduces them. It loads
- * no module and reads no byte that a client sent but in publications and jobs. When the master has died, it
- * stays for the workers that still drain.
+ * no module and reads no byte that a client sent but in publications and jobs.
+ * When the master has died, it stays for the workers that still drain.
  */
 #include <stddef.h>
 
