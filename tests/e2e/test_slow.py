@@ -132,13 +132,20 @@ class Others:
         self.slowest = max(self.slowest, time.monotonic() - start)
         self.n += 1
 
+    def _stay(self):
+        """On one connection; as long as it is not this process that lets it idle until it is closed."""
+        with client.Connection(self.address) as kept:
+            asked = time.monotonic()
+            while time.monotonic() - asked < TIMEOUT_S / 2 and not self._is_over.wait(0.02):
+                self._ask(kept)
+                asked = time.monotonic()
+                with client.Connection(self.address) as fresh:
+                    self._ask(fresh)
+
     def _run(self):
         try:
-            with client.Connection(self.address) as kept:
-                while not self._is_over.wait(0.02):
-                    self._ask(kept)
-                    with client.Connection(self.address) as fresh:
-                        self._ask(fresh)
+            while not self._is_over.is_set():
+                self._stay()
         except Exception as problem:  # noqa: BLE001 - it is the test's to report
             self.problem = problem
 
