@@ -346,7 +346,14 @@ static COLD bool apply_rules(const struct site *site, const struct route *route,
 {
 	if (route->rate && rate_apply(site, route->rate, ex, route->name))
 		return true;
-	return https_apply(&route->https, ex, route->name);
+	if (https_apply(&route->https, ex, route->name))
+		return true;
+	if (!route->is_closed)
+		return false;
+	/* No Retry-After: nobody knows when it will be mended. */
+	answer_page(ex, 503, "its handler has crashed too often", NULL, 0);
+	exchange_finish(ex);
+	return true;
 }
 
 /* The match is in req already. */

@@ -33,7 +33,8 @@ struct ws_turn;
 
 /* One route, bound. Filled by the owner, kept by the site. */
 struct route {
-	const char *name; /* "shop.user", for logs; borrowed */
+	const char *name; /* "shop.user", for logs; borrowed, and so path: "/users/{id}", or NULL */
+	const char *path;
 	weir_handler *fn;
 	struct weir_app *app;		   /* borrowed; NULL in a test without a module */
 	struct builtin_settings *settings; /* owned by the owner: see builtin.h; NULL: none */
@@ -45,7 +46,8 @@ struct route {
 	struct pace_limits pace_limits;
 	struct pace *pace; /* borrowed: the server's, with these limits; NULL: as everybody */
 	bool is_logged;
-	bool has_rules; /* one of the next two has something to say */
+	bool has_rules; /* one of the next three has something to say */
+	bool is_closed; /* its handler crashes too often: requests are answered 503 */
 	struct https_rules https;
 	const struct ratelimit_rule *rate; /* borrowed; NULL: none */
 
@@ -58,6 +60,7 @@ struct route {
 	size_t n_origins;
 
 	uint32_t number; /* among the routes, for last_route */
+	uint32_t index;	 /* in the binding: the same in all workers */
 };
 
 struct site {

@@ -319,6 +319,7 @@ static void fill_seat(struct ws_seat *seat, const struct seating *seating)
 	req->ex = ex;
 	req->route = route;
 	req->task = task_current();
+	req->task->user = req;
 	if (route->io)
 		req->pub.io = route->io;
 	list_add_tail(&site->running, &req->link);

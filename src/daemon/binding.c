@@ -257,6 +257,8 @@ static int bind_route(struct binding *b, const struct conf_route *from, struct m
 
 	*route = (struct route){
 		.name = from->handler.text,
+		.path = from->path.text,
+		.index = (uint32_t)b->n_routes,
 		.max_body = from->max_body,
 		.request_memory = from->request_memory,
 		.half_close = (enum half_close)from->half_close,
@@ -339,9 +341,10 @@ static int bind_own_path(struct binding *b, const struct conf *conf, struct weir
 
 	if (asprintf(&name, "%s.%s", app->name, entry->name) < 0)
 		return -ENOMEM;
-	b->names[b->n_routes++] = name;
 	*route = (struct route){
 		.name = name,
+		.path = entry->path,
+		.index = (uint32_t)b->n_routes,
 		.fn = entry->fn,
 		.flags = entry->flags,
 		.app = app,

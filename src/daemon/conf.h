@@ -234,6 +234,8 @@ struct conf_limits {
 	unsigned threads;	/* of one worker, for blocking calls */
 	int64_t stall_limit_ms; /* a handler that holds the loop longer is logged; 0: no watchdog */
 	int64_t stall_abort_ms; /* and its worker replaced; 0: never */
+	unsigned crash_limit;	/* a route that crashes so often is answered 503; 0: never */
+	int64_t crash_window_ms;	 /* within so long */
 	struct conf_websocket websocket; /* of routes that say nothing else */
 	uint64_t send_queue_budget;	 /* of one worker's WebSockets */
 	uint64_t publish_budget;	 /* of one worker's topics */

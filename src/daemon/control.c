@@ -73,6 +73,11 @@ int control_send_return(int fd, unsigned lane)
 	return send_plain(fd, CONTROL_RETURN, lane);
 }
 
+int control_send_close(int fd, unsigned route)
+{
+	return send_plain(fd, CONTROL_CLOSE, route);
+}
+
 int control_send_hub(int fd, unsigned slot, const int *fds, size_t n_fds)
 {
 	struct ipc_message message = { .type = CONTROL_HUB, .number = slot, .n_fds = n_fds };
@@ -165,7 +170,7 @@ int control_receive(int fd, struct ipc_message *ret_message)
 	r = ipc_receive(fd, ret_message);
 	if (r <= 0)
 		return r;
-	if (ret_message->type < CONTROL_READY || ret_message->type > CONTROL_JOB_RENEW ||
+	if (ret_message->type < CONTROL_READY || ret_message->type > CONTROL_CLOSE ||
 	    ret_message->text_len >= sizeof(ret_message->text)) {
 		for (size_t i = 0; i < ret_message->n_fds; i++)
 			close_fdp(&ret_message->fds[i]);

@@ -20,6 +20,8 @@
  *				RETURN	that lane has a worker again
  *			ACCESS_LOG	another file, as a descriptor
  *			CERTIFICATES	new ones, and their keys: see tls_bundle.h
+ *				CLOSE	a route crashes too often, and is answered 503: number
+ *					is its place in the binding
  *	master to worker	HUB	two pipes to the hub, for publications and for jobs
  *	and to the hub			(to a worker: the other ends); number is the slot
  *	master to job process	HUB	a pipe to the hub, the one before is over
@@ -54,6 +56,7 @@ enum control_type {
 	CONTROL_SERVE,
 	CONTROL_ACCESS_LOG,
 	CONTROL_JOB_RENEW,
+	CONTROL_CLOSE,
 };
 
 /* Bits; none: nobody is let in any more, and the grace is the configuration's. */
@@ -82,6 +85,7 @@ MUST_USE int control_send_drain_how(int fd, unsigned how);
 MUST_USE int control_send_serve(int fd);
 MUST_USE int control_send_adopt(int fd, unsigned lane, const int *fds, size_t n_fds);
 int control_send_return(int fd, unsigned lane);
+MUST_USE int control_send_close(int fd, unsigned route);
 MUST_USE int control_send_access_log(int fd, int log_fd);
 /* n_fds: 2 for workers, 1 for a job process. */
 MUST_USE int control_send_hub(int fd, unsigned slot, const int *fds, size_t n_fds);

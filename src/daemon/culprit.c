@@ -22,6 +22,18 @@ static void peek_str(weir_str from, char *ret_text, size_t size)
 	ret_text[n] = '\0';
 }
 
+static void find_route(const struct route *shown, struct culprit *culprit)
+{
+	struct route route;
+
+	if (!shown || !peek_all(shown, &route, sizeof(route)))
+		return;
+	culprit->has_route = true;
+	culprit->route_index = route.index;
+	if (route.path)
+		peek_text(route.path, culprit->path, sizeof(culprit->path));
+}
+
 static void find_request(const struct task *task, struct culprit *culprit)
 {
 	struct req req;
@@ -35,6 +47,7 @@ static void find_request(const struct task *task, struct culprit *culprit)
 	culprit->request[sizeof(req.id)] = '\0';
 	if (req.scope.type == WEIR_SCOPE_TASK)
 		return; /* nobody asked for it */
+	find_route(req.route, culprit);
 	peek_str(req.scope.method, target, 24);
 	len = strlen(target);
 	if (len > 0)
@@ -67,7 +80,9 @@ void culprit_find(const struct sched *sched, struct culprit *ret_culprit)
 void culprit_describe(const struct culprit *c, char ret_words[CULPRIT_WORDS_MAX])
 {
 	bool is_spawned = c->route[0] && strncmp(c->task, c->route, CULPRIT_NAME) != 0;
-	char request[CULPRIT_TARGET + CULPRIT_NAME + 32] = "";
+	/* One without parameters is the target. */
+	bool has_path = c->has_route && memchr(c->path, '{', CULPRIT_NAME);
+	char request[CULPRIT_TARGET + 2 * CULPRIT_NAME + 48] = "";
 
 	if (!c->task[0]) {
 		(void)snprintf(ret_words, CULPRIT_WORDS_MAX, "%s task",
@@ -75,9 +90,10 @@ void culprit_describe(const struct culprit *c, char ret_words[CULPRIT_WORDS_MAX]
 		return;
 	}
 	if (c->request[0])
-		(void)snprintf(request, sizeof(request), " (%.*s%srequest %.*s)",
+		(void)snprintf(request, sizeof(request), " (%.*s%s%s%.*s%srequest %.*s)",
 			       CULPRIT_TARGET - 1, c->target, c->target[0] ? ", " : "",
-			       CULPRIT_NAME - 1, c->request);
+			       has_path ? "route " : "", has_path ? CULPRIT_NAME - 1 : 0, c->path,
+			       has_path ? ", " : "", CULPRIT_NAME - 1, c->request);
 	(void)snprintf(ret_words, CULPRIT_WORDS_MAX, "%.*s%s%.*s%s", CULPRIT_NAME - 1, c->task,
 		       is_spawned ? " of " : "", is_spawned ? CULPRIT_NAME - 1 : 0, c->route,
 		       request);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/macro.h"
+#include "daemon/crash_limit.h"
 
 struct conf_jobs;
 struct listeners;
@@ -24,6 +25,7 @@ struct generation {
 	const struct conf_jobs *jobs; /* NULL: no pools */
 	bool has_jobs;		      /* some module has one: processes are needed */
 	struct tls_keeper *tls;	      /* NULL: no TLS */
+	struct crash_limit crash_limit;
 	void *worker_arg;
 	void *hub_arg;
 	void *job_arg;

@@ -128,6 +128,7 @@ static void tick(struct master *m)
 	master_fork_job_processes(m);
 	tls_keeper_tick(m->now->tls, now_ms, m->log);
 	tls_keeper_tell(m->now->tls, m->slots, m->n_slots, m->now->number);
+	crash_limit_tell(&m->now->crash_limit, m->slots, m->n_slots, m->now->number);
 	master_reload_tick(m, now_ms);
 	tick_hub(m, now_ms);
 	job_keeper_tick(&m->jobs, now_ms);

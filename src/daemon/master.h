@@ -10,6 +10,7 @@
 
 #include "base/macro.h"
 
+struct crash_limit;
 struct crash_note;
 struct generation;
 struct generation_ops;
@@ -28,8 +29,9 @@ struct worker_args {
 	struct worker_note *note;    /* what the master may read when it has died; clear */
 	struct crash_note *crash;    /* for how it crashes, or is stuck; NULL: no memory for it */
 	struct worker_lag *lag;	     /* for how long its loop's turns take */
-	const struct log *log;	     /* says "worker 0" */
-	void *arg;		     /* the generation's */
+	const struct crash_limit *crash_limit; /* the routes that are closed; NULL: none */
+	const struct log *log;		       /* says "worker 0" */
+	void *arg;			       /* the generation's */
 };
 
 /*

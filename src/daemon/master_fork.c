@@ -54,6 +54,7 @@ __attribute__((noreturn)) static void run_worker(struct master *m, const struct 
 				    .note = worker_notes_at(&m->notes, slot->index),
 				    .crash = m->crashes.notes[slot->index],
 				    .lag = worker_lags_at(&m->lags, slot->index),
+				    .crash_limit = &g->crash_limit,
 				    .log = &log,
 				    .arg = g->worker_arg };
 
@@ -90,6 +91,7 @@ int master_fork_worker(struct master *m, struct worker_slot *slot)
 	}
 	worker_slot_forked(slot, pid, ends[0], clock_monotonic_ms());
 	slot->certificates = tls_keeper_generation(generation_of(m, slot)->tls);
+	slot->n_closed = generation_of(m, slot)->crash_limit.n_closed;
 	if (has_hub)
 		slot->hub = m->hub.slot.pid;
 	return 0;

@@ -239,6 +239,10 @@ void master_workers_died(struct master *m, struct worker_slot *slot, int status)
 
 	master_workers_listen(m, slot);
 	master_fork_report(m, slot->index, CRASH_REPORT_CRASH);
+	/* Of another configuration, it had other routes. */
+	if (slot->generation == m->now->number)
+		crash_limit_died(&m->now->crash_limit, m->crashes.notes[slot->index],
+				 clock_monotonic_ms());
 	if (slot->state == WORKER_STARTING && m->phase == MASTER_STARTING) {
 		proc_describe(status, how);
 		log_write(m->log, LOG_AT_ERROR, "worker %u (pid %d) ended while it started: %s",

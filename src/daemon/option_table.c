@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/macro.h"
 #include "daemon/conf.h"
+#include "daemon/crash_limit.h"
 #include "daemon/hub_pipe.h"
 #include "daemon/option_front.h"
 #include "daemon/option_items.h"
@@ -290,6 +291,21 @@ static const struct option_spec top_rows[] = {
 	  .max = HOUR,
 	  .fallback = "0",
 	  .help = "A worker whose loop is held for so long is replaced; 0: never." },
+	{ .name = "crash_limit",
+	  LIMIT(crash_limit),
+	  .type = OPTION_COUNT,
+	  .max = CRASH_LIMIT_MAX,
+	  .fallback = "5",
+	  .help = "A route whose handler has taken its worker with it so often, within "
+		  "crash_window,\n"
+		  "is answered 503 until the next reload; 0: never." },
+	{ .name = "crash_window",
+	  LIMIT(crash_window_ms),
+	  .type = OPTION_DURATION,
+	  .min = 1,
+	  .max = 24 * HOUR,
+	  .fallback = "60s",
+	  .help = "The time that crash_limit is about." },
 	{ .name = "stack_size",
 	  LIMIT(stack_size),
 	  .type = OPTION_SIZE,

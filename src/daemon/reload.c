@@ -40,6 +40,7 @@ static void free_edition(struct generation *g)
 
 	(void)listeners_close(g->listeners);
 	(void)tls_keeper_free(g->tls);
+	crash_limit_done(&g->crash_limit);
 	close_fdp(&e->access_log_fd);
 	(void)conf_free(e->conf);
 	free(e);
@@ -118,6 +119,8 @@ static void fill(struct edition *e, const struct reload *reload)
 				     .counts = reload->counts,
 				     .tls = g->tls };
 	e->job = (struct job_setup){ .conf = conf, .tls = g->tls };
+	crash_limit_init(&g->crash_limit, reload->log, conf->limits.crash_limit,
+			 conf->limits.crash_window_ms);
 	g->n_workers = conf->n_workers;
 	g->graceful_ms = conf->limits.graceful_timeout_ms;
 	g->session_grace_ms = conf->limits.websocket_grace_ms;

@@ -29,6 +29,7 @@
 #include "daemon/binding.h"
 #include "daemon/conf.h"
 #include "daemon/control.h"
+#include "daemon/crash_limit.h"
 #include "daemon/crash_note.h"
 #include "daemon/exit_code.h"
 #include "daemon/farewell.h"
@@ -296,6 +297,15 @@ static void fail(struct worker *w, const char *why)
 	leave(w);
 }
 
+/* It keeps crashing, here or in other workers. */
+static void close_route(struct worker *w, uint32_t index)
+{
+	if (!w->binding || index >= w->binding->n_routes)
+		return;
+	w->binding->routes[index].is_closed = true;
+	w->binding->routes[index].has_rules = true;
+}
+
 static void serve(struct worker *w)
 {
 	if (w->phase != WORKER_HELD)
@@ -343,6 +353,8 @@ static void on_control(struct ev_loop *ev, ev_io *watcher, int events)
 			worker_hub_meet(&w->hub, &message);
 		else if (message.type == CONTROL_CERTIFICATES)
 			renew_certificates(w, &message);
+		else if (message.type == CONTROL_CLOSE)
+			close_route(w, message.number);
 	}
 	if (r == -EAGAIN)
 		return;
@@ -505,6 +517,8 @@ static void make_site(struct worker *w)
 
 		route->number = worker_notes_add(note, route->name);
 	}
+	for (size_t i = 0; w->args->crash_limit && i < w->args->crash_limit->n_closed; i++)
+		close_route(w, w->args->crash_limit->closed[i]);
 }
 
 static int make(struct worker *w)

@@ -13,6 +13,7 @@
  *	                           (or after it was LEAVING by itself)
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -33,6 +34,7 @@ struct worker_slot {
 	unsigned generation;   /* of its worker; see master_state.h */
 	unsigned lane;	       /* where its worker accepts: see listeners.h */
 	unsigned certificates; /* generation of what it has: see tls_keeper.h */
+	size_t n_closed;       /* routes that it knows to be closed: see crash_limit.h */
 	enum worker_state state;
 	pid_t pid;	/* 0 without a process */
 	int control_fd; /* owned; -1 when closed */

@@ -44,7 +44,7 @@ def test_who_computes_is_named_while_it_still_does(daemon):
     d = daemon(ONE)
     with d.connect() as c:
         c.request("GET", "/burn/3000")
-        line = d.wait_log(r"warn worker 0: e2e_stall\.burn \(GET /burn/3000, request " + ID +
+        line = d.wait_log(r"warn worker 0: e2e_stall\.burn \(GET /burn/3000, route /burn/\{ms\}, request " + ID +
                           r"\) has held the loop for \d+ ms: it computes$")
         assert 100 <= int(re.search(r"for (\d+) ms", line)[1]) < 3000
         c.assert_silent()  # not answered yet
@@ -59,7 +59,7 @@ def test_who_sleeps_in_a_system_call_is_named_and_not_woken(daemon):
     d = daemon(ONE)
     # Its nanosleep(2) was not interrupted: it says so.
     assert d.get("/nap/1000").text == "slept\n"
-    d.wait_log(r"e2e_stall\.nap \(GET /nap/1000, request " + ID +
+    d.wait_log(r"e2e_stall\.nap \(GET /nap/1000, route /nap/\{ms\}, request " + ID +
                r"\) has held the loop for \d+ ms: it sleeps in clock_nanosleep\(\)$")
     d.wait_log(r"warn worker 0: " + frame("nap_now"))
     d.wait_log(r"warn worker 0: " + frame("nap"))
@@ -69,7 +69,7 @@ def test_who_sleeps_in_a_system_call_is_named_and_not_woken(daemon):
 def test_a_task_that_a_handler_has_spawned_is_named_with_it(daemon):
     d = daemon(ONE)
     assert d.get("/spawn/1000").text == "burnt\n"
-    d.wait_log(r"burn_later \(\S*e2e_stall\.c:\d+\) of e2e_stall\.spawn \(GET /spawn/1000, request " +
+    d.wait_log(r"burn_later \(\S*e2e_stall\.c:\d+\) of e2e_stall\.spawn \(GET /spawn/1000, route /spawn/\{ms\}, request " +
                ID + r"\).*: it computes$")
     d.wait_log(frame("burn_later"))
 
@@ -144,7 +144,7 @@ def test_a_crash_is_logged_with_function_file_and_line(daemon):
     c, pid = connect_to(d, lambda pid: True)
     c.request("GET", "/crash/segv")
     d.wait_log(rf"error master: worker \d \(pid {pid}\) ended: killed by signal 11 \(SIGSEGV\)")
-    d.wait_log(r"error worker \d: SIGSEGV at address 0x8 in e2e_stall\.crash \(GET /crash/segv, request " +
+    d.wait_log(r"error worker \d: SIGSEGV at address 0x8 in e2e_stall\.crash \(GET /crash/segv, route /crash/\{how\}, request " +
                ID + r"\)$")
     where = d.wait_log(r"error worker \d: #0 crash_now at \S*tests/modules/e2e_stall\.c:\d+ \(e2e_stall\.so")
     assert f"e2e_stall.c:{line_of('the line that the backtrace names')} " in where
@@ -157,7 +157,7 @@ def test_a_failed_assertion_is_seen_through_the_c_library(daemon):
     c, pid = connect_to(d, lambda pid: True)
     c.request("GET", "/crash/assert")
     d.wait_log(rf"error master: worker \d \(pid {pid}\) ended: killed by signal 6 \(SIGABRT\)")
-    d.wait_log(r"error worker \d: SIGABRT in e2e_stall\.crash \(GET /crash/assert, request ")
+    d.wait_log(r"error worker \d: SIGABRT in e2e_stall\.crash \(GET /crash/assert, route /crash/\{how\}, request ")
     d.wait_log(frame("crash_now"))
     d.wait_log(frame("crash"))
     d.wait_log("is ready again")

@@ -494,6 +494,21 @@ Test(req, answers_503_when_there_is_no_memory_to_begin_with)
 	app_world_free(a);
 }
 
+Test(req, of_a_closed_route_is_answered_503_and_others_are_served)
+{
+	struct app_world *a = app_world_new();
+	struct route *closed = app_world_route(a, "/a", hello);
+	const char *answer;
+
+	app_world_route(a, "/b", hello);
+	closed->has_rules = closed->is_closed = true;
+	answer = app_world_ask(a, "/a");
+	cr_assert(strstr(answer, "HTTP/1.1 503 "), "%s", answer);
+	cr_assert_not(strcasestr(answer, "retry-after"), "%s", answer);
+	cr_assert(strstr(app_world_ask(a, "/b"), "HTTP/1.1 200 "));
+	app_world_free(a);
+}
+
 Test(req, says_which_route_ran_last)
 {
 	struct app_world *a = app_world_new();

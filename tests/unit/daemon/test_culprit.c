@@ -55,6 +55,31 @@ Test(culprit, is_the_task_with_its_request)
 	cr_assert((uintptr_t)on_stack >= culprit.low && (uintptr_t)on_stack < culprit.high);
 }
 
+Test(culprit, has_the_route_and_its_place)
+{
+	struct route route = { .name = "shop.user", .path = "/users/{id}", .index = 7 };
+	struct req req = { .name = "shop.user",
+			   .route = &route,
+			   .scope = { .method = WEIR_STR("GET"),
+				      .raw_path = WEIR_STR("/users/7") } };
+
+	memcpy(req.id, "0123456789abcdef", SITE_ID_LEN);
+	find_in_task("shop.user", &req);
+	cr_assert_str_eq(words, "shop.user (GET /users/7, route /users/{id}, "
+				"request 0123456789abcdef)");
+	cr_assert(culprit.has_route);
+	cr_assert_eq(culprit.route_index, 7);
+	cr_assert_str_eq(culprit.path, "/users/{id}");
+}
+
+Test(culprit, may_have_a_route_that_is_nowhere)
+{
+	struct req req = { .name = "shop.user", .route = (const struct route *)16 };
+
+	find_in_task("shop.user", &req);
+	cr_assert_not(culprit.has_route);
+}
+
 Test(culprit, is_a_spawned_task_of_a_handler)
 {
 	struct req req = { .name = "shop.user",

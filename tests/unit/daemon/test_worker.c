@@ -521,6 +521,25 @@ Test(worker, serves_an_adopted_slot_until_it_is_returned)
 	done(&w);
 }
 
+Test(worker, answers_503_for_a_route_that_the_master_has_closed)
+{
+	struct world w;
+	int fd;
+
+	begin_serving(&w, "");
+	close_other_slot(&w);
+	cr_assert_eq(control_send_close(w.control, 0), 0);
+	cr_assert_eq(control_send_close(w.control, 1000), 0); /* there is none */
+	fd = send_request(&w, "/until/go"); /* who is answered has read what came before */
+	create("go");
+	cr_assert_not_null(strstr(receive(fd, "go has come"), "200 OK"));
+	fd = send_request(&w, "/pid");
+	cr_assert_not_null(strstr(receive(fd, "\r\n\r\n"), " 503 "));
+	(void)close(fd);
+	(void)unlink("go");
+	done(&w);
+}
+
 Test(worker, notes_the_last_handler_for_the_master)
 {
 	char name[WORKER_NOTES_NAME];
