@@ -12,7 +12,7 @@ HELLO = b"GET /hello HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n"
 CROWD = b"GET /crowd/%d HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n"
 
 
-def _pss(server):
+def pss(server):
     """Bytes, the server's processes together; pages that they share count once."""
     total = 0
     for pid in server.pids():
@@ -47,18 +47,18 @@ def idle_connections(server, n):
         def ask():
             stack.enter_context(_ask(server, HELLO % server.port, b"hello, world\n"))
         ask()
-        before = _pss(server)
+        before = pss(server)
         for _ in range(n):
             ask()
-        return (_pss(server) - before) / n
+        return (pss(server) - before) / n
 
 
 def suspended_tasks(server, n):
     """Bytes for each of n tasks of one request."""
     _ask(server, CROWD % (1, server.port), b"asleep\n").close()
-    before = _pss(server)
+    before = pss(server)
     with _ask(server, CROWD % (n, server.port), b"asleep\n"):
-        return (_pss(server) - before) / n
+        return (pss(server) - before) / n
 
 
 def idle_sessions(client, server, arguments, n, core):
@@ -69,11 +69,11 @@ def idle_sessions(client, server, arguments, n, core):
     with WsClient(client, server, [*arguments, "-c1"], core) as first:
         first.wait_for("open")
         first.echo()
-        before = _pss(server)
+        before = pss(server)
         with WsClient(client, server, [*arguments, f"-c{n}"], core) as others:
             others.wait_for("open")
-            opened = _pss(server)
+            opened = pss(server)
             others.echo()
-            echoed = _pss(server)
+            echoed = pss(server)
             said = others.end()
     return (opened - before) / n, (echoed - before) / n, said

@@ -124,6 +124,40 @@ routes:
   - {{path: "/files/{{path...}}", static: {{root: {root}}}}}
 """
 
+WEIR_TLS_CONF = """\
+stall_limit: 30s     # under callgrind every turn is a long one
+handshake_timeout: 60s
+listen:
+  - address: 127.0.0.1:{port}
+    tls: {{certificate: {dir}/certificate.pem, key: {dir}/key.pem}}
+workers: 1
+access_log: off
+max_connections: 20000
+module_path: [{build}/examples]
+modules:
+  - path: hello.so
+  - path: wsecho.so
+routes:
+  - path: /hello
+    methods: [GET]
+    handler: hello.hello
+  - path: {echo}
+    websocket: true
+    handler: {handler}
+"""
+
+# What weir does without being told: tickets, no cache of sessions, records of up to 16 KiB.
+NGINX_TLS = """\
+	ssl_certificate {dir}/certificate.pem;
+	ssl_certificate_key {dir}/key.pem;
+	ssl_protocols TLSv1.2 TLSv1.3;
+	ssl_session_cache off;
+	ssl_session_tickets on;
+	ssl_buffer_size 16k;
+	server {{
+		listen 127.0.0.1:{port} ssl backlog=4096;
+"""
+
 
 class BenchError(Exception):
     """What ends the run, in words for the user."""
@@ -226,6 +260,24 @@ def nginx_command(directory, port, text=NGINX_CONF):
     conf = directory / f"nginx-{port}.conf"
     conf.write_text(text.format(dir=directory, port=port, user=user))
     return [program, "-p", directory, "-c", conf, "-e", "stderr"]
+
+
+def nginx_tls_command(directory, port):
+    command = nginx_command(directory, port)
+    conf = directory / f"nginx-{port}.conf"
+    text = conf.read_text()
+    plain = f"\tserver {{\n\t\tlisten 127.0.0.1:{port} backlog=4096;\n"
+    if plain not in text:
+        raise BenchError("nginx's configuration is not what its TLS takes the place of")
+    conf.write_text(text.replace(plain, NGINX_TLS.format(dir=directory, port=port)))
+    return command
+
+
+def weir_tls_command(build, directory, port):
+    conf = directory / f"weir-{port}.yaml"
+    conf.write_text(WEIR_TLS_CONF.format(build=build, dir=directory, port=port, echo=WS_ECHO,
+                                         handler=WS_HANDLERS[WS_ECHO]))
+    return [build / "weir", "-c", conf]
 
 
 def weir_command(build, directory, port, access_log):
