@@ -54,7 +54,7 @@ static void on_tls_readable(struct ev_loop *ev, ev_io *w, int events)
 	s->ops->readable(s);
 }
 
-static COLD ssize_t recv_tls(struct stream *s, struct block *block)
+static APART ssize_t recv_tls(struct stream *s, struct block *block)
 {
 	bool may_recv = !s->is_fed;
 	ssize_t n;
@@ -71,7 +71,7 @@ static COLD ssize_t recv_tls(struct stream *s, struct block *block)
 	return n;
 }
 
-static COLD int flush_tls(struct stream *s)
+static APART int flush_tls(struct stream *s)
 {
 	int r = tls_stream_flush(s->tls, &s->out);
 

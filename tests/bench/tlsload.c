@@ -113,11 +113,13 @@ static void conn_close(struct conn *c)
 
 static int conn_ask(struct load *l, struct conn *c)
 {
-	if (!may_issue(l))
-		return 0;
-	l->n_issued++;
+	if (!l->plan.is_once) {
+		if (!may_issue(l))
+			return 0;
+		l->n_issued++;
+		c->since_ns = l->now_ns;
+	}
 	c->received = 0;
-	c->since_ns = l->plan.is_once ? c->since_ns : l->now_ns;
 	c->is_asked = true;
 	return SSL_write(c->ssl, l->head, l->head_len) == l->head_len ? 0 : -EPIPE;
 }
@@ -142,6 +144,7 @@ static int conn_open(struct load *l, struct conn *c)
 
 	c->fd = -1;
 	c->is_asked = false;
+	l->n_issued += l->plan.is_once; /* no handshake is begun that nobody waits for */
 	c->since_ns = l->now_ns;
 	r = dial(&l->plan, &c->fd);
 	if (r < 0)
