@@ -61,13 +61,13 @@ const struct option_spec option_tls_rows[] = {
 	{ .name = "ciphers",
 	  TLS(ciphers),
 	  .type = OPTION_NAME,
-	  .help = "Of TLS 1.2, as OpenSSL names them. Default: Mozilla's \"intermediate\" ones "
-		  "with\n"
-		  "elliptic curves." },
+	  .help = "Of TLS 1.2, as OpenSSL names them, the best first. Default: Mozilla's\n"
+		  "\"intermediate\" ones with elliptic curves." },
 	{ .name = "ciphersuites",
 	  TLS(ciphersuites),
 	  .type = OPTION_NAME,
-	  .help = "Of TLS 1.3, the same. Default: all three that Mozilla recommends." },
+	  .help = "Of TLS 1.3, the same. Default: all three that Mozilla recommends. Clients that\n"
+		  "like ChaCha20 best, because they have no AES in hardware, get it." },
 	{ .name = "tickets",
 	  TLS(has_tickets),
 	  .type = OPTION_BOOL,

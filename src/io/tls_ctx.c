@@ -224,6 +224,8 @@ static int set_up(SSL_CTX *ssl, const struct tls_ctx_spec *spec, const struct tl
 	SSL_CTX_set_security_level(ssl, 2);
 	(void)SSL_CTX_set_min_proto_version(ssl, min);
 	SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	/* Our order counts; but who wants ChaCha20 above all has no AES in hardware. */
+	SSL_CTX_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	if (spec->has_ktls)
 		SSL_CTX_set_options(ssl, SSL_OP_ENABLE_KTLS);
 	SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |

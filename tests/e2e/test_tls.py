@@ -75,6 +75,17 @@ def test_ciphers_of_both_versions_are_those_of_the_configuration(daemon, ca):
         assert c.sock.cipher()[0] == "TLS_AES_256_GCM_SHA384"
 
 
+@pytest.mark.parametrize("wants, gets", [
+    ("ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+    ("ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"),
+])
+def test_the_servers_order_of_ciphers_counts_but_for_clients_without_aes(d, ca, wants, gets):
+    context = ca.client(version=ssl.TLSVersion.TLSv1_2)
+    context.set_ciphers(wants)
+    with tls.connect(d.address, context) as c:
+        assert c.sock.cipher()[0] == gets
+
+
 # Names and protocols.
 
 def subject_of(d, context, host):

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "io/sealed.h"
+#include "oom.h"
 #include "tls_fixture.h"
 
 static const char *format(struct messages *messages)
@@ -74,4 +75,52 @@ Test(tls_bundle, what_is_no_bundle_is_refused)
 	cr_assert_eq(sealed_new(WEIR_STR("abc"), &fd), 0);
 	cr_expect_eq(tls_bundle_open(fd, 3, &bundle), -EPROTO);
 	(void)close(fd);
+}
+
+/* Each allocation fails once; the bundle that came of it in the end. */
+static void read_without_memory(struct fixture *f, struct tls_bundle *ret_bundle)
+{
+	for (unsigned n = 1;; n++) {
+		int r;
+
+		oom_fail_at(n);
+		r = tls_bundle_read(f->conf, &f->messages, ret_bundle);
+		if (!oom_has_failed()) {
+			cr_assert_eq(r, 0);
+			break;
+		}
+		cr_assert_eq(r, -ENOMEM);
+	}
+	cr_expect_eq(f->messages.n_errors, 0);
+}
+
+Test(tls_bundle, without_memory_is_whole_or_none)
+{
+	struct tls_bundle bundle, copy;
+	struct fixture f;
+	uint64_t len;
+	int fd = -1;
+
+	tls_fixture_init(&f);
+	read_without_memory(&f, &bundle);
+	oom_fail_at(1);
+	cr_expect_eq(tls_bundle_seal(&bundle, &fd, &len), -ENOMEM);
+	cr_expect(oom_has_failed());
+	cr_assert_eq(tls_bundle_seal(&bundle, &fd, &len), 0);
+	for (unsigned n = 1;; n++) {
+		int r;
+
+		oom_fail_at(n);
+		r = tls_bundle_open(fd, len, &copy);
+		if (!oom_has_failed()) {
+			cr_assert_eq(r, 0);
+			break;
+		}
+		cr_assert_eq(r, -ENOMEM);
+	}
+	cr_expect_eq(copy.n_files, 5);
+	(void)close(fd);
+	tls_bundle_done(&bundle);
+	tls_bundle_done(&copy);
+	fixture_done(&f);
 }

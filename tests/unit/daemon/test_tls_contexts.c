@@ -2,6 +2,7 @@
 #include "daemon/tls_contexts.h"
 
 #include "daemon/tls_bundle.h"
+#include "oom.h"
 #include "tls_fixture.h"
 
 static int make(struct fixture *f, struct tls_contexts **ret_contexts)
@@ -63,5 +64,27 @@ Test(tls_contexts, without_tls_none_are_wanted)
 	fixture_init(&f);
 	fixture_load(&f, "listen: [{address: 127.0.0.1:1}]\n");
 	cr_expect_not(tls_contexts_are_wanted(f.conf));
+	fixture_done(&f);
+}
+
+Test(tls_contexts, without_memory_are_all_or_none)
+{
+	struct tls_contexts *contexts = NULL;
+	struct tls_bundle bundle;
+	struct fixture f;
+
+	tls_fixture_init(&f);
+	cr_assert_eq(tls_bundle_read(f.conf, &f.messages, &bundle), 0);
+	for (unsigned n = 1; !contexts; n++) {
+		int r;
+
+		oom_fail_at(n);
+		r = tls_contexts_new(f.conf, &bundle, NULL, &f.messages, &contexts);
+		cr_assert_eq(r, oom_has_failed() ? -ENOMEM : 0);
+	}
+	cr_expect_not_null(tls_contexts_at(contexts, 2));
+	cr_expect_eq(f.messages.n_errors, 0);
+	(void)tls_contexts_free(contexts);
+	tls_bundle_done(&bundle);
 	fixture_done(&f);
 }

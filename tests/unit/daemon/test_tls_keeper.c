@@ -9,6 +9,7 @@
 #include "daemon/control.h"
 #include "daemon/tls_contexts.h"
 #include "daemon/worker_slot.h"
+#include "oom.h"
 #include "tls_fixture.h"
 
 struct scene {
@@ -157,4 +158,22 @@ Test(tls_keeper, a_worker_gets_new_ones_as_a_sealed_file)
 	(void)close(ends[0]);
 	(void)close(ends[1]);
 	scene_done(&s);
+}
+
+Test(tls_keeper, without_memory_is_none)
+{
+	struct tls_keeper *k = NULL;
+	struct fixture f;
+
+	tls_fixture_init(&f);
+	for (unsigned n = 1; !k; n++) {
+		int r;
+
+		oom_fail_at(n);
+		r = tls_keeper_new(f.conf, &f.messages, &k);
+		cr_assert_eq(r, oom_has_failed() ? -ENOMEM : 0);
+	}
+	cr_expect_eq(f.messages.n_errors, 0);
+	(void)tls_keeper_free(k);
+	fixture_done(&f);
 }
