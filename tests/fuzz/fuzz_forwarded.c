@@ -49,9 +49,9 @@ static void add(weir_header *fields, size_t n, const char *name, const char *add
 			continue;
 		value = malloc(old.len + ADDED);
 		memcpy(value, old.ptr, old.len);
-		strcpy(value + old.len, added);
+		memcpy(value + old.len, added, strlen(added));
 		free((char *)(uintptr_t)old.ptr);
-		fields[i].value = weir_strz(value);
+		fields[i].value = (weir_str){ value, old.len + strlen(added) };
 		return;
 	}
 }
