@@ -11,11 +11,26 @@
 #include "daemon/messages.h"
 #include "daemon/option_table.h"
 
+static void check_hosts(const struct conf *conf, struct messages *messages)
+{
+	const struct option_spec *option = option_table_find(OPTION_TOP, WEIR_STR("unknown_hosts"));
+
+	if (conf->front.unknown_hosts == CONF_UNKNOWN_HOSTS_SERVE)
+		return;
+	for (size_t i = 0; i < conf->n_routes; i++) {
+		if (conf->routes[i].host.text)
+			return;
+	}
+	messages_warn(messages, conf_origin_get(option, conf),
+		      "unknown_hosts: no route has a host: nothing is refused");
+}
+
 int conf_front_check(struct conf *conf, struct messages *messages)
 {
 	struct conf_front *front = &conf->front;
 	struct inet_net *nets;
 
+	check_hosts(conf, messages);
 	if (front->n_trusted_proxies == 0)
 		return 0;
 	nets = arena_alloc(&conf->arena, front->n_trusted_proxies * sizeof(*nets));

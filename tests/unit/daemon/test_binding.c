@@ -11,10 +11,12 @@
 #include <weir/ws.h>
 
 #include "app/asgi.h"
+#include "app/hosts.h"
 #include "app/router.h"
 #include "base/log.h"
 #include "conf_fixture.h"
 #include "proto/http.h"
+#include "serve/ratelimit.h"
 
 struct world {
 	struct fixture fixture;
@@ -120,6 +122,65 @@ Test(binding, gives_each_method_its_own_handler)
 	cr_assert_str_eq(find(&w, HTTP_METHOD_GET, "/x")->name, "good.user");
 	cr_assert_str_eq(find(&w, HTTP_METHOD_POST, "/x")->name, "good.users");
 	cr_assert_null(find(&w, HTTP_METHOD_PUT, "/x"));
+	done(&w);
+}
+
+Test(binding, without_hosts_there_is_one_router)
+{
+	struct world w;
+
+	bind_text(&w, GOOD "routes: [{path: /x, handler: good.user}]\n");
+	cr_assert_eq(w.r, 0, "%s", w.words.data);
+	cr_expect_not_null(w.binding->router);
+	cr_expect_not(hosts_are_named(w.binding->hosts));
+	cr_expect_null(w.binding->stray);
+	cr_expect_not(w.binding->routes[0].has_rules);
+	done(&w);
+}
+
+Test(binding, each_host_has_routes_of_its_own)
+{
+	struct router_match match;
+	struct world w;
+
+	bind_text(&w, GOOD "routes:\n"
+			   "  - {path: /x, host: Example.org, handler: good.user}\n"
+			   "  - {path: /x, handler: good.users}\n");
+	cr_assert_eq(w.r, 0, "%s", w.words.data);
+	cr_expect_null(w.binding->router);
+	cr_assert_eq(hosts_find(w.binding->hosts, WEIR_STR("example.org:80"), HTTP_METHOD_GET,
+				WEIR_STR("/x"), &match),
+		     ROUTER_FOUND);
+	cr_expect_str_eq(((struct route *)match.target)->name, "good.user");
+	cr_assert_eq(hosts_find(w.binding->hosts, WEIR_STR("example.com"), HTTP_METHOD_GET,
+				WEIR_STR("/x"), &match),
+		     ROUTER_FOUND);
+	cr_expect_str_eq(((struct route *)match.target)->name, "good.users");
+	done(&w);
+}
+
+Test(binding, routes_share_a_rate_limit_unless_they_have_their_own)
+{
+	const struct route *routes;
+	struct world w;
+
+	bind_text(&w, "rate_limit: 10\n" GOOD "routes:\n"
+		      "  - {path: /a, handler: good.user}\n"
+		      "  - {path: /b, handler: good.user}\n"
+		      "  - {path: /c, handler: good.user, rate_limit: 5, rate_burst: 2}\n"
+		      "  - {path: /d, handler: good.user, rate_limit: 0}\n");
+	cr_assert_eq(w.r, 0, "%s", w.words.data);
+	routes = w.binding->routes;
+	cr_expect_eq(routes[0].rate, w.binding->stray);
+	cr_expect_eq(routes[1].rate, w.binding->stray);
+	cr_expect_eq(routes[0].rate->ns, 100000000u);
+	cr_assert_not_null(routes[2].rate);
+	cr_expect_neq(routes[2].rate->number, routes[0].rate->number);
+	cr_expect_eq(routes[2].rate->ns, 200000000u);
+	cr_expect_eq(routes[2].rate->burst_ns, 400000000u);
+	cr_expect(routes[2].has_rules);
+	cr_expect_null(routes[3].rate);
+	cr_expect_not(routes[3].has_rules);
 	done(&w);
 }
 

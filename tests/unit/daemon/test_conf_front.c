@@ -92,6 +92,19 @@ Test(conf_front, mistakes_are_told_where_they_are)
 	expect_said("rate_period: 48h\n", "test.yaml:1:14: rate_period: \"48h\" is more than 24h");
 }
 
+Test(conf_front, hosts_that_are_refused_though_none_is_named_are_warned_of)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	fixture_load(&f, MODULES "unknown_hosts: refuse\nroutes: [{path: /, handler: a.x}]\n");
+	cr_expect_eq(f.r, 0);
+	cr_expect_eq(f.messages.n_errors, 0);
+	cr_expect_not_null(strstr(f.said, "test.yaml:2:1: warning: unknown_hosts: no route"), "%s",
+			   f.said);
+	fixture_done(&f);
+}
+
 Test(conf_front, routes_of_one_host_collide_and_those_of_two_do_not)
 {
 	expect_said(MODULES "routes:\n  - {path: /, handler: a.x, host: example.org}\n"
