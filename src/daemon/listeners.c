@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "daemon/conf.h"
 #include "daemon/exit_code.h"
 #include "io/sock.h"
@@ -351,6 +352,112 @@ int listeners_widen(struct listeners *ls, unsigned n_lanes)
 unsigned listeners_n_lanes(const struct listeners *ls)
 {
 	return ls->n_lanes;
+}
+
+/* ---- for another program */
+
+struct packed_listeners {
+	uint32_t n_addresses, n_lanes;
+	int32_t backlog, opener;
+};
+
+/* Numbers of descriptors follow. */
+struct packed_address {
+	struct sock_addr wanted, at;
+	struct sock_file file;
+	uint32_t is_unix, is_dual, has_file, mode, n_fds;
+	char text[sizeof(((struct address *)0)->text)];
+};
+
+static int pack_address(const struct address *a, struct buf *out)
+{
+	struct packed_address packed = { .wanted = a->wanted,
+					 .at = a->at,
+					 .file = a->file,
+					 .is_unix = a->is_unix,
+					 .is_dual = a->is_dual,
+					 .has_file = a->has_file,
+					 .mode = a->mode,
+					 .n_fds = a->n_fds };
+	int r;
+
+	(void)snprintf(packed.text, sizeof(packed.text), "%s", a->text);
+	r = buf_append(out, &packed, sizeof(packed));
+	return r < 0 ? r : buf_append(out, a->fds, a->n_fds * sizeof(*a->fds));
+}
+
+int listeners_pack(const struct listeners *ls, struct buf *out)
+{
+	struct packed_listeners packed = { .n_addresses = (uint32_t)ls->n_addresses,
+					   .n_lanes = ls->n_lanes,
+					   .backlog = ls->backlog,
+					   .opener = (int32_t)ls->opener };
+	int r;
+
+	r = buf_append(out, &packed, sizeof(packed));
+	for (size_t i = 0; i < ls->n_addresses && r >= 0; i++)
+		r = pack_address(&ls->addresses[i], out);
+	return r;
+}
+
+static int cut(weir_str *bytes, void *ret, size_t len)
+{
+	if (bytes->len < len)
+		return -EPROTO;
+	memcpy(ret, bytes->ptr, len);
+	bytes->ptr += len;
+	bytes->len -= len;
+	return 0;
+}
+
+static int unpack_address(weir_str *bytes, struct address *a)
+{
+	struct packed_address packed;
+	int r;
+
+	r = cut(bytes, &packed, sizeof(packed));
+	if (r < 0 || packed.n_fds > bytes->len / sizeof(*a->fds))
+		return -EPROTO;
+	a->fds = malloc((packed.n_fds + 1) * sizeof(*a->fds));
+	if (!a->fds)
+		return -ENOMEM;
+	a->n_fds = packed.n_fds;
+	a->wanted = packed.wanted;
+	a->at = packed.at;
+	a->file = packed.file;
+	a->is_unix = packed.is_unix;
+	a->is_dual = packed.is_dual;
+	a->has_file = packed.has_file;
+	a->mode = packed.mode;
+	memcpy(a->text, packed.text, sizeof(a->text) - 1);
+	return cut(bytes, a->fds, a->n_fds * sizeof(*a->fds));
+}
+
+int listeners_unpack(weir_str bytes, struct listeners **ret_listeners)
+{
+	_cleanup_(freep) struct listeners *ls = NULL;
+	struct packed_listeners packed;
+	int r;
+
+	r = cut(&bytes, &packed, sizeof(packed));
+	if (r < 0 || packed.n_addresses > bytes.len / sizeof(struct packed_address))
+		return -EPROTO;
+	ls = calloc(1, sizeof(*ls) + packed.n_addresses * sizeof(ls->addresses[0]));
+	if (!ls)
+		return -ENOMEM;
+	ls->opener = packed.opener;
+	ls->n_lanes = packed.n_lanes;
+	ls->backlog = packed.backlog;
+	/* What is half there is not closed: these may be anybody's descriptors. */
+	for (size_t i = 0; i < packed.n_addresses && r >= 0; i++)
+		r = unpack_address(&bytes, &ls->addresses[i]);
+	for (size_t i = 0; i < packed.n_addresses && r < 0; i++)
+		free(ls->addresses[i].fds);
+	if (r < 0)
+		return r;
+	ls->n_addresses = packed.n_addresses;
+	*ret_listeners = steal_ptr(ls);
+	return 0;
 }
 
 /* ---- life */

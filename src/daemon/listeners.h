@@ -13,8 +13,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <weir/base.h>
+
 #include "base/macro.h"
 
+struct buf;
 struct conf_listen;
 struct listeners;
 
@@ -44,6 +47,12 @@ MUST_USE int listeners_begin(const struct listeners *listeners);
 /* More lanes, which do not listen yet; if that fails, none. */
 MUST_USE int listeners_widen(struct listeners *listeners, unsigned n_lanes);
 unsigned listeners_n_lanes(const struct listeners *listeners);
+/*
+ * For another program in the same process: what they are, as bytes, and back. Descriptors are named
+ * by their numbers. -EPROTO: the bytes make no sense.
+ */
+MUST_USE int listeners_pack(const struct listeners *listeners, struct buf *out);
+MUST_USE int listeners_unpack(weir_str bytes, struct listeners **ret_listeners);
 /*
  * Closes the sockets of this process; new clients are refused as soon as all
  * processes have done so. The one that opened them also removes the files of

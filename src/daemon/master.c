@@ -24,6 +24,7 @@
 #include "daemon/master_resize.h"
 #include "daemon/master_state.h"
 #include "daemon/master_stop.h"
+#include "daemon/master_upgrade.h"
 #include "daemon/master_workers.h"
 #include "daemon/signals.h"
 #include "daemon/tls_keeper.h"
@@ -75,7 +76,7 @@ static void reap(struct master *m)
 		if (m->hub.slot.pid == pid)
 			on_hub_death(m, status);
 		(void)crash_keeper_reaped(&m->crashes, pid); /* whatever it came to */
-		if (master_reload_reaped(m, pid, status))
+		if (master_upgrade_reaped(m, pid, status) || master_reload_reaped(m, pid, status))
 			continue;
 		for (unsigned i = 0; i < m->n_slots; i++) {
 			if (m->slots[i].pid == pid)
@@ -95,6 +96,8 @@ static void on_signals(struct master *m)
 		master_reload_logs(m);
 	if (signals.has_hangup)
 		master_reload_ask(m);
+	if (signals.wants_binary)
+		master_upgrade_ask(m);
 	if (signals.n_workers != 0)
 		master_resize(m, signals.n_workers);
 	if (signals.has_quit)
@@ -300,7 +303,13 @@ static void unmake(struct master *m)
 
 static void start_all(struct master *m)
 {
+	master_upgrade_take(m);
 	master_fork_hub(m);
+	for (unsigned i = 0; i < m->n_slots; i++) {
+		/* Those that were taken stay with the hub that they have. */
+		if (worker_slot_has_process(&m->slots[i]))
+			m->slots[i].hub = m->hub.slot.pid;
+	}
 	master_fork_job_processes(m);
 	for (unsigned i = 0; i < m->now->n_workers && m->phase == MASTER_STARTING; i++)
 		master_workers_start(m, master_workers_place(m, m->now, i));

@@ -14,6 +14,7 @@ struct crash_limit;
 struct crash_note;
 struct generation;
 struct generation_ops;
+struct handover;
 struct listeners;
 struct log;
 struct worker_lag;
@@ -71,6 +72,9 @@ struct master_setup {
 	struct generation *first;	  /* taken */
 	const struct generation_ops *ops; /* NULL: there is none but the first */
 	void *ops_arg;
+	struct handover *handed; /* workers of the program before, which first replaces; NULL */
+	const char *program;	 /* absolute: what SIGUSR2 executes; NULL: nothing */
+	char *const *arguments;	 /* and with what, from its name to a NULL */
 	worker_main_fn *worker_main;
 	hub_main_fn *hub_main;
 	job_main_fn *job_main;

@@ -30,7 +30,7 @@
 
 /* ---- what others hear */
 
-static void tell_reloading(void)
+void master_reload_tell(const struct master *m)
 {
 	char state[64];
 
@@ -40,7 +40,7 @@ static void tell_reloading(void)
 	(void)notify_send(state); /* a courtesy */
 }
 
-static void settle(struct master *m)
+void master_reload_settle(struct master *m)
 {
 	m->reload = MASTER_SETTLED;
 	(void)notify_send("READY=1");
@@ -53,7 +53,7 @@ static void settle(struct master *m)
 static void say_failed(struct master *m)
 {
 	log_write(m->log, LOG_AT_ERROR, "the new configuration is not used: nothing has changed");
-	settle(m);
+	master_reload_settle(m);
 }
 
 /* ---- the next generation */
@@ -153,6 +153,20 @@ static void say_done(const struct master *m)
 		  n == 1 ? "" : "s");
 }
 
+static void hand_over(struct master *m)
+{
+	m->reload = MASTER_HANDING;
+	m->handed_ms = clock_monotonic_ms() + HANDING_MS;
+	master_reload_left(m);
+}
+
+void master_reload_replace_handed(struct master *m)
+{
+	drain_generation(m, 0, CONTROL_DRAIN_REPLACED,
+			 m->now->graceful_ms + m->now->session_grace_ms);
+	hand_over(m);
+}
+
 static void take_over(struct master *m)
 {
 	struct generation *former = m->now;
@@ -171,16 +185,14 @@ static void take_over(struct master *m)
 	drain_generation(m, former->number, CONTROL_DRAIN_REPLACED,
 			 former->graceful_ms + former->session_grace_ms);
 	generation_free(former);
-	m->reload = MASTER_HANDING;
-	m->handed_ms = clock_monotonic_ms() + HANDING_MS;
-	master_reload_left(m);
+	hand_over(m);
 }
 
 /* From now on who connects is served as the new configuration says. */
 static void finish(struct master *m)
 {
 	say_done(m);
-	settle(m);
+	master_reload_settle(m);
 }
 
 void master_reload_left(struct master *m)
@@ -220,7 +232,7 @@ static void check(struct master *m)
 {
 	m->reload = MASTER_CHECKING;
 	log_write(m->log, LOG_AT_NOTICE, "SIGHUP: reading the configuration again");
-	tell_reloading();
+	master_reload_tell(m);
 	master_fork_checker(m);
 	if (m->checker > 0)
 		return;
@@ -238,7 +250,7 @@ void master_reload_ask(struct master *m)
 	}
 	/* What is on disk may have changed since it was read. */
 	if (m->phase == MASTER_STARTING || m->reload == MASTER_CHECKING ||
-	    m->reload == MASTER_HANDING) {
+	    m->reload == MASTER_ASKING || m->reload == MASTER_HANDING) {
 		log_write(m->log, LOG_AT_INFO, "SIGHUP: as soon as what is under way is done");
 		m->wants_reload = true;
 		return;

@@ -28,6 +28,12 @@ void master_reload_left(struct master *m);
 /* What is due; and when something will be: INT64_MAX: never. */
 void master_reload_tick(struct master *m, int64_t now_ms);
 int64_t master_reload_next_ms(const struct master *m);
+/* Whatever was under way is over. */
+void master_reload_settle(struct master *m);
+/* The service manager is told that something is. */
+void master_reload_tell(const struct master *m);
+/* All are ready for the first time: workers of the program before are replaced. */
+void master_reload_replace_handed(struct master *m);
 /* The daemon stops. */
 void master_reload_give_up(struct master *m);
 

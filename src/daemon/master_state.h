@@ -29,6 +29,7 @@ enum master_reload {
 	MASTER_SETTLED,
 	MASTER_CHECKING, /* a child looks at the configuration */
 	MASTER_RENEWING, /* the workers of the next generation start */
+	MASTER_ASKING,	 /* a child asks the program's next version whether all is well */
 	MASTER_HANDING,	 /* it is in force; workers of the former one may accept still */
 };
 
@@ -39,7 +40,7 @@ struct master {
 	struct generation *next;  /* owned; while RENEWING, else NULL */
 	unsigned last_generation; /* the number of the newest; 0 is nobody's */
 	enum master_reload reload;
-	pid_t checker;		   /* while CHECKING */
+	pid_t checker;		   /* while CHECKING or ASKING */
 	int64_t handed_ms;	   /* HANDING: they are not waited for any longer */
 	bool wants_reload;	   /* once more, after this one */
 	struct adoption adoption;  /* of now's lanes */

@@ -112,6 +112,8 @@ void master_workers_become_ready(struct master *m)
 		return;
 	m->phase = MASTER_RUNNING;
 	say_ready(m);
+	if (m->setup->handed)
+		master_reload_replace_handed(m);
 }
 
 /* It is of the generation that is not in force yet. */
@@ -265,6 +267,9 @@ void master_workers_died(struct master *m, struct worker_slot *slot, int status)
 	}
 	worker_slot_died(slot, clock_monotonic_ms());
 	say_death(m, slot, pid, status);
+	/* Of a former program: there is no other of its kind. */
+	if (slot->generation != m->now->number)
+		worker_slot_move(slot, WORKER_EMPTY);
 	master_workers_settle(m);
 }
 

@@ -6,7 +6,9 @@
 #include "daemon/run.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -17,16 +19,25 @@
 #include "daemon/exit_code.h"
 #include "daemon/front.h"
 #include "daemon/generation.h"
+#include "daemon/handover.h"
 #include "daemon/hub_process.h"
 #include "daemon/job_counts.h"
 #include "daemon/job_process.h"
+#include "daemon/listeners.h"
 #include "daemon/master.h"
 #include "daemon/reload.h"
 #include "daemon/tls_keeper.h"
 #include "daemon/worker.h"
 #include "io/proc.h"
 
-static int serve(const struct reload *reload, struct generation *take_first)
+/* How this program was started, for the one that may take its place. */
+struct start {
+	char program[PATH_MAX];
+	char *const *arguments;
+	struct handover handed; /* by the one before */
+};
+
+static int serve(const struct reload *reload, struct generation *take_first, struct start *start)
 {
 	return master_run(&(struct master_setup){
 		.log = reload->log,
@@ -36,13 +47,17 @@ static int serve(const struct reload *reload, struct generation *take_first)
 		.worker_main = worker_main,
 		.hub_main = hub_process_main,
 		.job_main = job_process_main,
+		.handed = start->handed.listeners ? &start->handed : NULL,
+		.program = start->program[0] ? start->program : NULL,
+		.arguments = start->arguments,
 	});
 }
 
 /* The configuration is fine. */
 static int open_and_serve(struct reload *reload, struct conf *take_conf,
-			  struct tls_keeper *take_tls, bool has_jobs)
+			  struct tls_keeper *take_tls, bool has_jobs, struct start *start)
 {
+	const struct generation former = { .listeners = start->handed.listeners };
 	_cleanup_(job_counts_done) struct job_counts counts = { 0 };
 	_cleanup_(front_done) struct front front = { .rates = { .cells = NULL } };
 	struct generation *first = NULL;
@@ -58,11 +73,16 @@ static int open_and_serve(struct reload *reload, struct conf *take_conf,
 		(void)tls_keeper_free(take_tls);
 		return EXIT_CODE_SYSTEM;
 	}
-	r = reload_open(reload, take_conf, take_tls, NULL, &first);
+	r = reload_open(reload, take_conf, take_tls, former.listeners ? &former : NULL, &first);
 	if (r != EXIT_CODE_OK)
 		return r;
 	first->has_jobs = has_jobs;
-	return serve(reload, first);
+	listeners_succeed(first->listeners);
+	if (listeners_begin(first->listeners) < 0)
+		log_write(reload->log, LOG_AT_WARN, "not every worker has sockets of its own");
+	if (former.listeners)
+		listeners_stop(start->handed.listeners);
+	return serve(reload, first, start);
 }
 
 static int print(const struct conf *conf)
@@ -78,7 +98,7 @@ static int print(const struct conf *conf)
 	return code;
 }
 
-static int run(const struct cli *cli)
+static int run(const struct cli *cli, struct start *start)
 {
 	_cleanup_(conf_freep) struct conf *conf = NULL;
 	_cleanup_(tls_keeper_freep) struct tls_keeper *tls = NULL;
@@ -103,17 +123,46 @@ static int run(const struct cli *cli)
 			      conf->file ? conf->file : "weir");
 		return EXIT_CODE_OK;
 	}
-	return open_and_serve(&reload, steal_ptr(conf), steal_ptr(tls), has_jobs);
+	return open_and_serve(&reload, steal_ptr(conf), steal_ptr(tls), has_jobs, start);
+}
+
+/* Now: when another file has taken its place, it has no name any more. */
+static void note_start(struct start *start, char *const *arguments)
+{
+	ssize_t n = readlink("/proc/self/exe", start->program, sizeof(start->program) - 1);
+
+	start->program[n > 0 ? n : 0] = '\0';
+	start->arguments = arguments;
+}
+
+static int run_with(const struct cli *cli, struct start *start)
+{
+	int r, code;
+
+	if (cli->command == CLI_CHECK && !handover_is_possible()) {
+		(void)fputs("weir: this version cannot take over from the one that runs\n", stderr);
+		return EXIT_CODE_START;
+	}
+	r = cli->command == CLI_SERVE ? handover_take(&start->handed) : 0;
+	if (r < 0) {
+		(void)fprintf(stderr, "weir: cannot take over: %s\n", strerror(-r));
+		return EXIT_CODE_START;
+	}
+	code = run(cli, start);
+	handover_done(&start->handed);
+	return code;
 }
 
 int weir_main(int argc, char **argv)
 {
 	struct cli cli = { 0 };
+	struct start start = { .arguments = NULL };
 
+	note_start(&start, argv);
 	/* What makes no sense is CLI_BAD, which has an answer like other commands. */
 	if (cli_parse(argc, argv, &cli) < 0)
 		return cli_answer(&cli, stdout, stderr);
 	if (cli.command != CLI_SERVE && cli.command != CLI_CHECK && cli.command != CLI_PRINT)
 		return cli_answer(&cli, stdout, stderr);
-	return run(&cli);
+	return run_with(&cli, &start);
 }

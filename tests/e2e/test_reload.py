@@ -236,6 +236,74 @@ def test_listeners_come_stay_and_go(daemon, port):
     wait_until(is_refused, d.story)
 
 
+def upgrade(d, words="reloaded: listening on"):
+    mark = d.mark()
+    d.send_signal(signal.SIGUSR2)
+    return d.wait_log(words, after=mark)
+
+
+@pytest.mark.skipif(not shutil.which("wrk"), reason="needs wrk")
+def test_binary_upgrades_under_load_fail_no_request(daemon):
+    d = daemon(site())
+    loads = [Wrk(d, "-c20"), Wrk(d, "-c10", "-H", "Connection: close")]
+    try:
+        for _ in range(2):
+            workers = d.workers()
+            upgrade(d)
+            wait_until(lambda: int(d.get("/pid").text) not in workers, d.story)
+            reload(d)
+        results = [load.result() for load in loads]
+    finally:
+        for load in loads:
+            load.kill()
+    for n, complaints, text in results:
+        assert n > 0 and not complaints, text + d.story()
+    assert re.search(rf"notice master: ready: listening on .*, pid {d.pid}\n.*\Z", d.err.text, re.S)
+
+
+def test_after_a_binary_upgrade_old_workers_finish_what_they_have(daemon):
+    d = daemon(TWO + 'access_log: "{dir}/access.log"\n')
+    hub = d.hub()
+    c, pid = begin(d, "/until/go", "waits for go")
+    with d.connect() as idle:
+        old = pid_of(idle)
+        upgrade(d)
+        r = idle.call("GET", "/pid")
+        assert (int(r.text), r["connection"]) == (old, "close")
+    assert int(d.get("/pid").text) not in (old, pid)
+    assert is_running(pid) and is_running(hub)
+    let_go(d, "go")
+    assert c.response().text == "go has come\n"
+    wait_until(lambda: not is_running(pid) and not is_running(hub), d.story)
+    # Nobody is a stranger to the new master.
+    for one in d.workers():
+        os.kill(one, signal.SIGKILL)
+    d.wait_log("is ready again", count=2)
+    assert d.stop() == 0
+
+
+def test_a_program_that_is_not_fine_is_not_executed(daemon):
+    d = daemon(ONE)
+    workers = d.workers()
+    d.write_config(ONE + "nonsense: 1\n")
+    upgrade(d, "the new program is not used: nothing has changed")
+    assert 'unknown key "nonsense"' in d.err.text
+    assert d.workers() == workers
+    d.write_config(ONE)
+    upgrade(d)
+    assert d.get("/pid").status == 200
+
+
+def test_an_upgrade_keeps_unix_sockets_and_other_addresses(daemon):
+    d = daemon(ONE.replace('[{address: "{address}"}]', '[{address: "{address}"}, {address: "unix:{dir}/s"}]'))
+    queued = client.Connection(d.dir / "s")
+    upgrade(d)
+    assert queued.call("GET", "/pid").status == 200
+    assert client.get(d.dir / "s", "/pid").status == 200
+    assert d.stop() == 0
+    assert not (d.dir / "s").exists()
+
+
 def answers_everywhere(d, n_workers):
     """Every socket that the kernel spreads connections over has somebody who accepts."""
     connections = [d.connect() for _ in range(60)]

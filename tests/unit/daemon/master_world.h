@@ -66,6 +66,8 @@ struct lives {
 	job_main_fn *job_main;
 	const struct generation_ops *ops; /* NULL: it cannot be reloaded */
 	void *ops_arg;
+	const char *program; /* for SIGUSR2; NULL: none */
+	char *const *arguments;
 };
 
 /* A daemon whose processes live as given. */
@@ -94,6 +96,8 @@ static inline void begin_with_jobs(struct world *world, const struct lives *live
 					      .first = &first,
 					      .ops = lives->ops,
 					      .ops_arg = lives->ops_arg,
+					      .program = lives->program,
+					      .arguments = lives->arguments,
 					      .worker_main = lives->worker_main,
 					      .hub_main = lives->hub_main,
 					      .job_main = lives->job_main };

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "daemon/conf.h"
 #include "daemon/exit_code.h"
 #include "io/sock.h"
@@ -422,4 +423,27 @@ Test(listeners, a_new_lane_gets_connections_only_when_it_listens)
 		n++;
 	cr_assert_lt(n, 64);
 	listeners_close(ls);
+}
+
+Test(listeners, another_program_knows_them_by_their_bytes)
+{
+	struct conf_listen listen = tcp("127.0.0.1", 0);
+	struct listeners *former = open_all(&listen, 1), *again = NULL, *ls;
+	struct buf bytes = { 0 };
+	weir_str cut;
+
+	cr_assert_eq(listeners_pack(former, &bytes), 0);
+	cut = buf_str(&bytes);
+	for (cut.len--; cut.len > 0; cut.len--)
+		cr_assert_eq(listeners_unpack(cut, &again), -EPROTO);
+	cr_assert_eq(listeners_unpack(buf_str(&bytes), &again), 0);
+	cr_expect_eq(port_of(again, 0), port_of(former, 0));
+	cr_expect_str_eq(listeners_text(again, 0), listeners_text(former, 0));
+	cr_expect_eq(listeners_n_lanes(again), N_SLOTS);
+	cr_expect_eq(listeners_fd(again, 2, 0), listeners_fd(former, 2, 0));
+	ls = renew(again, &listen, 1, 1);
+	cr_expect_eq(port_of(ls, 0), port_of(former, 0));
+	listeners_close(ls);
+	listeners_close(again); /* and with it the other's */
+	buf_done(&bytes);
 }
