@@ -84,6 +84,11 @@ static void abandon(struct master *m)
 
 static int start_workers(struct master *m)
 {
+	if (m->now->n_workers + m->next->n_workers > m->n_slots) {
+		log_write(m->log, LOG_AT_ERROR, "%u workers are too many without a restart",
+			  m->next->n_workers);
+		return -EAGAIN;
+	}
 	for (unsigned lane = 0; lane < m->next->n_workers; lane++) {
 		struct worker_slot *slot = master_workers_place(m, m->next, lane);
 		int r;

@@ -241,6 +241,20 @@ Test(master_reload, nor_do_workers_that_cannot_start, .timeout = 20)
 	cr_expect_eq(count(&world, "nothing has changed"), 1);
 }
 
+Test(master_reload, nor_do_more_workers_than_there_are_places, .timeout = 20)
+{
+	struct plan *plan = plan_new();
+	struct world world;
+
+	plan->n_workers = master_n_slots(1);
+	begin_planned(&world, 1, plan);
+	kill(world.master, SIGHUP);
+	expect(&world, "workers are too many without a restart");
+	expect(&world, "the new configuration is not used: nothing has changed");
+	end(&world);
+	cr_expect_eq(count(&world, "begins"), 1);
+}
+
 Test(master_reload, one_more_during_a_check_is_done_afterwards, .timeout = 20)
 {
 	struct plan *plan = plan_new();
