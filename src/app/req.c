@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "app/asgi.h"
+#include "app/gzip.h"
 #include "app/hosts.h"
 #include "app/job.h"
 #include "app/module.h"
@@ -209,7 +210,10 @@ static int run_layered(void *arg)
 	int r;
 
 	r = req->route->fn(&req->pub);
-	return r >= 0 ? response_api_end(req) : r;
+	if (r >= 0)
+		r = response_api_end(req);
+	gzip_end(req);
+	return r;
 }
 
 /* Random, so that ids differ between workers and, likely, between their lives. */
@@ -390,8 +394,10 @@ static void run(struct req *req, struct exchange *ex)
 	req->spec.fn = route->io ? run_layered : run_handler;
 	req->spec.done = on_done;
 	req_fill_scope(&req->scope, ex);
-	if (route->io)
+	if (route->io) {
 		req->pub.io = route->io;
+		req->gzip = NULL;
+	}
 
 	ex->owner = req;
 	*site->last_route = route->number;

@@ -21,6 +21,7 @@
 #include "coro/wait.h"
 #include "serve/exchange.h"
 
+struct gzip_state;
 struct route;
 struct weir_job;
 struct weir_sse;
@@ -47,6 +48,7 @@ struct req {
 	struct list link;	  /* among the site's running, once it has suspended */
 	struct req_fields fields; /* for the response */
 	int64_t content_length;	  /* that the handler promised; -1 */
+	struct gzip_state *gzip;  /* in request memory; only where the route has layers */
 	char id[SITE_ID_LEN];
 
 	/* nothing at the start of every request */

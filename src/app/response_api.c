@@ -10,6 +10,7 @@
 #include <weir/http.h>
 
 #include "app/asgi.h"
+#include "app/gzip.h"
 #include "app/req.h"
 #include "app/req_io.h"
 #include "app/request_api.h"
@@ -255,7 +256,7 @@ int weir_sendfile(weir_req *pub, int fd, uint64_t offset, uint64_t len)
 
 	/* Middleware sees bytes or nothing: a file behind its back would be neither. */
 	if (!is_direct(req))
-		return -EOPNOTSUPP;
+		return gzip_sendfile(req, fd, offset, len);
 	return req_io_file(req, fd, offset, len);
 }
 

@@ -17,6 +17,7 @@
 #include "serve/ws_policy.h"
 
 struct builtin_settings;
+struct gzip;
 struct hosts;
 struct job_carrier;
 struct log;
@@ -39,6 +40,8 @@ struct route {
 	struct weir_app *app;		   /* borrowed; NULL in a test without a module */
 	struct builtin_settings *settings; /* owned by the owner: see builtin.h; NULL: none */
 	uint32_t flags;			   /* WEIR_FINISH_ANYWAY */
+	struct gzip *gzip;		   /* owned by the owner: the first layer; NULL: none */
+	const weir_str *gzip_types;	   /* its own, owned by the owner; NULL: the usual ones */
 	const struct weir_io *io;	   /* the layer next to the handler; NULL: none */
 	uint64_t max_body;
 	uint64_t request_memory;

@@ -11,6 +11,7 @@
 
 #include "app/asgi.h"
 #include "app/builtin.h"
+#include "app/gzip.h"
 #include "app/hosts.h"
 #include "app/module.h"
 #include "base/buf.h"
@@ -246,6 +247,51 @@ static int make_rates(struct binding *b, const struct conf *conf)
 	return 0;
 }
 
+/* Where nothing is said. */
+static const weir_str usual_types[] = {
+	{ "text/", 5 },
+	{ "application/javascript", 22 },
+	{ "application/json", 16 },
+	{ "application/ld+json", 19 },
+	{ "application/manifest+json", 25 },
+	{ "application/problem+json", 24 },
+	{ "application/rss+xml", 19 },
+	{ "application/atom+xml", 20 },
+	{ "application/xml", 15 },
+	{ "application/xhtml+xml", 21 },
+	{ "application/wasm", 16 },
+	{ "image/svg+xml", 13 },
+	{ "image/vnd.microsoft.icon", 24 },
+	{ "font/ttf", 8 },
+	{ "font/otf", 8 },
+};
+
+/* The layer next to the connection. */
+static int bind_gzip(struct route *route, const struct conf_gzip *from)
+{
+	struct gzip_rules rules = { from->min, (int)from->level, usual_types,
+				    ARRAY_LEN(usual_types) };
+	weir_str *types;
+	int r;
+
+	if (!from->is_on || route->is_websocket)
+		return 0;
+	if (from->n_types > 0) {
+		types = calloc(from->n_types, sizeof(*types));
+		if (!types)
+			return -ENOMEM;
+		for (size_t i = 0; i < from->n_types; i++)
+			types[i] = weir_strz(from->types[i].text);
+		route->gzip_types = types;
+		rules.types = types;
+		rules.n_types = from->n_types;
+	}
+	r = gzip_new(&rules, &route->gzip);
+	if (r >= 0)
+		route->io = gzip_layer(route->gzip);
+	return r;
+}
+
 static int bind_route(struct binding *b, const struct conf_route *from, struct messages *messages)
 {
 	struct route *route = &b->routes[b->n_routes];
@@ -284,8 +330,11 @@ static int bind_route(struct binding *b, const struct conf_route *from, struct m
 	route->flags = handler.flags;
 	route->is_websocket = from->is_websocket;
 	route->ws_handlers = handler.ws;
-	bind_middleware(b, route, from, messages);
 	b->n_routes++;
+	r = bind_gzip(route, &from->gzip);
+	if (r < 0)
+		return r;
+	bind_middleware(b, route, from, messages);
 	r = binding_answer(from, &b->shared, messages, &route->settings);
 	if (r < 0)
 		return r;
@@ -338,6 +387,7 @@ static int bind_own_path(struct binding *b, const struct conf *conf, struct weir
 {
 	struct route *route = &b->routes[b->n_routes];
 	char *name;
+	int r;
 
 	if (asprintf(&name, "%s.%s", app->name, entry->name) < 0)
 		return -ENOMEM;
@@ -362,6 +412,9 @@ static int bind_own_path(struct binding *b, const struct conf *conf, struct weir
 	route->has_rules = https_make(&route->https, conf->limits.redirect_https,
 				      conf->limits.hsts_ms, conf->limits.hsts_has_subdomains);
 	set_rate(route, b->stray);
+	r = bind_gzip(route, &conf->limits.gzip);
+	if (r < 0)
+		return r;
 	return add_to_router(b, b->router, weir_strz(entry->path), run_methods(entry), route, NULL,
 			     messages);
 }
@@ -448,6 +501,8 @@ struct binding *binding_free(struct binding *b)
 	for (size_t i = 0; b->routes && i < b->n_routes; i++) {
 		free((weir_str *)(uintptr_t)b->routes[i].origins);
 		(void)builtin_settings_free(b->routes[i].settings);
+		(void)gzip_free(b->routes[i].gzip);
+		free((weir_str *)(uintptr_t)b->routes[i].gzip_types);
 	}
 	free(b->routes);
 	binding_answer_done(&b->shared);

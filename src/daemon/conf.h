@@ -138,6 +138,15 @@ enum conf_answer {
 	CONF_ANSWER_RESPOND,
 };
 
+/* Compressed answers. */
+struct conf_gzip {
+	bool is_on;
+	uint64_t min;
+	unsigned level;
+	const struct conf_name *types; /* none: the usual ones */
+	size_t n_types;
+};
+
 struct conf_route {
 	struct conf_name path;	  /* "/users/{id}" */
 	struct conf_name host;	  /* "*.example.org"; text is NULL when it is absent */
@@ -159,6 +168,7 @@ struct conf_route {
 	unsigned redirect_https; /* a port; 0: plain requests are served */
 	int64_t hsts_ms;	 /* 0: nothing is said */
 	bool hsts_has_subdomains;
+	struct conf_gzip gzip;
 	unsigned rate_limit; /* in each period; 0: any number */
 	int64_t rate_period_ms;
 	unsigned rate_burst; /* 0: as many as rate_limit */
@@ -237,6 +247,7 @@ struct conf_limits {
 	unsigned crash_limit;	/* a route that crashes so often is answered 503; 0: never */
 	int64_t crash_window_ms;	 /* within so long */
 	struct conf_websocket websocket; /* of routes that say nothing else */
+	struct conf_gzip gzip;		 /* the same */
 	uint64_t send_queue_budget;	 /* of one worker's WebSockets */
 	uint64_t publish_budget;	 /* of one worker's topics */
 	uint64_t max_publication;

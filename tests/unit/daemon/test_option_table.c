@@ -105,7 +105,9 @@ static void inherits_the_same(const struct option_spec *o)
 	}
 	cr_assert_not_null(above, "%s", o->name);
 	cr_expect_eq(base, o->place == OPTION_POOL ? (const void *)&conf.jobs : &conf);
-	cr_expect(!option_table_is_list(o) || o->type == OPTION_DIRECTORIES, "%s", o->name);
+	cr_expect(!option_table_is_list(o) || o->type == OPTION_DIRECTORIES ||
+			  o->type == OPTION_NAMES,
+		  "%s", o->name);
 	cr_expect_eq(above->type, o->type, "%s", o->name);
 	cr_expect_eq(above->min, o->min, "%s", o->name);
 	cr_expect_eq(above->max, o->max, "%s", o->name);
