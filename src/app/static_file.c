@@ -21,7 +21,7 @@
 
 #define PAGE 4096 /* the smallest there are */
 
-static const char *const suffixes[CODING_COUNT] = { ".br", ".zst", ".gz", "" };
+static const weir_str suffixes[CODING_IDENTITY] = { { ".br", 3 }, { ".zst", 4 }, { ".gz", 3 } };
 
 /* All of it, or what went wrong; -EAGAIN: it would have to wait. */
 static int read_all(int fd, char *bytes, size_t len, bool may_block)
@@ -109,7 +109,7 @@ static int open_others(struct static_file *file, const struct static_file_spec *
 	if (asprintf(&path, "%.*s.zst", WEIR_ARG(name)) < 0)
 		return -ENOMEM;
 	for (enum coding c = CODING_BR; c < CODING_IDENTITY; c++) {
-		(void)strcpy(path + name.len, suffixes[c]);
+		*str_put(path + name.len, suffixes[c]) = '\0';
 		r = open_body(file, spec, c, path, may_block);
 		if (r == -EAGAIN || r == -ENOMEM || r == -EMFILE || r == -ENFILE)
 			break;

@@ -81,11 +81,10 @@ static int do_open(const struct static_root *root, const char *name, int flags, 
 static int judge(int error, bool may_block)
 {
 	switch (error) {
+	/* A kernel before 5.12 does not know RESOLVE_CACHED. */
 	case -EINVAL:
-		/* A kernel before 5.12 does not know RESOLVE_CACHED. */
-		return may_block ? -ENOENT : -EAGAIN;
+	/* It is not in memory; or, though it may block, something was renamed meanwhile. */
 	case -EAGAIN:
-		/* With RESOLVE_BENEATH: something was renamed meanwhile. */
 		return may_block ? -ENOENT : -EAGAIN;
 	case -ENOTDIR:
 	case -ENAMETOOLONG:
