@@ -3,6 +3,7 @@
 
 #include <weir/module.h>
 
+#include "app/metrics_page.h"
 #include "app/module.h"
 #include "app/redirect.h"
 #include "app/req.h"
@@ -12,6 +13,7 @@
 
 /* One a line. The last is empty. */
 static const weir_handler_entry handlers[] = {
+	{ .name = "metrics", .fn = metrics_page },
 	{ .name = "redirect", .fn = redirect_handler },
 	{ .name = "respond", .fn = respond_handler },
 	{ .name = "static", .fn = static_handler },

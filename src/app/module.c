@@ -15,6 +15,7 @@
 #include <weir/ws.h>
 
 #include "app/dynlib.h"
+#include "app/metrics_api.h"
 #include "base/str.h"
 #include "proto/http.h"
 
@@ -288,6 +289,7 @@ struct weir_app *module_free(struct weir_app *app)
 		free((char *)app->settings[i].key);
 		free((char *)app->settings[i].value);
 	}
+	metrics_api_free(app->counted);
 	free(app->settings);
 	free(app->file);
 	free(app->name);

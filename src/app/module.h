@@ -14,6 +14,8 @@
 
 struct log;
 struct lifespan;
+struct metrics;
+struct metrics_api_family;
 
 struct module_setting {
 	const char *key, *value;
@@ -39,8 +41,10 @@ struct weir_app {
 	size_t n_jobs;			 /* def.jobs before its end */
 	struct module_setting *settings; /* owned, texts too */
 	size_t n_settings;
-	void *state;	       /* the module's own: weir_app_set_state() */
-	const struct log *log; /* borrowed */
+	void *state;			    /* the module's own: weir_app_set_state() */
+	const struct log *log;		    /* borrowed */
+	struct metrics *metrics;	    /* borrowed; NULL: nobody counts */
+	struct metrics_api_family *counted; /* owned: see metrics_api.c */
 
 	/* kept by lifespan.c */
 	struct lifespan *lifespan; /* borrowed; NULL before and after */

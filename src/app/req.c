@@ -370,6 +370,7 @@ static void run(struct req *req, struct exchange *ex)
 	ex->max_body = route->max_body;
 	ex->half_close = route->half_close;
 	ex->is_logged = route->is_logged;
+	ex->tally = route->tally;
 	if (route->request_memory)
 		ex->budget.limit = route->request_memory;
 	if (route->has_rules && apply_rules(site, route, ex))

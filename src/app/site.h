@@ -24,7 +24,11 @@ struct log;
 struct loop;
 struct ratelimit;
 struct ratelimit_rule;
+struct metrics;
+struct metrics_memory;
+struct metrics_view;
 struct sched;
+struct tally;
 struct topics;
 struct weir_app;
 struct weir_ws_handlers;
@@ -51,6 +55,7 @@ struct route {
 	bool is_logged;
 	bool has_rules; /* one of the next three has something to say */
 	bool is_closed; /* its handler crashes too often: requests are answered 503 */
+	struct tally *tally; /* borrowed: where its requests are counted; NULL: nowhere */
 	struct https_rules https;
 	const struct ratelimit_rule *rate; /* borrowed; NULL: none */
 
@@ -64,6 +69,17 @@ struct route {
 
 	uint32_t number; /* among the routes, for last_route */
 	uint32_t index;	 /* in the binding: the same in all workers */
+};
+
+/* Where the numbers of all processes are, and those that are only looked up when they are asked for. */
+struct site_metrics {
+	const struct metrics_memory *memory; /* borrowed */
+	/*
+	 * NULL: brings this process's numbers up to date. Else adds those that lie elsewhere, and
+	 * are only looked up when somebody asks. -ENOMEM.
+	 */
+	int (*collect)(void *arg, struct metrics_view *view);
+	void *arg;
 };
 
 struct site {
@@ -98,6 +114,10 @@ struct site {
 	/* The number of the route whose handler was started last: somebody may read it after a crash. */
 	uint32_t *last_route; /* borrowed; at first no_route */
 	uint32_t no_route;
+
+	struct metrics *metrics; /* borrowed: for the modules' own; NULL: nobody counts */
+	/* What GET /metrics shows; NULL: nothing. */
+	const struct site_metrics *shown; /* borrowed */
 
 	uint64_t n_failed; /* handlers that ended in a 5xx or broke off */
 };

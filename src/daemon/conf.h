@@ -278,6 +278,7 @@ struct conf {
 	unsigned n_workers;
 	int log_level; /* enum log_level */
 	struct conf_access_log access_log;
+	uint64_t metrics_memory; /* of each worker, in bytes */
 	struct conf_limits limits;
 	struct conf_front front;
 	const struct conf_listen *listen; /* at least one */

@@ -111,6 +111,8 @@ static void fill(struct edition *e, const struct reload *reload)
 
 	e->worker = (struct worker_setup){ .conf = conf,
 					   .access_log_fd = e->access_log_fd,
+					   .metrics = reload->metrics,
+					   .jobs = reload->counts,
 					   .tls = g->tls,
 					   .front = reload->front };
 	e->hub = (struct hub_setup){ .access_log_fd = e->access_log_fd,

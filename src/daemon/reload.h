@@ -12,12 +12,14 @@ struct conf;
 struct front;
 struct job_counts;
 struct log;
+struct metrics_memory;
 
 /* What stays the same. All is borrowed. */
 struct reload {
 	const struct cli *cli;
 	struct log *log; /* its level is the configuration's */
 	const struct job_counts *counts;
+	struct metrics_memory *metrics; /* the same; NULL: nothing is counted */
 	struct front *front; /* of all generations: sizes are those of the first */
 };
 

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "daemon/cli.h"
 #include "daemon/conf.h"
 #include "daemon/conf_print.h"
@@ -60,6 +61,7 @@ static int open_and_serve(struct reload *reload, struct conf *take_conf,
 	const struct generation former = { .listeners = start->handed.listeners };
 	_cleanup_(job_counts_done) struct job_counts counts = { 0 };
 	_cleanup_(front_done) struct front front = { .rates = { .cells = NULL } };
+	_cleanup_(metrics_memory_freep) struct metrics_memory *metrics = NULL;
 	struct generation *first = NULL;
 	int r;
 
@@ -67,6 +69,10 @@ static int open_and_serve(struct reload *reload, struct conf *take_conf,
 	(void)!job_counts_init(&counts, take_conf->jobs.n_pools); /* nothing is counted then */
 	reload->counts = &counts;
 	reload->front = &front;
+	/* The same: a set for each worker there may be. */
+	(void)!metrics_memory_new(master_n_slots(take_conf->n_workers), take_conf->metrics_memory,
+				  &metrics);
+	reload->metrics = metrics;
 	if (front_init(&front, take_conf) < 0) {
 		log_write(reload->log, LOG_AT_ERROR, "no memory that workers could share");
 		(void)conf_free(take_conf);

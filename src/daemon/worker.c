@@ -45,6 +45,7 @@
 #include "daemon/watchdog.h"
 #include "daemon/worker_hub.h"
 #include "daemon/worker_lags.h"
+#include "daemon/worker_metrics.h"
 #include "daemon/worker_notes.h"
 #include "io/loop.h"
 #include "io/proc.h"
@@ -87,6 +88,7 @@ struct worker {
 	struct trust trust; /* the server's, if there are proxies */
 	struct sessions sessions;
 	bool has_sessions;
+	struct worker_metrics metrics;
 	bool is_drained;
 	bool is_over; /* the modules have shut down, perhaps before the loop ran */
 
@@ -521,6 +523,24 @@ static void make_site(struct worker *w)
 		close_route(w, w->args->crash_limit->closed[i]);
 }
 
+static void start_metrics(struct worker *w)
+{
+	const struct worker_setup *setup = w->args->arg;
+	struct worker_metrics_of of = { .memory = setup->metrics,
+					.conf = w->conf,
+					.jobs = setup->jobs,
+					.log = w->log,
+					.loop = w->loop,
+					.sched = w->sched,
+					.server = &w->server,
+					.site = &w->site,
+					.sessions = &w->sessions,
+					.access_log = w->access_log,
+					.lag = w->args->lag };
+
+	worker_metrics_start(&w->metrics, &of, w->args->slot, w->binding);
+}
+
 static int make(struct worker *w)
 {
 	const struct worker_setup *setup = w->args->arg;
@@ -555,6 +575,7 @@ static int make(struct worker *w)
 	if (r < 0)
 		return r;
 	worker_hub_serve(&w->hub, &w->site);
+	start_metrics(w);
 	return lifespan_new(&w->site, w->binding->apps, w->binding->n_apps,
 			    w->conf->limits.max_tasks, &w->lifespan);
 }
@@ -588,6 +609,7 @@ static void unmake(struct worker *w)
 		server_close_all(&w->server);
 		loop_turn(w->loop, false); /* the reap step */
 		worker_hub_serve(&w->hub, NULL);
+		worker_metrics_stop(&w->metrics);
 		if (w->has_sessions)
 			sessions_done(&w->sessions);
 		site_done(&w->site);
@@ -598,6 +620,7 @@ static void unmake(struct worker *w)
 	w->lifespan = lifespan_free(w->lifespan);
 	w->access_log = access_log_free(w->access_log);
 	w->binding = binding_free(w->binding);
+	worker_metrics_done(&w->metrics);
 	w->sched = sched_free(w->sched);
 	worker_hub_done(&w->hub);
 	w->tls = tls_contexts_free(w->tls);

@@ -9,14 +9,18 @@
 
 struct conf;
 struct front;
+struct job_counts;
+struct metrics_memory;
 struct tls_keeper;
 
 /* What the master hands through: worker_args.arg. All borrowed. */
 struct worker_setup {
 	const struct conf *conf;
-	int access_log_fd;	/* -1: no access log */
-	struct tls_keeper *tls; /* the master's, of when it forked; NULL: no TLS */
-	struct front *front;	/* the same; NULL: nobody counts */
+	int access_log_fd;		/* -1: no access log */
+	struct metrics_memory *metrics; /* shared by all; NULL: nothing is counted */
+	const struct job_counts *jobs;	/* for GET /metrics; NULL: nobody counts them */
+	struct tls_keeper *tls;		/* the master's, of when it forked; NULL: no TLS */
+	struct front *front;		/* the same; NULL: nobody counts */
 };
 
 /* A worker_main_fn: returns an enum exit_code. */

@@ -31,7 +31,9 @@ struct loop {
 
 	loop_turn_fn *turn;
 	void *turn_arg;
-	struct beat *beat; /* borrowed; NULL: nobody watches */
+	struct beat *beat;   /* borrowed; NULL: nobody watches */
+	struct timer *pulse; /* borrowed; NULL: none */
+	int64_t pulse_ms;
 
 	int64_t now_ms;
 	unsigned n_holds;
@@ -169,6 +171,12 @@ void loop_set_beat(struct loop *loop, struct beat *beat)
 	loop->beat = beat;
 	if (beat)
 		beat_begin(beat, clock_monotonic_us());
+}
+
+void loop_set_pulse(struct loop *loop, struct timer *timer, int64_t later_ms)
+{
+	loop->pulse = timer;
+	loop->pulse_ms = later_ms;
 }
 
 void loop_timer_start(struct loop *loop, struct timer *timer, int64_t at_ms)
@@ -349,6 +357,9 @@ void loop_turn(struct loop *loop, bool may_wait)
 {
 	bool wants_more = run_posts(loop);
 
+	/* Before it may fire: the turn in which it does is not one in which something happens. */
+	if (loop->pulse && !timer_is_active(loop->pulse))
+		timers_start(&loop->timers, loop->pulse, loop->now_ms + loop->pulse_ms);
 	timers_fire(&loop->timers, loop->now_ms);
 	wants_more |= run_tasks(loop);
 

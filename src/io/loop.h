@@ -65,6 +65,13 @@ void loop_run_ready(struct loop *loop);
  */
 void loop_set_beat(struct loop *loop, struct beat *beat);
 
+/*
+ * Has the timer started, for so much later, in each turn in which something happens and it is not
+ * running: what fires then sees what has become of it, and a loop that has nothing to do is not
+ * woken. One a loop; NULL: none.
+ */
+void loop_set_pulse(struct loop *loop, struct timer *timer, int64_t later_ms);
+
 /* The turn does not wait, but looks: somebody has fed libev an event of its own. */
 void loop_hurry(struct loop *loop);
 

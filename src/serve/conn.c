@@ -82,6 +82,7 @@ static void forget(struct conn *c)
 	c->ctx = tls_ctx_unref(c->ctx);
 	timeouts_stop(&c->deadline);
 	list_del(&c->link);
+	c->server->early.n_open--;
 	loop_defer(c->server->loop, &c->reap);
 	server_conn_gone(c->server, &c->stream);
 }
@@ -337,6 +338,7 @@ static void begin(struct conn *c, int take_fd, enum conn_state state)
 
 	c->state = state;
 	list_add_tail(&server->early.open, &c->link);
+	server->early.n_open++;
 	server->n_conns++;
 	stream_open(&c->stream, server->loop, &server->blocks, take_fd, &stream_ops);
 	timeouts_touch(&server->early.handshakes, &c->deadline);

@@ -24,6 +24,7 @@ struct tls_ctx;
 /* Those of a worker; embedded in the server. */
 struct conns {
 	struct list open;
+	unsigned n_open;
 	struct timeouts handshakes; /* the whole of it, from the accept on */
 };
 

@@ -34,6 +34,7 @@
 struct exchange;
 struct block;
 struct pace;
+struct tally;
 struct tunnel;
 
 struct exchange_up {
@@ -67,6 +68,9 @@ struct exchange_down {
 	const struct exchange_down *adding;
 };
 
+/* For logs and counts: the client left before there was an answer, as nginx has it. */
+#define EXCHANGE_STATUS_LEFT 499
+
 /* How far the response is. Each call down asserts its step. */
 enum exchange_phase {
 	EXCHANGE_WAITING, /* no byte of a final response yet */
@@ -91,6 +95,7 @@ struct exchange {
 	const weir_tls *tls; /* borrowed; NULL: the connection has none */
 	bool is_trusted;     /* its peer is a proxy of ours: see trust.h */
 	int64_t started_ms;
+	uint64_t started; /* ticks, if anybody measures */
 
 	/* the request's memory: everything that lives as long as the exchange */
 	struct arena arena;
@@ -101,6 +106,7 @@ struct exchange {
 	uint64_t max_body;	    /* beyond it exchange_next() says -EMSGSIZE */
 	enum half_close half_close; /* see above */
 	bool is_logged;		    /* one line in the access log at the end */
+	struct tally *tally;	    /* borrowed: where it is counted at the end; NULL: nowhere */
 
 	/* filled by the connection at the body's end, in the request's memory */
 	const weir_header *trailers;

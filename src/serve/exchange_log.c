@@ -5,9 +5,6 @@
 #include "serve/access_log.h"
 #include "serve/exchange.h"
 
-/* 499: the client left before there was an answer, as nginx has it. */
-#define STATUS_LEFT 499
-
 /* The address without its port: log readers count clients, not connections. "unix:" stays. */
 static weir_str host_of(weir_str name)
 {
@@ -38,7 +35,7 @@ void exchange_log_write(struct access_log *access_log, const struct exchange *ex
 		.method = ex->head.method,
 		.target = ex->head.target,
 		.version = ex->head.version,
-		.status = ex->status ? ex->status : STATUS_LEFT,
+		.status = ex->status ? ex->status : EXCHANGE_STATUS_LEFT,
 		.bytes = ex->is_bodiless ? 0 : ex->sent,
 		.referer = field(ex, WEIR_STR("referer")),
 		.user_agent = field(ex, WEIR_STR("user-agent")),

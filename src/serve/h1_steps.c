@@ -19,6 +19,7 @@
 #include "serve/h1_body.h"
 #include "serve/h1_time.h"
 #include "serve/server.h"
+#include "serve/tally.h"
 #include "serve/trust.h"
 
 /* What is thrown away after our end, so that the peer sees the answer and not a reset. */
@@ -43,6 +44,8 @@ COLD void h1_steps_refuse(struct h1_conn *c, enum fault fault)
 	struct server *server = c->server;
 
 	server->n_refused++;
+	if (server->tally)
+		tally_count_refused(server->tally, fault_status(fault));
 	log_write(server->log, LOG_AT_INFO, "%.*s: refused with %d %s: %s", (int)c->client_len,
 		  c->names, fault_status(fault), fault_name(fault), fault_words(fault));
 	c->must_linger = true;
@@ -76,6 +79,8 @@ static void start_exchange(struct h1_conn *c, struct exchange *ex)
 	ex->client = (weir_str){ c->names, c->client_len };
 	ex->server = (weir_str){ c->names + c->client_len, c->local_len };
 	ex->started_ms = loop_now_ms(server->loop);
+	ex->started = ticks_now(&server->ticks);
+	ex->tally = server->tally;
 
 	c->ex = ex;
 	c->keeps_alive = ex->head.keep_alive;
@@ -265,6 +270,18 @@ bool h1_steps_take(struct h1_conn *c)
 
 /* ---- the end of an exchange */
 
+/* Who leaves before there is a status is told apart, as in the access log. */
+static inline void count(const struct h1_conn *c, const struct exchange *ex)
+{
+	struct tally_entry entry = { .status = ex->status ? ex->status : EXCHANGE_STATUS_LEFT,
+				     .started = ex->started,
+				     .sent = ex->is_bodiless ? 0 : ex->sent,
+				     .received = c->body_len };
+
+	if (ex->tally)
+		tally_count(ex->tally, &entry);
+}
+
 /* Its line in the log, and its memory; block: what the connection itself still uses. */
 static inline void release(struct server *server, struct exchange *ex, const struct block *in_use)
 {
@@ -328,6 +345,7 @@ void h1_steps_finish(struct exchange *ex)
 	struct h1_conn *c = ex->conn;
 	bool goes_on;
 
+	count(c, ex);
 	if (c->has_orphan) {
 		finish_orphan(c, ex);
 		return;

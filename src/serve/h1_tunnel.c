@@ -46,6 +46,7 @@ static COLD void close_tunnel(struct h1_tunnel *ht)
 	stream_close(&ht->stream);
 	ht->tunnel.in = block_give(&server->blocks, ht->tunnel.in);
 	list_del(&ht->link);
+	server->tunnels.n_open--;
 	loop_defer_init(&ht->defer, on_reap);
 	loop_defer(server->loop, &ht->defer);
 	server_conn_gone(server, &ht->stream);
@@ -491,6 +492,7 @@ void h1_tunnel_begin(struct h1_tunnel *ht, struct h1_conn *c)
 	loop_defer_init(&ht->defer, on_flush);
 	timeout_init(&ht->clock);
 	list_add_tail(&server->tunnels.open, &ht->link);
+	server->tunnels.n_open++;
 	server->n_conns++;
 	h1_conn_hand_over(c, &ht->stream, &stream_ops);
 	loop_defer(server->loop, &ht->defer);

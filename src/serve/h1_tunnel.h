@@ -24,6 +24,7 @@ struct server;
 /* Those of a worker; embedded in the server. */
 struct h1_tunnels {
 	struct list open;
+	unsigned n_open;
 	struct timeouts watches; /* once a second: is the peer there, and does it take anything? */
 	struct timeouts lingers; /* our end is sent; the peer's is waited for */
 };

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/list.h"
+#include "base/ticks.h"
 #include "io/block.h"
 #include "io/loop.h"
 #include "io/timeouts.h"
@@ -26,6 +27,7 @@ struct h1_conn;
 struct headcount;
 struct log;
 struct stream;
+struct tally;
 struct tls_ctx;
 struct trust;
 
@@ -46,6 +48,8 @@ struct server {
 	struct loop *loop;	       /* borrowed */
 	const struct log *log;	       /* borrowed */
 	struct access_log *access_log; /* borrowed; NULL: none is kept */
+	struct ticks ticks;	       /* how long things take; of no source at first */
+	struct tally *tally; /* borrowed: of requests without a route; NULL: none is kept */
 	struct server_limits limits;
 	struct h1_limits secure_head;  /* limits.head, for connections with TLS */
 	struct h1_field_at *fields_at; /* owned: what all readers of heads share */

@@ -564,3 +564,36 @@ Test(loop, shows_its_turns_to_who_watches)
 	loop_turn(loop, false);
 	cr_assert_eq(turns.n, 2);
 }
+
+/* A timer that counts how often it has fired. */
+struct pulse {
+	struct timer timer;
+	unsigned n;
+};
+
+static void on_pulse(struct timer *timer)
+{
+	container_of(timer, struct pulse, timer)->n++;
+}
+
+static void on_nothing(struct timer *timer)
+{
+}
+
+Test(loop, a_pulse_follows_what_happens_and_wakes_nobody_else)
+{
+	struct pulse pulse = { .n = 0 };
+	struct timer other;
+	struct loop *loop;
+
+	cr_assert_eq(loop_new_virtual(&loop), 0);
+	timer_init(&pulse.timer, on_pulse);
+	timer_init(&other, on_nothing);
+	loop_set_pulse(loop, &pulse.timer, 1000);
+	loop_timer_start(loop, &other, loop_now_ms(loop) + 10000);
+	loop_run(loop);
+	cr_expect_eq(pulse.n, 2,
+		     "once behind the first turn, once behind the timer: not each second");
+	loop_set_pulse(loop, NULL, 0);
+	(void)loop_free(loop);
+}
