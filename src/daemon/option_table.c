@@ -109,11 +109,10 @@ static const struct option_spec top_rows[] = {
 	{ .name = "metrics_memory",
 	  TOP(metrics_memory),
 	  .type = OPTION_SIZE,
-	  .min = 16 * KIB,
 	  .max = 64 * MIB,
 	  .fallback = "1MiB",
 	  .help = "The most that each worker takes for what it counts (weir.metrics): about 1 KiB\n"
-		  "for each route. What finds no room is not counted." },
+		  "for each route. What finds no room is not counted; 0: nothing is." },
 
 	{ .name = "handshake_timeout",
 	  LIMIT(handshake_timeout_ms),
