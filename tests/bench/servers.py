@@ -49,6 +49,7 @@ listen:
   - address: 127.0.0.1:{port}
 workers: 1
 access_log: {access_log}
+metrics_memory: {metrics}
 max_connections: 20000
 max_tasks: 1000000
 module_path: [{build}/examples, {build}/tests/bench]
@@ -280,9 +281,10 @@ def weir_tls_command(build, directory, port):
     return [build / "weir", "-c", conf]
 
 
-def weir_command(build, directory, port, access_log):
+def weir_command(build, directory, port, access_log, metrics=True):
     conf = directory / f"weir-{port}.yaml"
-    conf.write_text(WEIR_CONF.format(build=build, port=port, access_log=access_log))
+    conf.write_text(WEIR_CONF.format(build=build, port=port, access_log=access_log,
+                                     metrics="1MiB" if metrics else "0"))
     return [build / "weir", "-c", conf]
 
 
