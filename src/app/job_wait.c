@@ -32,9 +32,12 @@ static int begin(struct weir_job *job, struct job_watch *watch)
 
 int job_wait_park(struct weir_job *job)
 {
+	uint64_t ticks = 0;
 	int r;
 
-	r = wait_park(&job->watch->wait);
+	r = req_park(job->site, &job->watch->wait, &ticks);
+	if (job->req)
+		job->req->job_ticks += ticks;
 	if (r == -ECANCELED)
 		job_abandon(job);
 	return r;

@@ -27,10 +27,12 @@
 #include "app/ws.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/ticks.h"
 #include "io/loop.h"
 #include "io/tls_info.h"
 #include "proto/host.h"
 #include "proto/http.h"
+#include "serve/access_line.h"
 #include "serve/errpage.h"
 
 /* ---- answers without a handler, and for handlers that gave none */
@@ -281,6 +283,8 @@ void req_init(struct req *req, struct site *site, struct weir_app *app, const ch
 	req->jobs = NULL;
 	req->job_words = NULL;
 	req->sse = NULL;
+	req->job_ticks = 0;
+	req->write_ticks = 0;
 	req->is_receiving = false;
 	req->has_body_ended = false;
 	req->has_last_event = false;
@@ -371,6 +375,7 @@ static void run(struct req *req, struct exchange *ex)
 	ex->half_close = route->half_close;
 	ex->is_logged = route->is_logged;
 	ex->tally = route->tally;
+	ex->log_rule = &route->log_rule;
 	if (route->request_memory)
 		ex->budget.limit = route->request_memory;
 	if (route->has_rules && apply_rules(site, route, ex))
@@ -521,6 +526,36 @@ void req_gone(struct exchange *ex)
 	if (req->writable.task)
 		wait_wake(&req->writable);
 	sse_gone(req);
+}
+
+/* Refused before there was a handler, it has only a route, or not even that. */
+void req_describe(const struct exchange *ex, struct access_log_line *line)
+{
+	const struct req *req = ex->owner;
+	const struct ticks *ticks;
+
+	if (!req)
+		return;
+	line->route = req->route->path ? weir_strz(req->route->path) : WEIR_STR("");
+	line->handler = weir_strz(req->name);
+	line->request_id = req->scope.request_id;
+	ticks = req->site->ticks;
+	if (!ticks)
+		return;
+	line->queue_us = ticks_us(ticks, ex->came, ex->started);
+	line->job_us = ticks_us(ticks, 0, req->job_ticks);
+	line->write_us = ticks_us(ticks, 0, req->write_ticks);
+}
+
+int req_park(const struct site *site, struct wait *wait, uint64_t *ticks)
+{
+	uint64_t began = site->ticks ? ticks_now(site->ticks) : 0;
+	int r;
+
+	r = wait_park(wait);
+	if (site->ticks)
+		*ticks += ticks_now(site->ticks) - began;
+	return r;
 }
 
 /* ---- without a client */

@@ -61,6 +61,8 @@ struct req {
 	bool has_body_ended;
 	bool has_last_event; /* the same, as the handler behind middleware sees it */
 
+	uint64_t job_ticks, write_ticks; /* that its tasks have waited, if anybody measures */
+
 	struct ws_offer *offer; /* borrowed: of a WebSocket request; see ws.h */
 	struct weir_sub *subs;	/* owned: subscriptions that end with it; see pubsub.c */
 	struct weir_job *jobs;	/* owned: those that end with it; see job.c */
@@ -90,6 +92,10 @@ void req_start_by_host(struct exchange *ex);
 void req_readable(struct exchange *ex);
 void req_writable(struct exchange *ex);
 void req_gone(struct exchange *ex);
+void req_describe(const struct exchange *ex, struct access_log_line *line);
+
+/* As wait_park(), and the time is added to *ticks. */
+MUST_USE int req_park(const struct site *site, struct wait *wait, uint64_t *ticks);
 
 /*
  * A request that no client made: scope->type is WEIR_SCOPE_TASK. fn runs as a

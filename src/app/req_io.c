@@ -50,7 +50,7 @@ int req_io_interim(struct req *req, int status, const weir_header *fields, size_
 	if (r < 0)
 		return r;
 	while ((r = exchange_interim(req->ex, status, fields, n_fields)) == -EAGAIN) {
-		r = wait_park(&req->writable);
+		r = req_park(req->site, &req->writable, &req->write_ticks);
 		if (r < 0)
 			break;
 	}
@@ -79,7 +79,7 @@ static int send_pieces(struct req *req, weir_str bytes)
 		taken += (size_t)n;
 		if (taken == bytes.len)
 			return 0;
-		r = wait_park(&req->writable);
+		r = req_park(req->site, &req->writable, &req->write_ticks);
 		if (r < 0) {
 			if (taken > 0)
 				exchange_abort(req->ex);
@@ -126,7 +126,7 @@ static int send_file(struct req *req, int fd, uint64_t offset, uint64_t len)
 		queued = exchange_file(req->ex, fd, offset, len);
 		if (queued != -EAGAIN && queued <= 0)
 			return queued;
-		r = wait_park(&req->writable);
+		r = req_park(req->site, &req->writable, &req->write_ticks);
 		if (r < 0) {
 			if (queued == 1)
 				exchange_abort(req->ex);

@@ -11,6 +11,7 @@ const struct exchange_up site_up = {
 	.readable = req_readable,
 	.writable = req_writable,
 	.gone = req_gone,
+	.describe = req_describe,
 };
 
 const struct exchange_up site_hosts_up = {

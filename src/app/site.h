@@ -13,12 +13,14 @@
 #include "app/router.h"
 #include "base/list.h"
 #include "serve/exchange.h"
+#include "serve/exchange_log.h"
 #include "serve/pace.h"
 #include "serve/ws_policy.h"
 
 struct builtin_settings;
 struct gzip;
 struct hosts;
+struct access_log;
 struct job_carrier;
 struct log;
 struct loop;
@@ -29,6 +31,7 @@ struct metrics_memory;
 struct metrics_view;
 struct sched;
 struct tally;
+struct ticks;
 struct topics;
 struct weir_app;
 struct weir_ws_handlers;
@@ -55,6 +58,7 @@ struct route {
 	bool is_logged;
 	bool has_rules; /* one of the next three has something to say */
 	bool is_closed; /* its handler crashes too often: requests are answered 503 */
+	struct exchange_log_rule log_rule; /* which of its requests */
 	struct tally *tally; /* borrowed: where its requests are counted; NULL: nowhere */
 	struct https_rules https;
 	const struct ratelimit_rule *rate; /* borrowed; NULL: none */
@@ -115,7 +119,9 @@ struct site {
 	uint32_t *last_route; /* borrowed; at first no_route */
 	uint32_t no_route;
 
-	struct metrics *metrics; /* borrowed: for the modules' own; NULL: nobody counts */
+	struct access_log *access_log; /* borrowed: for sessions that end; NULL: none is kept */
+	const struct ticks *ticks;     /* borrowed: for the log's phases; NULL: nobody wants them */
+	struct metrics *metrics;       /* borrowed: for the modules' own; NULL: nobody counts */
 	/* What GET /metrics shows; NULL: nothing. */
 	const struct site_metrics *shown; /* borrowed */
 

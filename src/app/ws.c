@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "proto/http.h"
 #include "serve/ws_inbox.h"
+#include "serve/ws_note.h"
 #include "serve/ws_outbox.h"
 
 #define CLOSE_REASON_MAX 123
@@ -176,6 +177,7 @@ int ws_accept(struct req *req, weir_str subprotocol, const weir_header *fields, 
 	offer->is_accepted = true;
 	ws_session_open(&ws->session, req->route->ws, offer->up, tunnel,
 			offer->has_deflate ? &offer->deflate : NULL);
+	ws->session.note = ws_note_new(req->site->access_log, ex, loop_now_ms(req->site->loop));
 	if (req->arena != &ex->arena) {
 		/* Of the exchange nothing is needed any more. */
 		req->ex = NULL;

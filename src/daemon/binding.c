@@ -312,6 +312,7 @@ static int bind_route(struct binding *b, const struct conf_route *from, struct m
 				 .send_ms = from->send_timeout_ms,
 				 .min_rate = from->min_rate },
 		.is_logged = from->has_access_log,
+		.log_rule = { from->access_log_only_errors, from->access_log_sample },
 		.ws_limits = ws_limits(&from->websocket),
 	};
 	route->app = resolve(b, from->handler.text, &entry);

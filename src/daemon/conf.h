@@ -165,8 +165,10 @@ struct conf_route {
 	int64_t send_timeout_ms;
 	uint64_t min_rate; /* bytes a second */
 	bool has_access_log;
-	unsigned redirect_https; /* a port; 0: plain requests are served */
-	int64_t hsts_ms;	 /* 0: nothing is said */
+	bool access_log_only_errors;
+	unsigned access_log_sample; /* one in so many */
+	unsigned redirect_https;    /* a port; 0: plain requests are served */
+	int64_t hsts_ms;	    /* 0: nothing is said */
 	bool hsts_has_subdomains;
 	struct conf_gzip gzip;
 	unsigned rate_limit; /* in each period; 0: any number */
@@ -278,6 +280,7 @@ struct conf {
 	unsigned n_workers;
 	int log_level; /* enum log_level */
 	struct conf_access_log access_log;
+	struct conf_name access_log_format;
 	uint64_t metrics_memory; /* of each worker, in bytes */
 	struct conf_limits limits;
 	struct conf_front front;

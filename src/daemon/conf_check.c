@@ -1,6 +1,7 @@
 /* conf_check.c - see conf_check.h. */
 #include "daemon/conf_check.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "app/builtin.h"
@@ -17,6 +18,7 @@
 #include "daemon/conf_value.h"
 #include "daemon/messages.h"
 #include "daemon/option_table.h"
+#include "serve/access_format.h"
 #include "serve/ws_policy.h"
 
 /* " in line 7", or nothing for what is in no file. */
@@ -266,6 +268,27 @@ static void check_watchdog(const struct conf *conf, const struct conf_pos *pos,
 		     conf_value_duration_text((uint64_t)limit_ms, limit));
 }
 
+/* What field may have been meant? */
+static void check_log_format(const struct conf *conf, struct messages *messages)
+{
+	const struct conf_name *name = &conf->access_log_format;
+	_cleanup_(access_format_freep) struct access_format *format = NULL;
+	struct messages_guess guess = { 0 };
+	char quote[MESSAGES_QUOTE];
+	const char *words = "";
+	weir_str field;
+
+	if (!name->text || access_format_is_combined(weir_strz(name->text)) ||
+	    access_format_new(weir_strz(name->text), &format, &words, &field) != -EINVAL)
+		return;
+	for (size_t i = 0; field.len > 0 && access_format_field(i); i++)
+		messages_guess(&guess, field, access_format_field(i));
+	messages_add(messages, &name->pos, "access_log_format: it %s%s%s%s%s%s", words,
+		     field.len > 0 ? ": " : "", field.len > 0 ? messages_quote(field, quote) : "",
+		     guess.text ? "; did you mean \"" : "", guess.text ? guess.text : "",
+		     guess.text ? "\"?" : "");
+}
+
 static void check_limits(const struct conf *conf, struct messages *messages)
 {
 	struct conf_pos pos = { conf->file, 0, 0 };
@@ -292,6 +315,7 @@ static void check_limits(const struct conf *conf, struct messages *messages)
 			     conf_value_size_text(conf->limits.publish_budget, budget),
 			     conf_value_size_text(conf->limits.max_publication, publication));
 	check_watchdog(conf, &pos, messages);
+	check_log_format(conf, messages);
 }
 
 int conf_check(struct conf *conf, struct messages *messages)

@@ -50,6 +50,7 @@
 #include "io/loop.h"
 #include "io/proc.h"
 #include "io/slice.h"
+#include "serve/access_format.h"
 #include "serve/access_log.h"
 #include "serve/server.h"
 #include "serve/trust.h"
@@ -82,6 +83,7 @@ struct worker {
 	struct binding *binding;
 	struct site site;
 	struct lifespan *lifespan;
+	struct access_format *access_format; /* owned; NULL: combined */
 	struct access_log *access_log;
 	struct server server;
 	bool has_server;
@@ -541,9 +543,40 @@ static void start_metrics(struct worker *w)
 	worker_metrics_start(&w->metrics, &of, w->args->slot, w->binding);
 }
 
-static int make(struct worker *w)
+/* conf_check() has tried the format. */
+static int open_access_log(struct worker *w)
 {
 	const struct worker_setup *setup = w->args->arg;
+	weir_str format = weir_strz(w->conf->access_log_format.text);
+	const char *words;
+	weir_str field;
+	int r;
+
+	if (setup->access_log_fd < 0)
+		return 0;
+	if (!access_format_is_combined(format)) {
+		r = access_format_new(format, &w->access_format, &words, &field);
+		if (r < 0)
+			return r;
+	}
+	return access_log_new(w->loop, w->log, setup->access_log_fd, w->access_format,
+			      &w->access_log);
+}
+
+/* How long requests take is known from now on, and, if the access log wants it, what of them. */
+static void start_ticks(struct worker *w)
+{
+	ticks_init(&w->server.ticks);
+	w->site.access_log = w->access_log;
+	if (!w->access_format || !access_format_has_phases(w->access_format))
+		return;
+	w->server.has_phases = true;
+	w->site.ticks = &w->server.ticks;
+	loop_set_ticks(w->loop, &w->server.ticks);
+}
+
+static int make(struct worker *w)
+{
 	struct sched_opts opts = { .stack_size = w->conf->limits.stack_size,
 				   .max_tasks = w->conf->limits.max_tasks,
 				   .threads = w->conf->limits.threads,
@@ -559,11 +592,9 @@ static int make(struct worker *w)
 	if (w->args->crash)
 		crash_note_map(w->args->crash);
 	make_site(w);
-	if (setup->access_log_fd >= 0) {
-		r = access_log_new(w->loop, w->log, setup->access_log_fd, &w->access_log);
-		if (r < 0)
-			return r;
-	}
+	r = open_access_log(w);
+	if (r < 0)
+		return r;
 	r = make_server(w);
 	if (r < 0)
 		return r;
@@ -575,6 +606,7 @@ static int make(struct worker *w)
 	if (r < 0)
 		return r;
 	worker_hub_serve(&w->hub, &w->site);
+	start_ticks(w);
 	start_metrics(w);
 	return lifespan_new(&w->site, w->binding->apps, w->binding->n_apps,
 			    w->conf->limits.max_tasks, &w->lifespan);
@@ -619,6 +651,7 @@ static void unmake(struct worker *w)
 	}
 	w->lifespan = lifespan_free(w->lifespan);
 	w->access_log = access_log_free(w->access_log);
+	w->access_format = access_format_free(w->access_format);
 	w->binding = binding_free(w->binding);
 	worker_metrics_done(&w->metrics);
 	w->sched = sched_free(w->sched);

@@ -104,6 +104,16 @@ static uint64_t sessions_open(const struct worker_metrics_of *of)
 	return of->sessions->shared.n_open;
 }
 
+static uint64_t messages_in(const struct worker_metrics_of *of)
+{
+	return of->sessions->shared.counts.n_in;
+}
+
+static uint64_t messages_out(const struct worker_metrics_of *of)
+{
+	return of->sessions->shared.counts.n_out;
+}
+
 static uint64_t messages_dropped(const struct worker_metrics_of *of)
 {
 	return of->sessions->shared.n_dropped;
@@ -229,6 +239,10 @@ static const struct row rows[] = {
 	  NULL, NULL, sessions_opened },
 	{ METRIC_GAUGE, "weir_websocket_sessions", NULL, "WebSocket sessions that are open.", NULL,
 	  NULL, sessions_open },
+	{ METRIC_COUNTER, "weir_websocket_messages", NULL, "Messages of WebSockets.", "direction",
+	  "in", messages_in },
+	{ METRIC_COUNTER, "weir_websocket_messages", NULL, "Messages of WebSockets.", "direction",
+	  "out", messages_out },
 	{ METRIC_COUNTER, "weir_websocket_messages_dropped", NULL,
 	  "Messages that slow clients have lost.", NULL, NULL, messages_dropped },
 	{ METRIC_GAUGE, "weir_websocket_queue_bytes", "bytes", "In messages that wait for clients.",
@@ -430,7 +444,7 @@ static int start_tallies(struct worker_metrics *wm, struct binding *binding)
 {
 	int r;
 
-	r = tallies_init(&wm->tallies, wm->metrics);
+	r = tallies_init(&wm->tallies, wm->metrics, &wm->of.server->ticks);
 	if (r < 0)
 		return r;
 	wm->routes = calloc(binding->n_routes + 1, sizeof(*wm->routes));
@@ -441,7 +455,6 @@ static int start_tallies(struct worker_metrics *wm, struct binding *binding)
 		tally_init(&wm->routes[i], &wm->tallies, weir_strz(binding->routes[i].path));
 		binding->routes[i].tally = &wm->routes[i];
 	}
-	wm->of.server->ticks = wm->tallies.ticks;
 	wm->of.server->tally = &wm->unrouted;
 	return 0;
 }

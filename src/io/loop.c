@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/ticks.h"
 #include "io/beat.h"
 
 struct loop {
@@ -31,7 +32,9 @@ struct loop {
 
 	loop_turn_fn *turn;
 	void *turn_arg;
-	struct beat *beat;   /* borrowed; NULL: nobody watches */
+	struct beat *beat;	   /* borrowed; NULL: nobody watches */
+	const struct ticks *ticks; /* borrowed; NULL: nobody measures */
+	uint64_t woken_ticks;
 	struct timer *pulse; /* borrowed; NULL: none */
 	int64_t pulse_ms;
 
@@ -48,6 +51,8 @@ static void on_woken(struct ev_loop *ev, ev_check *w, int events)
 	struct loop *loop = container_of(w, struct loop, woken);
 	int64_t now_us;
 
+	if (loop->ticks)
+		loop->woken_ticks = ticks_now(loop->ticks);
 	if (!loop->beat) {
 		loop_update_now(loop);
 		return;
@@ -171,6 +176,17 @@ void loop_set_beat(struct loop *loop, struct beat *beat)
 	loop->beat = beat;
 	if (beat)
 		beat_begin(beat, clock_monotonic_us());
+}
+
+void loop_set_ticks(struct loop *loop, const struct ticks *ticks)
+{
+	loop->ticks = ticks;
+	loop->woken_ticks = ticks ? ticks_now(ticks) : 0;
+}
+
+uint64_t loop_woken_ticks(const struct loop *loop)
+{
+	return loop->woken_ticks;
 }
 
 void loop_set_pulse(struct loop *loop, struct timer *timer, int64_t later_ms)

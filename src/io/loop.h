@@ -23,6 +23,7 @@
 struct beat;
 struct ev_loop;
 struct loop;
+struct ticks;
 
 MUST_USE int loop_new(struct loop **ret_loop);
 MUST_USE int loop_new_virtual(struct loop **ret_loop);
@@ -64,6 +65,13 @@ void loop_run_ready(struct loop *loop);
  * watches; NULL: no more, and the turn under way does not end. Not of a virtual loop.
  */
 void loop_set_beat(struct loop *loop, struct beat *beat);
+
+/*
+ * Has each turn note when it was woken, for who measures how long what it found has waited. NULL:
+ * no more.
+ */
+void loop_set_ticks(struct loop *loop, const struct ticks *ticks);
+uint64_t loop_woken_ticks(const struct loop *loop);
 
 /*
  * Has the timer started, for so much later, in each turn in which something happens and it is not

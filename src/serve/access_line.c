@@ -118,6 +118,11 @@ static char *put_escaped(char *out, weir_str text, size_t room)
 	return put_word(out, in, left);
 }
 
+char *access_line_put(char *out, weir_str text, size_t room)
+{
+	return put_escaped(out, text, room);
+}
+
 static char *put_quoted(char *out, weir_str text, size_t room)
 {
 	*out++ = '"';
@@ -156,7 +161,7 @@ size_t access_line_format(char ret_text[ACCESS_LINE_MAX], const struct access_lo
 	out = put(out, "] ", 2);
 	out = put_request_line(out, line);
 	*out++ = ' ';
-	out = str_put_u64(out, (uint64_t)line->status);
+	out = str_put_u64(out, (uint64_t)(line->is_session_end ? line->close_code : line->status));
 	*out++ = ' ';
 	out = str_put_u64(out, line->bytes);
 	*out++ = ' ';

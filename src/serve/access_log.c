@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/loop.h"
+#include "serve/access_format.h"
 
 #define BUFFER_SIZE 65536
 #define FLUSH_MS 1000
@@ -28,9 +29,10 @@
 enum sink { SINK_FILE, SINK_PIPE, SINK_SOCKET };
 
 struct access_log {
-	struct loop *loop;     /* borrowed */
-	const struct log *log; /* borrowed */
-	int fd;		       /* borrowed */
+	struct loop *loop;		    /* borrowed */
+	const struct log *log;		    /* borrowed */
+	int fd;				    /* borrowed */
+	const struct access_format *format; /* borrowed; NULL: combined */
 	enum sink sink;
 	bool is_stalled; /* the last write found no room; the timer tries again, not every line */
 	bool is_failing; /* an error was said in the log, and no write has succeeded since */
@@ -43,6 +45,7 @@ struct access_log {
 
 	time_t date_s; /* what date says */
 	char date[CLOCK_LOG_DATE];
+	char iso_date[CLOCK_ISO_DATE];
 	char buffer[BUFFER_SIZE];
 };
 
@@ -198,8 +201,14 @@ void access_log_write(struct access_log *al, const struct access_log_line *line)
 	if (now_s != al->date_s) {
 		al->date_s = now_s;
 		clock_log_date(now_s, al->date);
+		clock_iso_date(now_s, al->iso_date);
 	}
-	al->end += access_line_format(al->buffer + al->end, line, al->date);
+	if (al->format)
+		al->end += access_format_line(
+			al->format, al->buffer + al->end, line,
+			&(struct access_format_date){ al->date, al->iso_date });
+	else
+		al->end += access_line_format(al->buffer + al->end, line, al->date);
 	if (!timer_is_active(&al->timer))
 		loop_timer_start(al->loop, &al->timer, loop_now_ms(al->loop) + FLUSH_MS);
 }
@@ -210,7 +219,7 @@ uint64_t access_log_n_dropped(const struct access_log *al)
 }
 
 int access_log_new(struct loop *loop, const struct log *log, int fd,
-		   struct access_log **ret_access_log)
+		   const struct access_format *format, struct access_log **ret_access_log)
 {
 	_cleanup_(freep) struct access_log *al = NULL;
 	int r;
@@ -221,6 +230,7 @@ int access_log_new(struct loop *loop, const struct log *log, int fd,
 	al->loop = loop;
 	al->log = log;
 	al->fd = fd;
+	al->format = format;
 	timer_init(&al->timer, on_timer);
 	r = sink_of(fd, &al->sink);
 	if (r < 0)

@@ -9,6 +9,7 @@
 #include "base/macro.h"
 #include "serve/access_line.h"
 
+struct access_format;
 struct access_log;
 struct log;
 struct loop;
@@ -20,9 +21,9 @@ struct loop;
  */
 MUST_USE int access_log_open(const char *path, int *ret_fd);
 
-/* One worker's. fd is borrowed, log and loop as well. */
+/* One worker's. fd is borrowed, the others as well. format: NULL means combined. */
 MUST_USE int access_log_new(struct loop *loop, const struct log *log, int fd,
-			    struct access_log **ret_access_log);
+			    const struct access_format *format, struct access_log **ret_access_log);
 /* Writes what it still can. */
 struct access_log *access_log_free(struct access_log *access_log);
 DEFINE_CLEANUP(struct access_log, access_log_free)

@@ -31,7 +31,9 @@
 #include "proto/h1_read.h"
 #include "proto/uri.h"
 
+struct access_log_line;
 struct exchange;
+struct exchange_log_rule;
 struct block;
 struct pace;
 struct tally;
@@ -46,6 +48,8 @@ struct exchange_up {
 	void (*writable)(struct exchange *ex);
 	/* The client is gone; nobody reads what is sent from now on. */
 	void (*gone)(struct exchange *ex);
+	/* For the log, when it has ended: adds what only the application knows. NULL: nothing. */
+	void (*describe)(const struct exchange *ex, struct access_log_line *line);
 };
 
 struct exchange_down {
@@ -95,6 +99,7 @@ struct exchange {
 	const weir_tls *tls; /* borrowed; NULL: the connection has none */
 	bool is_trusted;     /* its peer is a proxy of ours: see trust.h */
 	int64_t started_ms;
+	uint64_t came; /* ticks: when its bytes were seen; only for who wants phases in the log */
 	uint64_t started; /* ticks, if anybody measures */
 
 	/* the request's memory: everything that lives as long as the exchange */
@@ -102,11 +107,12 @@ struct exchange {
 	struct budget budget;
 
 	/* set by the application while it handles start() */
-	void *owner;		    /* its own, opaque */
-	uint64_t max_body;	    /* beyond it exchange_next() says -EMSGSIZE */
-	enum half_close half_close; /* see above */
-	bool is_logged;		    /* one line in the access log at the end */
-	struct tally *tally;	    /* borrowed: where it is counted at the end; NULL: nowhere */
+	void *owner;				  /* its own, opaque */
+	uint64_t max_body;			  /* beyond it exchange_next() says -EMSGSIZE */
+	enum half_close half_close;		  /* see above */
+	bool is_logged;				  /* one line in the access log at the end */
+	const struct exchange_log_rule *log_rule; /* borrowed: whether that; NULL: always */
+	struct tally *tally; /* borrowed: where it is counted at the end; NULL: nowhere */
 
 	/* filled by the connection at the body's end, in the request's memory */
 	const weir_header *trailers;
@@ -120,6 +126,7 @@ struct exchange {
 	weir_header added; /* see exchange_add_field() */
 	weir_str type;	   /* its Content-Type, if it is not among its fields; else ptr NULL */
 	uint64_t sent;	   /* bytes of response body so far */
+	uint64_t received; /* bytes of the request's body, once it has ended */
 	int64_t promised;  /* content-length of the response; -1 when there is none */
 
 	const struct exchange_down *down; /* borrowed; NULL once the client is gone */

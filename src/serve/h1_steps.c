@@ -81,6 +81,9 @@ static void start_exchange(struct h1_conn *c, struct exchange *ex)
 	ex->started_ms = loop_now_ms(server->loop);
 	ex->started = ticks_now(&server->ticks);
 	ex->tally = server->tally;
+	ex->log_rule = NULL;
+	if (server->has_phases)
+		ex->came = loop_woken_ticks(server->loop);
 
 	c->ex = ex;
 	c->keeps_alive = ex->head.keep_alive;
@@ -271,22 +274,32 @@ bool h1_steps_take(struct h1_conn *c)
 /* ---- the end of an exchange */
 
 /* Who leaves before there is a status is told apart, as in the access log. */
-static inline void count(const struct h1_conn *c, const struct exchange *ex)
+static inline void count(const struct h1_conn *c, struct exchange *ex)
 {
 	struct tally_entry entry = { .status = ex->status ? ex->status : EXCHANGE_STATUS_LEFT,
 				     .started = ex->started,
 				     .sent = ex->is_bodiless ? 0 : ex->sent,
 				     .received = c->body_len };
 
+	ex->received = c->body_len;
 	if (ex->tally)
 		tally_count(ex->tally, &entry);
+}
+
+static inline void write_line(const struct server *server, const struct exchange *ex)
+{
+	uint64_t us = (uint64_t)(loop_now_ms(server->loop) - ex->started_ms) * 1000;
+
+	if (server->ticks.source != TICKS_NONE)
+		us = ticks_us(&server->ticks, ex->started, ticks_now(&server->ticks));
+	exchange_log_write(server->access_log, ex, us);
 }
 
 /* Its line in the log, and its memory; block: what the connection itself still uses. */
 static inline void release(struct server *server, struct exchange *ex, const struct block *in_use)
 {
 	if (ex->is_logged && server->access_log)
-		exchange_log_write(server->access_log, ex, loop_now_ms(server->loop));
+		write_line(server, ex);
 	if (ex->pinned != in_use)
 		(void)block_give(&server->blocks, ex->pinned);
 	(void)block_give(&server->blocks, ex->held);

@@ -48,6 +48,7 @@ struct server {
 	struct loop *loop;	       /* borrowed */
 	const struct log *log;	       /* borrowed */
 	struct access_log *access_log; /* borrowed; NULL: none is kept */
+	bool has_phases;	       /* the log wants to know when a request's bytes came */
 	struct ticks ticks;	       /* how long things take; of no source at first */
 	struct tally *tally; /* borrowed: of requests without a route; NULL: none is kept */
 	struct server_limits limits;

@@ -55,12 +55,11 @@ static const struct metric_def received = {
 	NULL,		0
 };
 
-int tallies_init(struct tallies *t, struct metrics *metrics)
+int tallies_init(struct tallies *t, struct metrics *metrics, const struct ticks *ticks)
 {
 	int r;
 
-	*t = (struct tallies){ .metrics = metrics };
-	ticks_init(&t->ticks);
+	*t = (struct tallies){ .metrics = metrics, .ticks = *ticks };
 	r = metrics_add_family(metrics, &requests, &t->requests);
 	if (r >= 0)
 		r = metrics_add_family(metrics, &durations, &t->durations);

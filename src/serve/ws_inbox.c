@@ -217,6 +217,7 @@ static int hand_out(struct ws_session *s, bool is_whole, struct ws_event *ret_ev
 	s->is_text = ret_event->is_text;
 	s->is_out = true;
 	ws_session_note_message(s);
+	ws_session_count(s, true, ret_event->is_first, ret_event->bytes.len);
 	return 1;
 }
 

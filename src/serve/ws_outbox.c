@@ -312,6 +312,7 @@ static ssize_t begin(struct ws_session *s, bool is_text, bool is_last, weir_str 
 	bool is_first = is_between_messages(s);
 	ssize_t n;
 
+	ws_session_count(s, false, is_first, payload.len);
 	if (is_first)
 		s->is_deflating = should_deflate(s, is_last, payload.len);
 	if (s->is_deflating) {
@@ -378,6 +379,7 @@ int ws_outbox_put(struct ws_session *s, bool is_text, weir_str payload)
 	int r;
 
 	ws_session_note_message(s);
+	ws_session_count(s, false, true, payload.len);
 	if (!should_deflate(s, true, payload.len))
 		return put_frame(s, is_text ? WS_OP_TEXT : WS_OP_BINARY, true, false, payload);
 	do {

@@ -42,6 +42,23 @@ struct ws_limits {
 	size_t deflate_min; /* shorter messages go uncompressed */
 };
 
+/* Of whole messages, as they were sent and not as they were compressed. */
+struct ws_counts {
+	uint64_t n_in, n_out;
+	uint64_t bytes_in, bytes_out;
+};
+
+static inline void ws_policy_count(struct ws_counts *counts, bool is_in, bool is_first, size_t len)
+{
+	if (is_in) {
+		counts->n_in += is_first;
+		counts->bytes_in += len;
+	} else {
+		counts->n_out += is_first;
+		counts->bytes_out += len;
+	}
+}
+
 /* A worker's. */
 struct ws_shared {
 	struct loop *loop;	   /* borrowed */
@@ -54,6 +71,7 @@ struct ws_shared {
 
 	unsigned n_open;
 	uint64_t n_opened;
+	struct ws_counts counts;	/* of all its sessions */
 	uint64_t n_dropped;		/* messages, for slow clients */
 	uint64_t n_faults[FAULT_COUNT]; /* sessions ended for each */
 };

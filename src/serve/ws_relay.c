@@ -110,6 +110,7 @@ static bool send_one(struct ws_session *s, struct publication *p)
 	}
 	tunnel_queued(s->tunnel);
 	ws_session_note_message(s);
+	ws_session_count(s, false, true, p->view.bytes.len);
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "serve/ws_inbox.h"
+#include "serve/ws_note.h"
 #include "serve/ws_outbox.h"
 #include "serve/ws_relay.h"
 
@@ -58,6 +59,7 @@ static COLD void end(struct ws_session *s, enum ws_state state, int code)
 	ws_relay_end(s);
 	ws_inbox_end(s);
 	s->policy->shared->n_open--;
+	s->note = ws_note_end(s->note, s, loop_now_ms(s->policy->shared->loop));
 }
 
 COLD void ws_session_tell_more(struct ws_session *s)

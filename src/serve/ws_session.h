@@ -26,8 +26,10 @@
 #include "proto/ws_read.h"
 #include "proto/ws_write.h"
 #include "serve/tunnel.h"
+#include "serve/ws_note.h"
 #include "serve/ws_policy.h"
 
+struct ws_note;
 struct ws_outbox;
 struct ws_session;
 struct block;
@@ -82,6 +84,7 @@ struct ws_session {
 	struct ws_deflater *deflater; /* owned; NULL: none is kept */
 	uint64_t frame_left;   /* bytes of payload that are owed to a frame whose header is out */
 	char *close_reason;    /* owned: the peer's; NULL: none */
+	struct ws_note *note;  /* owned: for the access log; NULL: it has no line */
 	struct ws_piece piece; /* has_piece: pulled by nobody yet */
 	uint16_t close_code;   /* the peer's, or the one it was ended with; 0: not yet */
 	uint8_t reason_len;
@@ -157,6 +160,12 @@ static inline void ws_session_note_message(struct ws_session *s)
 {
 	if (s->spans && s->policy->limits.idle_ms > 0 && s->state == WS_OPEN)
 		timeouts_touch(&s->policy->idles, &s->spans->idle);
+}
+static inline void ws_session_count(struct ws_session *s, bool is_in, bool is_first, size_t len)
+{
+	ws_policy_count(&s->policy->shared->counts, is_in, is_first, len);
+	if (s->note)
+		ws_policy_count(ws_note_counts(s->note), is_in, is_first, len);
 }
 /* Tells the owner what is new; the last thing that may be done with s. */
 static inline void ws_session_tell(struct ws_session *s);

@@ -42,7 +42,7 @@ static void world_init_on(struct world *world, const int fds[2])
 	world->log_fd = log_fds[0];
 	log_init(&world->log, log_fds[1], LOG_AT_INFO);
 	cr_assert_eq(loop_new_virtual(&world->loop), 0);
-	cr_assert_eq(access_log_new(world->loop, &world->log, fds[1], &world->access_log), 0);
+	cr_assert_eq(access_log_new(world->loop, &world->log, fds[1], NULL, &world->access_log), 0);
 }
 
 /* A pipe whose writing end blocks, as one inherited from a shell does. */

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,7 +22,7 @@ static void logged_init(struct logged *l)
 {
 	*l = (struct logged){ .w = h1_world_new() };
 	cr_assert_eq(pipe2(l->fds, O_NONBLOCK | O_CLOEXEC), 0);
-	cr_assert_eq(access_log_new(l->w->loop, &l->w->log, l->fds[1], &l->access_log), 0);
+	cr_assert_eq(access_log_new(l->w->loop, &l->w->log, l->fds[1], NULL, &l->access_log), 0);
 	l->w->server.access_log = l->access_log;
 }
 
@@ -129,4 +130,46 @@ Test(exchange_log, names_clients_without_their_ports)
 		(void)close(fds[0]);
 		logged_done(&l);
 	}
+}
+
+static struct exchange_log_rule rule;
+
+static void by_rule(struct visit *v)
+{
+	v->ex->log_rule = &rule;
+	visit_at_once(v);
+}
+
+Test(exchange_log, has_errors_only_where_a_route_says_so)
+{
+	struct logged l;
+	struct client *c;
+
+	logged_init(&l);
+	rule = (struct exchange_log_rule){ .only_errors = true };
+	l.w->start = by_rule;
+	c = client_new(l.w);
+	client_send(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+	cr_assert_str_eq(lines(&l), "");
+	logged_done(&l);
+}
+
+Test(exchange_log, a_sample_is_of_whole_requests)
+{
+	struct exchange_log_rule sampled = { .sample = 10 };
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 10000; i++) {
+		char id[24];
+		struct access_log_line line = { .status = 200 };
+		bool is_wanted;
+
+		(void)snprintf(id, sizeof(id), "%016x", i);
+		line.request_id = weir_strz(id);
+		is_wanted = exchange_log_is_wanted(&sampled, &line, false);
+		cr_expect_eq(is_wanted, exchange_log_is_wanted(&sampled, &line, false));
+		cr_expect(exchange_log_is_wanted(&sampled, &line, true), "errors are all there");
+		n += is_wanted;
+	}
+	cr_expect(n > 800 && n < 1200, "%u", n);
 }
