@@ -51,7 +51,7 @@ static const struct metric_def sent = { METRIC_COUNTER, "weir_http_response_body
 					NULL,		0 };
 static const struct metric_def received = {
 	METRIC_COUNTER, "weir_http_request_body_bytes",
-	"bytes",	"Of bodies that handlers were given, or that were thrown away.",
+	"bytes",	"Of bodies that handlers have taken.",
 	NULL,		0
 };
 

@@ -30,7 +30,12 @@ static void shutdown_(weir_app *app)
 static int order(weir_req *req)
 {
 	struct shop *shop = req->state;
+	weir_str body;
+	int r;
 
+	r = weir_body(req, 4096, &body);
+	if (r < 0)
+		return r;
 	weir_counter_add(weir_counter_of(shop->orders, weir_param(req, "kind")), 1);
 	weir_gauge_add(shop->carts, 1);
 	weir_histogram_add(shop->prices, 9.5);
