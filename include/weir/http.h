@@ -62,6 +62,14 @@ typedef struct weir_scratch {
 WEIR_API weir_scratch weir_scratch_enter(weir_req *req);
 WEIR_API void weir_scratch_leave(weir_scratch *s);
 
+/*
+ * For requests that this one makes of others: a traceparent (W3C Trace Context) in the trace that
+ * this request belongs to, if it came with one from whom the operator trusts (take_ids), else in
+ * one of its own, which it keeps. The other name of a request is scope->request_id. ptr NULL:
+ * there are no random bytes yet.
+ */
+WEIR_API weir_str weir_traceparent(weir_req *req);
+
 /* Nothing (ptr NULL) when absent. */
 WEIR_API weir_str weir_header_get(const weir_req *req, const char *name);
 WEIR_API weir_str weir_query_get(weir_req *req, const char *name); /* decoded */

@@ -21,6 +21,7 @@
 #include "app/module.h"
 #include "app/pubsub.h"
 #include "app/rate.h"
+#include "app/request_ids.h"
 #include "app/response_api.h"
 #include "app/site.h"
 #include "app/sse.h"
@@ -100,9 +101,12 @@ COLD void req_log_failure(const struct req *req, int error, int status, const ch
 {
 	weir_str words = req->fail_words;
 
-	log_write(req->site->log, LOG_AT_ERROR, "%s: %.*s %.*s: %s (%d): %s%s%.*s", req->name,
+	char id[REQUEST_IDS_LOG_MAX];
+
+	log_write(req->site->log, LOG_AT_ERROR, "%s: %.*s %.*s: %s (%d): %s%s%.*s%s", req->name,
 		  WEIR_ARG(req->scope.method), WEIR_ARG(req->scope.path), what, status,
-		  error_name(error), words.len ? ": " : "", WEIR_ARG(words));
+		  error_name(error), words.len ? ": " : "", WEIR_ARG(words),
+		  request_ids_for_log(req, id));
 }
 
 static void log_refusal(const struct site *site, const struct exchange *ex, const char *name,
@@ -278,6 +282,7 @@ void req_init(struct req *req, struct site *site, struct weir_app *app, const ch
 	req->sending = (struct mutex){ .owner = NULL };
 	req->body = (struct buf){ .data = NULL };
 	req->fail_words = (weir_str){ NULL, 0 };
+	req->has_trace = false;
 	req->offer = NULL;
 	req->subs = NULL;
 	req->jobs = NULL;
@@ -405,6 +410,8 @@ static void run(struct req *req, struct exchange *ex)
 		req->gzip = NULL;
 	}
 
+	if (site->ids != SITE_IDS_MADE)
+		request_ids_take(req);
 	ex->owner = req;
 	*site->last_route = route->number;
 	r = req_run(req);
@@ -539,6 +546,8 @@ void req_describe(const struct exchange *ex, struct access_log_line *line)
 	line->route = req->route->path ? weir_strz(req->route->path) : WEIR_STR("");
 	line->handler = weir_strz(req->name);
 	line->request_id = req->scope.request_id;
+	if (req->has_trace)
+		line->trace_id = request_ids_trace(req);
 	ticks = req->site->ticks;
 	if (!ticks)
 		return;

@@ -19,6 +19,7 @@
 #include "coro/sched.h"
 #include "coro/task.h"
 #include "coro/wait.h"
+#include "proto/traceparent.h"
 #include "serve/exchange.h"
 
 struct gzip_state;
@@ -63,6 +64,8 @@ struct req {
 
 	uint64_t job_ticks, write_ticks; /* that its tasks have waited, if anybody measures */
 
+	bool has_trace; /* one has come, or was asked for */
+	char trace[TRACEPARENT_LEN];
 	struct ws_offer *offer; /* borrowed: of a WebSocket request; see ws.h */
 	struct weir_sub *subs;	/* owned: subscriptions that end with it; see pubsub.c */
 	struct weir_job *jobs;	/* owned: those that end with it; see job.c */

@@ -11,6 +11,7 @@
 #include "app/asgi.h"
 #include "app/req.h"
 #include "app/req_io.h"
+#include "app/request_ids.h"
 #include "app/scratch.h"
 #include "app/site.h"
 #include "base/log.h"
@@ -233,14 +234,15 @@ static void write_line(void *arg)
 {
 	struct log_call *call = arg;
 	const struct req *req = call->req;
-	char text[1024];
+	char text[1024], id[REQUEST_IDS_LOG_MAX];
 
 	/* The compiler checked fmt where weir_log() was called. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	(void)vsnprintf(text, sizeof(text), call->fmt, *call->ap);
 #pragma GCC diagnostic pop
-	log_write(req->site->log, call->level, "%s: %s", req->name, text);
+	log_write(req->site->log, call->level, "%s: %s%s", req->name, text,
+		  request_ids_for_log(req, id));
 }
 
 void weir_log(const weir_req *pub, int level, const char *fmt, ...)

@@ -19,6 +19,7 @@ const struct exchange_up site_hosts_up = {
 	.readable = req_readable,
 	.writable = req_writable,
 	.gone = req_gone,
+	.describe = req_describe,
 };
 
 void site_init(struct site *site, struct loop *loop, struct sched *sched, const struct log *log,

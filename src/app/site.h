@@ -86,6 +86,13 @@ struct site_metrics {
 	void *arg;
 };
 
+/* Whose word about a request's ids is taken: option take_ids. */
+enum site_ids {
+	SITE_IDS_MADE, /* nobody's */
+	SITE_IDS_OF_PROXIES,
+	SITE_IDS_OF_ALL,
+};
+
 struct site {
 	struct loop *loop;	   /* borrowed */
 	struct sched *sched;	   /* borrowed */
@@ -119,6 +126,8 @@ struct site {
 	uint32_t *last_route; /* borrowed; at first no_route */
 	uint32_t no_route;
 
+	enum site_ids ids;
+	bool logs_ids;		       /* lines of handlers end with their request's */
 	struct access_log *access_log; /* borrowed: for sessions that end; NULL: none is kept */
 	const struct ticks *ticks;     /* borrowed: for the log's phases; NULL: nobody wants them */
 	struct metrics *metrics;       /* borrowed: for the modules' own; NULL: nobody counts */

@@ -14,6 +14,7 @@
 #include "app/asgi.h"
 #include "app/module.h"
 #include "app/pubsub.h"
+#include "app/request_ids.h"
 #include "app/response_api.h"
 #include "app/site.h"
 #include "app/ws.h"
@@ -322,6 +323,8 @@ static void fill_seat(struct ws_seat *seat, const struct seating *seating)
 	req->task->user = req;
 	if (route->io)
 		req->pub.io = route->io;
+	if (site->ids != SITE_IDS_MADE)
+		request_ids_take(req);
 	list_add_tail(&site->running, &req->link);
 	ex->owner = req;
 }

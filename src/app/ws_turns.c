@@ -19,6 +19,7 @@
 #include "app/asgi.h"
 #include "app/module.h"
 #include "app/pubsub.h"
+#include "app/request_ids.h"
 #include "app/site.h"
 #include "app/ws.h"
 #include "base/log.h"
@@ -390,6 +391,8 @@ int ws_turns_start(struct exchange *ex, const struct route *route, const struct 
 	req->spec.done = on_open_done;
 	if (route->io)
 		req->pub.io = route->io;
+	if (site->ids != SITE_IDS_MADE)
+		request_ids_take(req);
 	ex->owner = req;
 	*site->last_route = route->number;
 	site_session_came(site);

@@ -281,6 +281,8 @@ struct conf {
 	int log_level; /* enum log_level */
 	struct conf_access_log access_log;
 	struct conf_name access_log_format;
+	int take_ids; /* enum site_ids (app/site.h) */
+	bool logs_ids;
 	uint64_t metrics_memory; /* of each worker, in bytes */
 	struct conf_limits limits;
 	struct conf_front front;

@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "daemon/conf.h"
+#include "daemon/option_log.h"
 #include "daemon/option_units.h"
 #include "proto/forwarded.h"
 
@@ -120,7 +121,7 @@ const struct option_spec option_front_rows[] = {
 	  .max = 100000,
 	  .is_inherited = true,
 	  .help = "For this route, instead of what is said for the whole file." },
-	{ .name = NULL },
+	{ .name = NULL, .more = option_log_rows },
 };
 
 static_assert(sizeof(enum forwarded_kind) == sizeof(int), "a choice is stored as an int");

@@ -106,24 +106,6 @@ static const struct option_spec top_rows[] = {
 	  .fallback = "stdout",
 	  .help = "One line for each request, in combined format: off, stdout, or a file." },
 
-	{ .name = "access_log_format",
-	  TOP(access_log_format),
-	  .type = OPTION_NAME,
-	  .fallback = "combined",
-	  .help = "combined, as every log reader knows it; json, an object with all there is; or\n"
-		  "text with {fields}: time, time_iso, event, client, method, target, protocol,\n"
-		  "request (these three), scheme, host, status, bytes, received, duration,\n"
-		  "queue_time, handler_time, job_time, write_time, route, handler, request_id,\n"
-		  "trace_id, referer, user_agent, messages_in, messages_out, close_code, and\n"
-		  "header:NAME. {{ is a brace. Times are in seconds." },
-	{ .name = "metrics_memory",
-	  TOP(metrics_memory),
-	  .type = OPTION_SIZE,
-	  .max = 64 * MIB,
-	  .fallback = "1MiB",
-	  .help = "The most that each worker takes for what it counts (weir.metrics): about 1 KiB\n"
-		  "for each route. What finds no room is not counted; 0: nothing is." },
-
 	{ .name = "handshake_timeout",
 	  LIMIT(handshake_timeout_ms),
 	  .type = OPTION_DURATION,

@@ -20,7 +20,7 @@ struct reload {
 	struct log *log; /* its level is the configuration's */
 	const struct job_counts *counts;
 	struct metrics_memory *metrics; /* the same; NULL: nothing is counted */
-	struct front *front; /* of all generations: sizes are those of the first */
+	struct front *front;		/* of all generations: sizes are those of the first */
 };
 
 /* generation_ops of which the argument is a struct reload. */

@@ -515,6 +515,11 @@ static void make_site(struct worker *w)
 	if (getrandom(&w->site.id_seed, sizeof(w->site.id_seed), 0) < 0)
 		w->site.id_seed = (uint64_t)getpid() << 32;
 	w->site.quiet = on_quiet;
+	w->site.ids = (enum site_ids)w->conf->take_ids;
+	w->site.logs_ids = w->conf->logs_ids;
+	/* Without proxies nobody is one. */
+	if (w->site.ids == SITE_IDS_OF_PROXIES && !w->conf->front.n_trusted_proxies)
+		w->site.ids = SITE_IDS_MADE;
 	w->site.last_route = worker_notes_last(note);
 	for (size_t i = 0; i < w->binding->n_routes; i++) {
 		struct route *route = &w->binding->routes[i];

@@ -49,11 +49,9 @@ static const struct metric_def durations = {
 static const struct metric_def sent = { METRIC_COUNTER, "weir_http_response_body_bytes",
 					"bytes",	"Of bodies that were sent.",
 					NULL,		0 };
-static const struct metric_def received = {
-	METRIC_COUNTER, "weir_http_request_body_bytes",
-	"bytes",	"Of bodies that handlers have taken.",
-	NULL,		0
-};
+static const struct metric_def received = { METRIC_COUNTER, "weir_http_request_body_bytes",
+					    "bytes",	    "Of bodies that handlers have taken.",
+					    NULL,	    0 };
 
 int tallies_init(struct tallies *t, struct metrics *metrics, const struct ticks *ticks)
 {

@@ -9,6 +9,7 @@ import jobs
 from daemon import wait_until
 from websocket import Session
 
+PROXIES = "trusted_proxies: [127.0.0.1]\n"
 ROUTES = """
 log_level: notice
 listen: [{address: "{address}"}]
@@ -145,3 +146,18 @@ def test_waiting_for_a_job_is_a_phase(daemon):
     line = d.wait_access("/watch/hold")
     waited, worked = map(float, line.split(" ")[1:])
     assert waited >= 0.05 and worked >= 0
+
+
+def test_ids_are_taken_from_proxies_and_from_nobody_else(daemon):
+    fields = {"X-Request-Id": "abc-1", "traceparent": f"00-{'4b' * 16}-00f067aa0ba902b7-01"}
+    form = "{request_id} {trace_id} {event}"
+    for more, is_taken in ((PROXIES, True), ("", False), (PROXIES + "take_ids: never\n", False),
+                           ("take_ids: always\n", True)):
+        d = daemon(more + config(form) + "log_ids: true\n")
+        d.call("POST", "/order/book", fields)
+        d.get("/fail", fields)
+        d.wait_log(r"\[abc-1\]$" if is_taken else r"\[[0-9a-f]{16}\]$")
+        with Session(d.address, fields=fields.items()) as s:
+            s.close_and_wait(1000)
+        for line in stop_and_read(d, 4):
+            assert line.startswith(f"abc-1 {'4b' * 16} ") == is_taken, line

@@ -20,9 +20,11 @@ struct world {
 	struct weir_app app;
 };
 
+static char shop[] = "shop";
+
 static void world_init(struct world *w)
 {
-	*w = (struct world){ .app = { .name = (char[]){ "shop" }, .log = &w->log } };
+	*w = (struct world){ .app = { .name = shop, .log = &w->log } };
 	cr_assert_eq(pipe2(w->log_pipe, O_NONBLOCK | O_CLOEXEC), 0);
 	log_init(&w->log, w->log_pipe[1], LOG_AT_INFO);
 	cr_assert_eq(metrics_memory_new(1, 65536, &w->memory), 0);
@@ -153,7 +155,7 @@ Test(metrics_api, says_what_is_wrong_and_counts_nothing)
 
 Test(metrics_api, where_nobody_counts_there_is_nothing)
 {
-	struct weir_app app = { .name = (char[]){ "shop" } };
+	struct weir_app app = { .name = shop };
 
 	cr_expect_null(weir_counter_new(&app, "a", "x"));
 }
