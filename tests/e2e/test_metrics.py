@@ -189,3 +189,17 @@ scrape_configs:
     finally:
         prometheus.kill()
         prometheus.wait()
+
+
+def test_a_reload_goes_on_counting(daemon):
+    d = daemon(CONFIG)
+    for n in range(20):
+        d.call("POST", "/order/book")
+    for n in range(1, 3):
+        mark = d.mark()
+        d.send_signal(signal.SIGHUP)
+        d.wait_log("reloaded: ", after=mark)
+        d.call("POST", "/order/book")
+        seen = when(d, weir_workers=2)
+        assert seen['weir_http_requests_total{route="/order/{kind}",code="201"}'] == 20 + n
+        assert seen['shop_orders_total{kind="book"}'] == 20 + n
