@@ -170,7 +170,7 @@ Test(tls_keeper, without_memory_is_none)
 		int r;
 
 		oom_fail_at(n);
-		r = tls_keeper_new(f.conf, &f.messages, &k);
+		r = tls_keeper_new(f.conf, NULL, &f.messages, &k);
 		cr_assert_eq(r, oom_has_failed() ? -ENOMEM : 0);
 	}
 	cr_expect_eq(f.messages.n_errors, 0);
