@@ -217,6 +217,23 @@ struct conf_access_log {
 	const char *path; /* absolute; NULL when it is not a file */
 };
 
+/* Where load balancers and supervisors ask how the daemon is. */
+struct conf_health {
+	struct conf_address listen; /* text is NULL: nobody answers */
+	int64_t stall_ms;	    /* a worker whose loop turns longer is stuck */
+	int64_t notice_ms; /* between "not ready any more" and the end of listening, when it stops */
+	struct conf_pos *origins;
+};
+
+/* Where weirctl speaks to the daemon. */
+struct conf_control {
+	struct conf_name socket;     /* absolute; text is NULL: nowhere */
+	struct conf_address address; /* the same, once it was checked */
+	unsigned mode;
+	struct conf_name group; /* that the socket belongs to; text is NULL: the daemon's own */
+	struct conf_pos *origins;
+};
+
 /* What the serving code needs to know. Times are milliseconds, sizes are bytes. */
 struct conf_limits {
 	int64_t handshake_timeout_ms;
@@ -295,6 +312,8 @@ struct conf {
 	const struct conf_route *routes;
 	size_t n_routes;
 	struct conf_jobs jobs;
+	struct conf_health health;
+	struct conf_control control;
 	struct conf_pos *origins;
 
 	struct arena arena; /* owns all of the above */

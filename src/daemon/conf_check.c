@@ -12,6 +12,7 @@
 #include "daemon/conf_address.h"
 #include "daemon/conf_answer.h"
 #include "daemon/conf_front.h"
+#include "daemon/conf_ctl.h"
 #include "daemon/conf_jobs.h"
 #include "daemon/conf_origin.h"
 #include "daemon/conf_tls.h"
@@ -328,6 +329,9 @@ int conf_check(struct conf *conf, struct messages *messages)
 	if (r < 0)
 		return r;
 	r = conf_front_check(conf, messages);
+	if (r < 0)
+		return r;
+	r = conf_ctl_check(conf, messages);
 	if (r < 0)
 		return r;
 	check_modules(conf, messages);

@@ -26,6 +26,10 @@ static struct conf_pos **slot(enum option_place place, void *base)
 		return &((struct conf_redirect *)base)->origins;
 	case OPTION_RESPOND:
 		return &((struct conf_respond *)base)->origins;
+	case OPTION_HEALTH:
+		return &((struct conf_health *)base)->origins;
+	case OPTION_CONTROL:
+		return &((struct conf_control *)base)->origins;
 	case OPTION_TOP:
 		break;
 	}

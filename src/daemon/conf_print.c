@@ -259,6 +259,8 @@ static bool is_there(const struct option_spec *option, const void *base)
 		return conf_origin_get(option, base)->file;
 	if (option->items == OPTION_TLS)
 		return ((const struct conf_listen *)base)->tls.is_on;
+	if (option->type == OPTION_ADDRESS)
+		return ((const struct conf_address *)((const char *)base + option->offset))->text;
 	if (option->type == OPTION_NAME || option->type == OPTION_FILE)
 		return ((const struct conf_name *)((const char *)base + option->offset))->text;
 	/* An empty list may be something else than none. */
@@ -317,6 +319,8 @@ static struct indent indent_of(enum option_place place)
 	case OPTION_TOP:
 		return (struct indent){ "", "" };
 	case OPTION_JOBS:
+	case OPTION_HEALTH:
+	case OPTION_CONTROL:
 		return (struct indent){ "  ", "  " };
 	case OPTION_POOL:
 		return (struct indent){ "    - ", "      " };

@@ -400,6 +400,10 @@ static const char *place_words(enum option_place place)
 		return "redirect";
 	case OPTION_RESPOND:
 		return "respond";
+	case OPTION_HEALTH:
+		return "health";
+	case OPTION_CONTROL:
+		return "control";
 	case OPTION_TOP:
 		break;
 	}
@@ -415,7 +419,7 @@ static const struct option_spec *refuse_key(struct reader *reader, const struct 
 {
 	static const enum option_place places[] = { OPTION_TOP,	   OPTION_LISTEN,  OPTION_MODULE,
 						    OPTION_ROUTE,  OPTION_JOBS,	   OPTION_POOL,
-						    OPTION_STATIC, OPTION_REDIRECT };
+						    OPTION_STATIC, OPTION_REDIRECT, OPTION_HEALTH, OPTION_CONTROL };
 	struct messages_guess guess = { 0 };
 	char quote[MESSAGES_QUOTE];
 

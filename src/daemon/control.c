@@ -137,6 +137,20 @@ int control_send_certificates(int fd, int bundle_fd, uint64_t len)
 	return ipc_send(fd, &message);
 }
 
+int control_send_ctl(int fd, unsigned slot, int pipe_fd)
+{
+	struct ipc_message message = {
+		.type = CONTROL_CTL, .number = slot, .n_fds = 1, .fds = { pipe_fd }
+	};
+
+	return ipc_send(fd, &message);
+}
+
+int control_send_ask(int fd, enum control_type type, unsigned number)
+{
+	return send_plain(fd, type, number);
+}
+
 int control_read_job_process(const struct ipc_message *message,
 			     struct control_job_process *ret_what)
 {
@@ -170,7 +184,7 @@ int control_receive(int fd, struct ipc_message *ret_message)
 	r = ipc_receive(fd, ret_message);
 	if (r <= 0)
 		return r;
-	if (ret_message->type < CONTROL_READY || ret_message->type > CONTROL_CLOSE ||
+	if (ret_message->type < CONTROL_READY || ret_message->type >= CONTROL_TYPES ||
 	    ret_message->text_len >= sizeof(ret_message->text)) {
 		for (size_t i = 0; i < ret_message->n_fds; i++)
 			close_fdp(&ret_message->fds[i]);

@@ -30,6 +30,12 @@
  *					never given to another; with its pipe
  *			JOB_ENDED	it has ended, and how
  *			JOB_RENEW	all that are there by now are old: JOB_RETIRE for each
+ *	master to worker	CTL	a pipe to the ctl process, the one before is over
+ *	and to the ctl process		(the other end); number is the slot
+ *	ctl to master	ASK_RELOAD	as SIGHUP
+ *			ASK_DRAIN	as SIGTERM; number 0: of the daemon, else of the worker
+ *					in slot number - 1
+ *			ASK_LOG_LEVEL	of its own, and of those it forks from now on; number is it
  *	hub to master	JOB_KILL	SIGKILL for it, now
  *			JOB_RETIRE	it gets no more jobs: it is to end, and another to come
  */
@@ -57,6 +63,11 @@ enum control_type {
 	CONTROL_ACCESS_LOG,
 	CONTROL_JOB_RENEW,
 	CONTROL_CLOSE,
+	CONTROL_CTL,
+	CONTROL_ASK_RELOAD,
+	CONTROL_ASK_DRAIN,
+	CONTROL_ASK_LOG_LEVEL,
+	CONTROL_TYPES, /* no type */
 };
 
 /* Bits; none: nobody is let in any more, and the grace is the configuration's. */
@@ -96,6 +107,10 @@ MUST_USE int control_send_job_ended(int fd, unsigned child, int status);
 MUST_USE int control_send_job_kill(int fd, unsigned child);
 MUST_USE int control_send_job_retire(int fd, unsigned child);
 MUST_USE int control_send_job_renew(int fd);
+
+MUST_USE int control_send_ctl(int fd, unsigned slot, int pipe_fd);
+/* One of CONTROL_ASK_... */
+MUST_USE int control_send_ask(int fd, enum control_type type, unsigned number);
 
 /* fd, a sealed memfd, has len bytes. */
 MUST_USE int control_send_certificates(int fd, int bundle_fd, uint64_t len);

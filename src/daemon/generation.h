@@ -26,9 +26,12 @@ struct generation {
 	bool has_jobs;		      /* some module has one: processes are needed */
 	struct tls_keeper *tls;	      /* NULL: no TLS */
 	struct crash_limit crash_limit;
+	int64_t stall_ms;  /* a worker whose loop turns longer is stuck, for health checks */
+	int64_t notice_ms; /* not ready any more, but still accepting, before the daemon stops */
 	void *worker_arg;
 	void *hub_arg;
 	void *job_arg;
+	void *ctl_arg;
 	void (*free)(struct generation *generation); /* NULL: nothing is its own */
 };
 

@@ -19,6 +19,7 @@
 #include "daemon/crash_report.h"
 #include "daemon/exit_code.h"
 #include "daemon/listeners.h"
+#include "daemon/master_ctl.h"
 #include "daemon/master_fork.h"
 #include "daemon/master_reload.h"
 #include "daemon/master_resize.h"
@@ -28,6 +29,7 @@
 #include "daemon/master_workers.h"
 #include "daemon/signals.h"
 #include "daemon/tls_keeper.h"
+#include "daemon/worker_board.h"
 #include "io/ipc.h"
 
 /* Generations of workers that may drain at the same time, and what there are slots for at least. */
@@ -75,6 +77,8 @@ static void reap(struct master *m)
 		on_job_process_death(m, pid, status);
 		if (m->hub.slot.pid == pid)
 			on_hub_death(m, status);
+		if (m->ctl.slot.pid == pid)
+			ctl_keeper_died(&m->ctl, status, m->phase == MASTER_STOPPING);
 		(void)crash_keeper_reaped(&m->crashes, pid); /* whatever it came to */
 		if (master_upgrade_reaped(m, pid, status) || master_reload_reaped(m, pid, status))
 			continue;
@@ -133,7 +137,9 @@ static void tick(struct master *m)
 	tls_keeper_tell(m->now->tls, m->slots, m->n_slots, m->now->number);
 	crash_limit_tell(&m->now->crash_limit, m->slots, m->n_slots, m->now->number);
 	master_reload_tick(m, now_ms);
+	master_stop_tick(m, now_ms);
 	tick_hub(m, now_ms);
+	master_ctl_tick(m, now_ms);
 	job_keeper_tick(&m->jobs, now_ms);
 	for (unsigned i = 0; i < m->n_slots; i++) {
 		struct worker_slot *slot = &m->slots[i];
@@ -165,6 +171,10 @@ static int wait_ms(const struct master *m)
 		next_ms = tls_keeper_next_ms(m->now->tls);
 	if (master_reload_next_ms(m) < next_ms)
 		next_ms = master_reload_next_ms(m);
+	if (ctl_keeper_next_ms(&m->ctl) < next_ms)
+		next_ms = ctl_keeper_next_ms(&m->ctl);
+	if (m->leave_ms < next_ms)
+		next_ms = m->leave_ms;
 	if (m->n_strangers > 0 && now_ms + INTRODUCE_AGAIN_MS < next_ms)
 		next_ms = now_ms + INTRODUCE_AGAIN_MS;
 	if (m->hub.slot.state == WORKER_BACKING_OFF && m->hub.slot.retry_ms < next_ms)
@@ -224,7 +234,8 @@ static void wait_and_handle(struct master *m)
 		m->polled[2 + i] = (struct pollfd){ .fd = m->slots[i].control_fd,
 						    .events = POLLIN };
 	job_keeper_poll(&m->jobs, &m->polled[2 + n]);
-	r = poll_open(m, n + 2 + m->jobs.n_slots, wait_ms(m));
+	master_ctl_poll(m, &m->polled[2 + n + m->jobs.n_slots]);
+	r = poll_open(m, n + 3 + m->jobs.n_slots, wait_ms(m));
 	if (r < 0) {
 		assert(errno == EINTR || errno == EAGAIN || errno == ENOMEM);
 		return;
@@ -239,6 +250,7 @@ static void wait_and_handle(struct master *m)
 	master_workers_become_ready(m);
 	if (m->polled[1].revents)
 		listen_to_hub(m);
+	master_ctl_listen(m, &m->polled[2 + n + m->jobs.n_slots]);
 	if (m->polled[0].revents)
 		on_signals(m);
 }
@@ -247,7 +259,7 @@ static bool has_ended(const struct master *m)
 {
 	return m->phase == MASTER_STOPPING && !master_workers_are_left(m) &&
 	       job_keeper_is_empty(&m->jobs) && m->hub.slot.state == WORKER_EMPTY &&
-	       !crash_keeper_is_busy(&m->crashes);
+	       m->ctl.slot.state == WORKER_EMPTY && !crash_keeper_is_busy(&m->crashes);
 }
 
 unsigned master_n_slots(unsigned n_workers)
@@ -272,17 +284,20 @@ static int make(struct master *m)
 	if (r >= 0)
 		r = worker_lags_init(&m->lags, m->n_slots);
 	if (r >= 0)
+		r = worker_board_new(m->n_slots, clock_monotonic_ms(), &m->board);
+	if (r >= 0)
 		r = adoption_grow(&m->adoption, listeners_n_lanes(first->listeners));
 	if (r < 0)
 		return r;
 	m->slots = calloc(m->n_slots, sizeof(*m->slots));
-	m->polled = calloc(m->n_slots + 2 + m->jobs.n_slots, sizeof(*m->polled));
-	m->open = calloc(m->n_slots + 2 + m->jobs.n_slots, sizeof(*m->open));
+	m->polled = calloc(m->n_slots + 3 + m->jobs.n_slots, sizeof(*m->polled));
+	m->open = calloc(m->n_slots + 3 + m->jobs.n_slots, sizeof(*m->open));
 	if (!m->slots || !m->polled || !m->open)
 		return -ENOMEM;
 	for (unsigned i = 0; i < m->n_slots; i++)
 		worker_slot_init(&m->slots[i], i);
 	hub_keeper_init(&m->hub, m->log);
+	ctl_keeper_init(&m->ctl, m->log, m->setup->ctl_doors);
 	job_keeper_want(&m->jobs, first->has_jobs);
 	return 0;
 }
@@ -293,6 +308,7 @@ static void unmake(struct master *m)
 	job_keeper_done(&m->jobs);
 	crash_keeper_done(&m->crashes);
 	worker_lags_done(&m->lags);
+	m->board = worker_board_free(m->board);
 	worker_notes_done(&m->notes);
 	adoption_done(&m->adoption);
 	free(m->slots);
@@ -310,6 +326,7 @@ static void start_all(struct master *m)
 		if (worker_slot_has_process(&m->slots[i]))
 			m->slots[i].hub = m->hub.slot.pid;
 	}
+	master_ctl_tick(m, clock_monotonic_ms());
 	master_fork_job_processes(m);
 	for (unsigned i = 0; i < m->now->n_workers && m->phase == MASTER_STARTING; i++)
 		master_workers_start(m, master_workers_place(m, m->now, i));
@@ -318,7 +335,11 @@ static void start_all(struct master *m)
 int master_run(const struct master_setup *setup)
 {
 	struct master m = {
-		.setup = setup, .log = setup->log, .now = setup->first, .signals_fd = -1
+		.setup = setup,
+		.log = setup->log,
+		.now = setup->first,
+		.signals_fd = -1,
+		.leave_ms = INT64_MAX,
 	};
 	int r;
 

@@ -12,12 +12,15 @@
 
 struct crash_limit;
 struct crash_note;
+struct ctl_doors;
 struct generation;
 struct generation_ops;
 struct handover;
 struct listeners;
 struct log;
+struct worker_board;
 struct worker_lag;
+struct worker_lags;
 struct worker_note;
 
 /* What a worker begins its life with. All is borrowed, and there as long as the worker. */
@@ -31,7 +34,7 @@ struct worker_args {
 	struct crash_note *crash;    /* for how it crashes, or is stuck; NULL: no memory for it */
 	struct worker_lag *lag;	     /* for how long its loop's turns take */
 	const struct crash_limit *crash_limit; /* the routes that are closed; NULL: none */
-	const struct log *log;		       /* says "worker 0" */
+	struct log *log;		       /* says "worker 0" */
 	void *arg;			       /* the generation's */
 };
 
@@ -54,6 +57,19 @@ struct hub_args {
 /* Runs in the child, as a worker does. */
 typedef int hub_main_fn(const struct hub_args *args);
 
+/* What the ctl process begins its life with; as for workers, all is borrowed. */
+struct ctl_args {
+	int control_fd;
+	struct worker_board *board;
+	struct worker_lags *lags;
+	const struct ctl_doors *doors;
+	struct log *log; /* says "ctl" */
+	void *arg;	 /* the generation's */
+};
+
+/* Runs in the child, as a worker does. */
+typedef int ctl_main_fn(const struct ctl_args *args);
+
 /* What a job process begins its life with; as for workers, all is borrowed. */
 struct job_args {
 	unsigned pool; /* index in the configuration */
@@ -68,7 +84,7 @@ struct job_args {
 typedef int job_main_fn(const struct job_args *args);
 
 struct master_setup {
-	const struct log *log;		  /* says "master" */
+	struct log *log;		  /* says "master" */
 	struct generation *first;	  /* taken */
 	const struct generation_ops *ops; /* NULL: there is none but the first */
 	void *ops_arg;
@@ -78,6 +94,8 @@ struct master_setup {
 	worker_main_fn *worker_main;
 	hub_main_fn *hub_main;
 	job_main_fn *job_main;
+	ctl_main_fn *ctl_main;
+	const struct ctl_doors *ctl_doors; /* borrowed; NULL: no ctl process */
 };
 
 /*

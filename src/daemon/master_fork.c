@@ -29,6 +29,7 @@ static void forget_master(const struct master *m, const struct generation *keep)
 	signals_ignore();
 	(void)close(m->signals_fd);
 	close_fdp(&m->hub.slot.control_fd);
+	ctl_keeper_forget(&m->ctl);
 	job_keeper_forget(&m->jobs);
 	for (unsigned i = 0; i < m->n_slots; i++)
 		close_fdp(&m->slots[i].control_fd);
@@ -118,6 +119,33 @@ void master_fork_hub(struct master *m)
 
 	if (pid == 0)
 		run_hub(m, control_fd);
+}
+
+/* In the child. */
+__attribute__((noreturn)) static void run_ctl(struct master *m, int control_fd)
+{
+	const struct master_setup *setup = m->setup;
+	struct log log = *setup->log;
+	struct ctl_args args = { .control_fd = control_fd,
+				 .board = m->board,
+				 .lags = &m->lags,
+				 .doors = setup->ctl_doors,
+				 .log = &log,
+				 .arg = m->now->ctl_arg };
+
+	log_set_who(&log, "ctl");
+	m->ctl.doors = NULL; /* these it keeps */
+	forget_master(m, NULL);
+	exit(setup->ctl_main(&args));
+}
+
+void master_fork_ctl(struct master *m)
+{
+	int control_fd = -1;
+	pid_t pid = ctl_keeper_fork(&m->ctl, &control_fd);
+
+	if (pid == 0)
+		run_ctl(m, control_fd);
 }
 
 unsigned master_fork_crash_index(const struct master *m, const struct job_slot *slot)

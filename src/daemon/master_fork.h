@@ -10,6 +10,7 @@ struct worker_slot;
 /* Negative errno, or 0: the slot is STARTING. */
 int master_fork_worker(struct master *m, struct worker_slot *slot);
 void master_fork_hub(struct master *m);
+void master_fork_ctl(struct master *m);
 /* Those that are due. */
 void master_fork_job_processes(struct master *m);
 

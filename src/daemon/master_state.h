@@ -6,6 +6,7 @@
 
 #include "daemon/adoption.h"
 #include "daemon/crash_keeper.h"
+#include "daemon/ctl_keeper.h"
 #include "daemon/generation.h"
 #include "daemon/hub_keeper.h"
 #include "daemon/job_keeper.h"
@@ -15,6 +16,7 @@
 #include "daemon/worker_slot.h"
 
 struct pollfd;
+struct worker_board;
 
 /* A worker cuts its requests off at the end of the grace itself; this is for telling them so. */
 #define MASTER_KILL_SLACK_MS 500
@@ -54,6 +56,9 @@ struct master {
 	struct worker_notes notes; /* what a slot's worker wants known when it dies */
 	struct crash_keeper crashes;
 	struct worker_lags lags;
+	struct worker_board *board; /* owned: what others may know of all this */
+	struct ctl_keeper ctl;
+	int64_t leave_ms; /* when it begins to stop, having been asked to; INT64_MAX: it was not */
 	int signals_fd;
 	enum master_phase phase;
 	int64_t kill_ms; /* while stopping: when patience ends; INT64_MAX: never, or it has */

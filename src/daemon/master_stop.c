@@ -9,6 +9,7 @@
 #include "daemon/control.h"
 #include "daemon/exit_code.h"
 #include "daemon/listeners.h"
+#include "daemon/master_ctl.h"
 #include "daemon/master_reload.h"
 #include "daemon/master_state.h"
 #include "daemon/master_workers.h"
@@ -22,6 +23,7 @@ void master_stop_kill_all(struct master *m)
 	for (unsigned i = 0; i < m->n_slots; i++)
 		master_workers_signal(&m->slots[i], SIGKILL);
 	job_keeper_kill_all(&m->jobs);
+	ctl_keeper_kill(&m->ctl);
 	crash_keeper_kill(&m->crashes);
 	m->kill_ms = INT64_MAX;
 }
@@ -38,6 +40,8 @@ static void begin(struct master *m, int exit_code, int64_t grace_ms)
 	if (m->phase == MASTER_STOPPING)
 		return;
 	m->phase = MASTER_STOPPING;
+	m->leave_ms = INT64_MAX;
+	master_ctl_publish(m); /* before any client is refused */
 	m->exit_code = exit_code;
 	m->has_limit = grace_ms < INT64_MAX;
 	m->kill_ms = m->has_limit ? clock_monotonic_ms() + grace_ms : INT64_MAX;
@@ -63,10 +67,30 @@ static void limit(struct master *m, int64_t grace_ms)
 	drain_all(m, 0);
 }
 
-void master_stop_asked(struct master *m, int n_more)
+static void leave(struct master *m)
 {
 	int64_t grace_ms = m->now->graceful_ms + MASTER_KILL_SLACK_MS;
 
+	log_write(m->log, LOG_AT_NOTICE, "stopping: requests in flight have %lld ms to finish",
+		  (long long)m->now->graceful_ms);
+	if (m->phase == MASTER_STOPPING && !m->has_limit)
+		limit(m, grace_ms);
+	begin(m, EXIT_CODE_OK, grace_ms);
+}
+
+void master_stop_tick(struct master *m, int64_t now_ms)
+{
+	if (m->leave_ms <= now_ms)
+		leave(m);
+}
+
+void master_stop_asked(struct master *m, int n_more)
+{
+	/* Who asks again while notice is given wants no notice. */
+	if (m->leave_ms != INT64_MAX) {
+		m->leave_ms = clock_monotonic_ms();
+		n_more--;
+	}
 	m->n_stops += n_more;
 	if (m->n_stops > 1) {
 		log_write(m->log, LOG_AT_WARN, "told to stop a second time: ending at once");
@@ -74,11 +98,14 @@ void master_stop_asked(struct master *m, int n_more)
 		master_stop_kill_all(m);
 		return;
 	}
-	log_write(m->log, LOG_AT_NOTICE, "stopping: requests in flight have %lld ms to finish",
-		  (long long)m->now->graceful_ms);
-	if (m->phase == MASTER_STOPPING && !m->has_limit)
-		limit(m, grace_ms);
-	begin(m, EXIT_CODE_OK, grace_ms);
+	if (m->now->notice_ms == 0 || m->phase != MASTER_RUNNING || m->leave_ms != INT64_MAX) {
+		leave(m);
+		return;
+	}
+	m->leave_ms = clock_monotonic_ms() + m->now->notice_ms;
+	master_ctl_publish(m);
+	log_write(m->log, LOG_AT_NOTICE, "stopping in %lld ms; until then clients are served",
+		  (long long)m->now->notice_ms);
 }
 
 void master_stop_patiently(struct master *m)

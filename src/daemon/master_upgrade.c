@@ -108,6 +108,7 @@ static void execute(struct master *m)
 	if (r >= 0) {
 		log_write(m->log, LOG_AT_NOTICE, "executing %s", m->setup->program);
 		master_reload_tell(m);
+		ctl_keeper_step_aside(&m->ctl);
 		handover_keep(&handover, fd, true);
 		(void)execv(m->setup->program, m->setup->arguments);
 		r = -errno;

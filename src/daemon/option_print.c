@@ -144,6 +144,10 @@ int option_print_help(struct buf *out)
 		r = print_place(out, OPTION_JOBS, "Keys of jobs:");
 	if (r >= 0)
 		r = print_place(out, OPTION_POOL, "Keys of each pool, in pools: of jobs:");
+	if (r >= 0)
+		r = print_place(out, OPTION_HEALTH, "Keys of health:");
+	if (r >= 0)
+		r = print_place(out, OPTION_CONTROL, "Keys of control:");
 	return r;
 }
 

@@ -14,6 +14,7 @@
 #include "daemon/crash_limit.h"
 #include "daemon/hub_pipe.h"
 #include "daemon/option_front.h"
+#include "daemon/option_ctl.h"
 #include "daemon/option_items.h"
 #include "daemon/option_jobs.h"
 #include "daemon/option_static.h"
@@ -93,6 +94,19 @@ static const struct option_spec top_rows[] = {
 		     "  processes: 2\n"
 		     "  queue: 64\n"
 		     "  pools: [{name: slow, processes: 1, max_run: 1h}]\n" },
+	{ .name = "health",
+	  TOP(health),
+	  .type = OPTION_MAPPING,
+	  .items = OPTION_HEALTH,
+	  .help = "How the daemon is, for load balancers and supervisors: /healthz and /readyz on\n"
+		  "an address of their own, answered while workers are stuck.",
+	  .example = "health: {listen: \"127.0.0.1:8001\"}\n" },
+	{ .name = "control",
+	  TOP(control),
+	  .type = OPTION_MAPPING,
+	  .items = OPTION_CONTROL,
+	  .help = "The socket that weirctl speaks to. Who may open it may do all that weirctl can.",
+	  .example = "control: {socket: /run/weir/control.sock, group: adm}\n" },
 	{ .name = "log_level",
 	  TOP(log_level),
 	  .type = OPTION_CHOICE,
@@ -489,6 +503,9 @@ static const struct option_spec *rows_of(enum option_place place)
 	case OPTION_REDIRECT:
 	case OPTION_RESPOND:
 		return option_static_rows;
+	case OPTION_HEALTH:
+	case OPTION_CONTROL:
+		return option_ctl_rows;
 	}
 	return option_items_rows;
 }
@@ -559,6 +576,10 @@ size_t option_table_size(enum option_place place)
 		return sizeof(struct conf_redirect);
 	case OPTION_RESPOND:
 		return sizeof(struct conf_respond);
+	case OPTION_HEALTH:
+		return sizeof(struct conf_health);
+	case OPTION_CONTROL:
+		return sizeof(struct conf_control);
 	case OPTION_TOP:
 		break;
 	}

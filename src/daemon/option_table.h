@@ -25,6 +25,8 @@ enum option_place {
 	OPTION_STATIC,	    /* struct conf_static */
 	OPTION_REDIRECT,    /* struct conf_redirect */
 	OPTION_RESPOND,	    /* struct conf_respond */
+	OPTION_HEALTH,	    /* struct conf_health */
+	OPTION_CONTROL,	    /* struct conf_control */
 };
 
 enum option_type {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "daemon/binding_check.h"
 #include "daemon/conf.h"
+#include "daemon/ctl_process.h"
 #include "daemon/exit_code.h"
 #include "daemon/front.h"
 #include "daemon/hub_process.h"
@@ -27,6 +28,7 @@ struct edition {
 	struct worker_setup worker;
 	struct hub_setup hub;
 	struct job_setup job;
+	struct ctl_setup ctl;
 };
 
 static struct edition *edition_of(struct generation *generation)
@@ -123,6 +125,9 @@ static void fill(struct edition *e, const struct reload *reload)
 	e->job = (struct job_setup){ .conf = conf, .tls = g->tls };
 	crash_limit_init(&g->crash_limit, reload->log, conf->limits.crash_limit,
 			 conf->limits.crash_window_ms);
+	e->ctl = (struct ctl_setup){ .conf = conf,
+				     .access_log_fd = e->access_log_fd,
+				     .tls = g->tls };
 	g->n_workers = conf->n_workers;
 	g->graceful_ms = conf->limits.graceful_timeout_ms;
 	g->session_grace_ms = conf->limits.websocket_grace_ms;
@@ -130,6 +135,9 @@ static void fill(struct edition *e, const struct reload *reload)
 	g->worker_arg = &e->worker;
 	g->hub_arg = &e->hub;
 	g->job_arg = &e->job;
+	g->ctl_arg = &e->ctl;
+	g->stall_ms = conf->health.stall_ms;
+	g->notice_ms = conf->health.listen.text ? conf->health.notice_ms : 0;
 }
 
 int reload_open(const struct reload *reload, struct conf *take_conf, struct tls_keeper *take_tls,
@@ -187,6 +195,11 @@ static bool is_same_pool(const struct conf_job_pool *a, const struct conf_job_po
 	       a->recycle_resident == b->recycle_resident;
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 /* The hub goes on as it has begun, with what workers and jobs have entrusted to it. */
 static const char *find_fixed(const struct conf *now, const struct conf *next)
 {
@@ -194,6 +207,12 @@ static const char *find_fixed(const struct conf *now, const struct conf *next)
 
 	for (size_t i = 0; has_same_pools && i < next->jobs.n_pools; i++)
 		has_same_pools = is_same_pool(&now->jobs.pools[i], &next->jobs.pools[i]);
+	if (!is_same_text(now->health.listen.text, next->health.listen.text))
+		return "where health listens";
+	if (!is_same_text(now->control.socket.text, next->control.socket.text) ||
+	    !is_same_text(now->control.group.text, next->control.group.text) ||
+	    now->control.mode != next->control.mode)
+		return "the socket of control";
 	if (!has_same_pools || now->jobs.max_result != next->jobs.max_result)
 		return "the pools of jobs";
 	return now->limits.max_publication != next->limits.max_publication ? "max_publication"

@@ -17,6 +17,8 @@
 #include "daemon/cli.h"
 #include "daemon/conf.h"
 #include "daemon/conf_print.h"
+#include "daemon/ctl_doors.h"
+#include "daemon/ctl_process.h"
 #include "daemon/exit_code.h"
 #include "daemon/front.h"
 #include "daemon/generation.h"
@@ -38,7 +40,8 @@ struct start {
 	struct handover handed; /* by the one before */
 };
 
-static int serve(const struct reload *reload, struct generation *take_first, struct start *start)
+static int serve(const struct reload *reload, struct generation *take_first, struct start *start,
+		 const struct ctl_doors *doors)
 {
 	return master_run(&(struct master_setup){
 		.log = reload->log,
@@ -51,6 +54,8 @@ static int serve(const struct reload *reload, struct generation *take_first, str
 		.handed = start->handed.listeners ? &start->handed : NULL,
 		.program = start->program[0] ? start->program : NULL,
 		.arguments = start->arguments,
+		.ctl_main = ctl_process_main,
+		.ctl_doors = doors,
 	});
 }
 
@@ -58,10 +63,12 @@ static int serve(const struct reload *reload, struct generation *take_first, str
 static int open_and_serve(struct reload *reload, struct conf *take_conf,
 			  struct tls_keeper *take_tls, bool has_jobs, struct start *start)
 {
+	_cleanup_(ctl_doors_close) struct ctl_doors doors = { 0 };
 	const struct generation former = { .listeners = start->handed.listeners };
 	_cleanup_(job_counts_done) struct job_counts counts = { 0 };
 	_cleanup_(front_done) struct front front = { .rates = { .cells = NULL } };
 	_cleanup_(metrics_memory_freep) struct metrics_memory *metrics = NULL;
+	char words[LISTENERS_WORDS_MAX];
 	struct generation *first = NULL;
 	int r;
 
@@ -79,6 +86,13 @@ static int open_and_serve(struct reload *reload, struct conf *take_conf,
 		(void)tls_keeper_free(take_tls);
 		return EXIT_CODE_SYSTEM;
 	}
+	r = ctl_doors_open(take_conf, &doors, words);
+	if (r < 0) {
+		log_write(reload->log, LOG_AT_ERROR, "%s", words);
+		(void)conf_free(take_conf);
+		(void)tls_keeper_free(take_tls);
+		return listeners_exit_code(r);
+	}
 	r = reload_open(reload, take_conf, take_tls, former.listeners ? &former : NULL, &first);
 	if (r != EXIT_CODE_OK)
 		return r;
@@ -88,7 +102,7 @@ static int open_and_serve(struct reload *reload, struct conf *take_conf,
 		log_write(reload->log, LOG_AT_WARN, "not every worker has sockets of its own");
 	if (former.listeners)
 		listeners_stop(start->handed.listeners);
-	return serve(reload, first, start);
+	return serve(reload, first, start, &doors);
 }
 
 static int print(const struct conf *conf)

@@ -46,6 +46,7 @@ void worker_slot_forked(struct worker_slot *slot, pid_t pid, int take_control_fd
 	slot->kill_ms = 0;
 	slot->is_leaving = false;
 	slot->hub = 0;
+	slot->ctl = 0;
 }
 
 int64_t worker_slot_pause_ms(unsigned n_quick)

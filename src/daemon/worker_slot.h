@@ -45,6 +45,7 @@ struct worker_slot {
 	bool is_leaving;  /* DRAINING: it has said that it does not accept any more */
 	bool is_new;	  /* none of its workers has been ready */
 	pid_t hub;	  /* the hub that its process has been introduced to; 0: none */
+	pid_t ctl;	  /* the same of the ctl process */
 };
 
 void worker_slot_init(struct worker_slot *slot, unsigned index);

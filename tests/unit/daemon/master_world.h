@@ -64,6 +64,9 @@ struct lives {
 	hub_main_fn *hub_main;
 	const struct conf_jobs *jobs; /* NULL: none */
 	job_main_fn *job_main;
+	const struct ctl_doors *ctl_doors; /* NULL: no ctl process */
+	ctl_main_fn *ctl_main;
+	int64_t notice_ms;
 	const struct generation_ops *ops; /* NULL: it cannot be reloaded */
 	void *ops_arg;
 	const char *program; /* for SIGUSR2; NULL: none */
@@ -91,6 +94,7 @@ static inline void begin_with_jobs(struct world *world, const struct lives *live
 					    .graceful_ms = lives->graceful_ms,
 					    .jobs = lives->jobs,
 					    .has_jobs = lives->jobs,
+					    .notice_ms = lives->notice_ms,
 					    .hub_arg = &hub };
 		struct master_setup setup = { .log = &world->log,
 					      .first = &first,
@@ -100,7 +104,9 @@ static inline void begin_with_jobs(struct world *world, const struct lives *live
 					      .arguments = lives->arguments,
 					      .worker_main = lives->worker_main,
 					      .hub_main = lives->hub_main,
-					      .job_main = lives->job_main };
+					      .job_main = lives->job_main,
+					      .ctl_main = lives->ctl_main,
+					      .ctl_doors = lives->ctl_doors };
 
 		/* A test that fails leaves nobody behind. */
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -87,8 +87,9 @@ Test(option_print, every_example_of_it_is_a_good_configuration)
 
 Test(option_print, help_has_every_option)
 {
-	static const enum option_place places[] = { OPTION_TOP,	  OPTION_LISTEN, OPTION_MODULE,
-						    OPTION_ROUTE, OPTION_JOBS,	 OPTION_POOL };
+	static const enum option_place places[] = { OPTION_TOP,	   OPTION_LISTEN, OPTION_MODULE,
+						    OPTION_ROUTE,  OPTION_JOBS,	  OPTION_POOL,
+						    OPTION_HEALTH, OPTION_CONTROL };
 	struct buf out;
 	char *text;
 

@@ -27,11 +27,12 @@ static char *schema(void)
 
 Test(option_schema, has_every_option_of_every_place)
 {
-	static const enum option_place places[] = { OPTION_TOP,	  OPTION_LISTEN,     OPTION_MODULE,
-						    OPTION_ROUTE, OPTION_JOBS,	     OPTION_POOL,
-						    OPTION_TLS,	  OPTION_CERTIFICATE };
+	static const enum option_place places[] = {
+		OPTION_TOP,  OPTION_LISTEN, OPTION_MODULE,	OPTION_ROUTE,  OPTION_JOBS,
+		OPTION_POOL, OPTION_TLS,    OPTION_CERTIFICATE, OPTION_HEALTH, OPTION_CONTROL
+	};
 	/* How far in their keys stand: those of the items in those of the file. */
-	static const int indents[] = { 4, 10, 10, 10, 8, 14, 14, 20 };
+	static const int indents[] = { 4, 10, 10, 10, 8, 14, 14, 20, 8, 8 };
 	char *text = schema();
 
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
@@ -54,7 +55,7 @@ Test(option_schema, takes_no_other_key_anywhere)
 
 	for (const char *p = text; (p = strstr(p, "\"additionalProperties\": false")); p++)
 		n++;
-	cr_assert_eq(n, 11);
+	cr_assert_eq(n, 13);
 	free(text);
 }
 

@@ -8,8 +8,9 @@
 #include "daemon/conf.h"
 #include "daemon/option_value.h"
 
-static const enum option_place places[] = { OPTION_TOP,	  OPTION_LISTEN, OPTION_MODULE,
-					    OPTION_ROUTE, OPTION_JOBS,	 OPTION_POOL };
+static const enum option_place places[] = { OPTION_TOP,	   OPTION_LISTEN, OPTION_MODULE,
+					    OPTION_ROUTE,  OPTION_JOBS,	  OPTION_POOL,
+					    OPTION_HEALTH, OPTION_CONTROL };
 
 /* Calls check for every option there is; returns how many. */
 static size_t each(void (*check)(const struct option_spec *option))
@@ -84,6 +85,8 @@ static void can_always_be_had(const struct option_spec *o)
 	bool has_value = o->fallback || o->is_inherited || o->is_required || o->is_one_of ||
 			 o->type == OPTION_NAME;
 
+	/* Without a place neither is there. */
+	has_value |= o->place == OPTION_HEALTH || o->place == OPTION_CONTROL;
 	cr_expect(option_table_is_list(o) || has_value, "%s has neither default nor need", o->name);
 	cr_expect_not(o->fallback && o->is_required, "%s", o->name);
 }
