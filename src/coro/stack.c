@@ -283,3 +283,15 @@ void stack_hide_pointers(const struct stack *stack)
 	__lsan_unregister_root_region(stack->low, (size_t)(stack->top - stack->low));
 #endif
 }
+
+struct stack *stack_next(const struct stack_pool *pool, const struct stack *last)
+{
+	struct list *link = last ? &last->slab->link : pool->slabs.next;
+	size_t i = last ? (size_t)(last - last->slab->stacks) + 1 : 0;
+
+	if (i == SLAB_STACKS) {
+		link = link->next;
+		i = 0;
+	}
+	return link == &pool->slabs ? NULL : &list_entry(link, struct stack_slab, link)->stacks[i];
+}

@@ -68,6 +68,9 @@ bool stack_trim(struct stack_pool *pool);
 /* Gives back the pages of a stack in use that lie wholly below where it was left. */
 void stack_release_below(struct stack *stack);
 
+/* All there are, used or not, in no order that stays: start with NULL; NULL at the end. */
+struct stack *stack_next(const struct stack_pool *pool, const struct stack *last);
+
 /* Is addr where an overflow of this stack faults first? */
 static inline bool stack_guards(const struct stack *stack, const void *addr)
 {

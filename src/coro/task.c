@@ -73,8 +73,7 @@ static APART void task_warm(struct sched *sched, struct stack *stack, struct tas
 static inline struct task *task_init(struct sched *sched, struct stack *stack,
 				     struct task_spec *spec)
 {
-	struct task *t = (struct task *)(void *)(stack->top -
-						 ((sizeof(struct task) + 63) & ~(size_t)63));
+	struct task *t = task_on(stack);
 
 	if (!stack->is_warm)
 		task_warm(sched, stack, t);

@@ -132,6 +132,12 @@ struct task {
 	struct deadline_scope own_scopes[TASK_SCOPES];
 };
 
+/* Where it lies, on its stack. */
+static inline struct task *task_on(const struct stack *stack)
+{
+	return (struct task *)(void *)(stack->top - ((sizeof(struct task) + 63) & ~(size_t)63));
+}
+
 /* A task on this stack, not yet run: for group.c, which hands more down. */
 struct task *task_make(struct sched *sched, struct stack *stack, struct task_spec *spec);
 /* Runs it until it suspends or has returned; then done() was called and it is gone. */
