@@ -417,9 +417,10 @@ static const char *place_words(enum option_place place)
 static const struct option_spec *refuse_key(struct reader *reader, const struct conf_node *node,
 					    enum option_place place)
 {
-	static const enum option_place places[] = { OPTION_TOP,	   OPTION_LISTEN,  OPTION_MODULE,
-						    OPTION_ROUTE,  OPTION_JOBS,	   OPTION_POOL,
-						    OPTION_STATIC, OPTION_REDIRECT, OPTION_HEALTH, OPTION_CONTROL };
+	static const enum option_place places[] = { OPTION_TOP,	   OPTION_LISTEN,   OPTION_MODULE,
+						    OPTION_ROUTE,  OPTION_JOBS,	    OPTION_POOL,
+						    OPTION_STATIC, OPTION_REDIRECT, OPTION_HEALTH,
+						    OPTION_CONTROL };
 	struct messages_guess guess = { 0 };
 	char quote[MESSAGES_QUOTE];
 

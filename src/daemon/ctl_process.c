@@ -11,10 +11,14 @@
 #include "base/log.h"
 #include "daemon/conf.h"
 #include "daemon/control.h"
+#include "daemon/ctl_clients.h"
+#include "daemon/ctl_commands.h"
 #include "daemon/ctl_doors.h"
 #include "daemon/ctl_health.h"
+#include "daemon/ctl_workers.h"
 #include "daemon/exit_code.h"
 #include "daemon/tls_keeper.h"
+#include "daemon/worker_board.h"
 #include "io/loop.h"
 
 struct ctl_process {
@@ -22,6 +26,10 @@ struct ctl_process {
 	struct loop *loop;
 	struct ctl_health health;
 	bool has_health;
+	struct ctl_workers workers;
+	struct ctl_world world;
+	struct ctl_clients clients;
+	bool has_clients;
 	ev_io control;
 	ev_signal terminate;
 };
@@ -32,6 +40,8 @@ static void on_message(struct ctl_process *p, struct ipc_message *message)
 {
 	if (message->type == CONTROL_DRAIN)
 		loop_stop(p->loop);
+	else if (message->type == CONTROL_CTL && message->n_fds > 0)
+		ctl_workers_meet(&p->workers, message->number, steal_fd(message->fds[0]));
 	for (size_t i = 0; i < message->n_fds; i++)
 		close_fdp(&message->fds[i]);
 }
@@ -78,6 +88,7 @@ static void watch(struct ctl_process *p)
 
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_IGN); /* nobody waits for those that make backtraces */
 	ev_io_init(&p->control, on_control, p->args->control_fd, EV_READ);
 	ev_io_start(ev, &p->control);
 	ev_signal_init(&p->terminate, on_terminate, SIGTERM);
@@ -92,6 +103,7 @@ static void unwatch(struct ctl_process *p)
 
 static int open_doors(struct ctl_process *p)
 {
+	const struct ctl_setup *setup = p->args->arg;
 	const struct ctl_doors *doors = p->args->doors;
 	struct health_view view = { .board = p->args->board, .lags = p->args->lags };
 	int r = 0;
@@ -100,11 +112,23 @@ static int open_doors(struct ctl_process *p)
 		r = ctl_health_init(&p->health, p->loop, p->args->log, doors->health, &view);
 		p->has_health = r >= 0;
 	}
+	p->world = (struct ctl_world){ .loop = p->loop,
+				       .log = p->args->log,
+				       .view = view,
+				       .workers = &p->workers,
+				       .conf = setup->conf,
+				       .control_fd = p->args->control_fd };
+	if (r >= 0 && doors->control) {
+		ctl_clients_init(&p->clients, &p->world, listeners_fd(doors->control, 0, 0));
+		p->has_clients = true;
+	}
 	return r;
 }
 
 static void close_doors(struct ctl_process *p)
 {
+	if (p->has_clients)
+		ctl_clients_done(&p->clients);
 	if (p->has_health)
 		ctl_health_done(&p->health);
 }
@@ -117,9 +141,13 @@ int ctl_process_main(const struct ctl_args *args)
 	close_outputs(args);
 	r = loop_new(&p.loop);
 	if (r >= 0)
+		r = ctl_workers_init(&p.workers, p.loop, args->board->n);
+	if (r >= 0)
 		r = open_doors(&p);
 	if (r < 0) {
 		log_write(args->log, LOG_AT_ERROR, "cannot start: %s", strerror(-r));
+		close_doors(&p);
+		ctl_workers_done(&p.workers);
 		p.loop = loop_free(p.loop);
 		return EXIT_CODE_SYSTEM;
 	}
@@ -127,6 +155,7 @@ int ctl_process_main(const struct ctl_args *args)
 	loop_run(p.loop);
 	unwatch(&p);
 	close_doors(&p);
+	ctl_workers_done(&p.workers);
 	p.loop = loop_free(p.loop);
 	return EXIT_CODE_OK;
 }

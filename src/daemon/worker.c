@@ -43,6 +43,7 @@
 #include "daemon/tls_contexts.h"
 #include "daemon/tls_keeper.h"
 #include "daemon/watchdog.h"
+#include "daemon/worker_ctl.h"
 #include "daemon/worker_hub.h"
 #include "daemon/worker_lags.h"
 #include "daemon/worker_metrics.h"
@@ -97,6 +98,7 @@ struct worker {
 	bool has_begun; /* startup() of the modules */
 
 	struct worker_hub hub;
+	struct worker_ctl ctl;
 	struct watchdog *watchdog; /* while it serves */
 	struct ports ports;
 	struct tls_contexts *tls; /* owned; NULL: no listener has TLS */
@@ -359,6 +361,8 @@ static void on_control(struct ev_loop *ev, ev_io *watcher, int events)
 			renew_certificates(w, &message);
 		else if (message.type == CONTROL_CLOSE)
 			close_route(w, message.number);
+		else if (message.type == CONTROL_CTL && message.n_fds == 1)
+			worker_ctl_meet(&w->ctl, message.fds[0]);
 	}
 	if (r == -EAGAIN)
 		return;
@@ -613,6 +617,7 @@ static int make(struct worker *w)
 	worker_hub_serve(&w->hub, &w->site);
 	start_ticks(w);
 	start_metrics(w);
+	worker_ctl_serve(&w->ctl, &(struct worker_ctl_view){ w->sched, &w->server, &w->site });
 	return lifespan_new(&w->site, w->binding->apps, w->binding->n_apps,
 			    w->conf->limits.max_tasks, &w->lifespan);
 }
@@ -621,6 +626,7 @@ static void watch(struct worker *w)
 {
 	struct ev_loop *ev = loop_ev(w->loop);
 
+	worker_ctl_init(&w->ctl, w->loop, w->args->log, w->args->slot);
 	worker_hub_init(&w->hub, w->loop, w->log, w->conf->limits.max_publication);
 	timer_init(&w->grace, on_grace_over);
 	timer_init(&w->idle, on_idle_over);
@@ -641,6 +647,7 @@ static void unmake(struct worker *w)
 	ev_io_stop(ev, &w->control);
 	ev_signal_stop(ev, &w->terminate);
 	last_resort_unwatch();
+	worker_ctl_done(&w->ctl);
 	if (w->has_server) {
 		ports_close(&w->ports);
 		server_close_all(&w->server);

@@ -1,0 +1,7 @@
+/* weirctl.c - the other executable; what it does is in libweir.so as well. */
+#include "daemon/weirctl.h"
+
+int main(int argc, char **argv)
+{
+	return weirctl_main(argc, argv);
+}
