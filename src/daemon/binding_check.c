@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "daemon/binding.h"
 #include "daemon/messages.h"
+#include "daemon/privileges.h"
 #include "io/proc.h"
 
 /* A child that loads modules for a check gets this long. */
@@ -41,6 +42,10 @@ static int check_in_child(const struct conf *conf, const struct log *log, int fd
 	struct messages messages;
 	int r;
 
+	/* Whoever checks as root must not run what the modules do at once, before anybody asks. */
+	r = privileges_drop(&conf->privileges);
+	if (r < 0)
+		return 1;
 	messages_init(&messages);
 	r = binding_new(conf, log, &messages, &b);
 	if (r >= 0 || r == -EINVAL)

@@ -59,7 +59,7 @@ static const char help[] =
 	"                      each value: default, FILE:LINE, environment or command line\n"
 	"      --listen ADDRESS\n"
 	"                      instead of the file's listeners: 127.0.0.1:8000, [::1]:8000,\n"
-	"                      *:8000, unix:/path; may be given several times\n"
+	"                      *:8000, unix:/path, systemd:name; may be given several times\n"
 	"      --workers N     worker processes: a number, or auto\n"
 	"      --version       versions of weir and of its libraries\n"
 	"  -h, --help          this text\n"

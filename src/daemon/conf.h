@@ -32,14 +32,16 @@ struct conf_name {
 	struct conf_pos pos;
 };
 
-enum conf_address_type { CONF_ADDRESS_TCP, CONF_ADDRESS_UNIX };
+enum conf_address_type { CONF_ADDRESS_TCP, CONF_ADDRESS_UNIX, CONF_ADDRESS_INHERITED };
 
 struct conf_address {
 	enum conf_address_type type;
 	bool is_any; /* "*": [::] for both families, or 0.0.0.0 where there is no IPv6 */
 	struct sockaddr_storage sockaddr;
-	socklen_t len;	  /* of sockaddr */
-	const char *text; /* "127.0.0.1:8000", "[::1]:8000", "*:8000", "unix:/path" */
+	socklen_t len; /* of sockaddr */
+	int inherited; /* borrowed: the socket, once inherited_resolve() has found it */
+	const char
+		*text; /* "127.0.0.1:8000", "[::1]:8000", "*:8000", "unix:/path", "systemd:name" */
 };
 
 /* Files in PEM, absolute. */
@@ -69,6 +71,9 @@ struct conf_listen {
 	struct conf_address address;
 	unsigned mode; /* of a Unix socket */
 	bool has_proxy_protocol;
+	bool has_owner; /* of its file: it is not who starts the daemon */
+	uid_t uid;
+	gid_t gid;
 	struct conf_tls tls;
 };
 
@@ -234,6 +239,14 @@ struct conf_control {
 	struct conf_pos *origins;
 };
 
+/* Whom all processes but the master run as: see daemon/privileges.h. */
+struct conf_privileges {
+	struct conf_name user, group, chroot; /* text is NULL when absent; chroot is absolute */
+	bool has_user;			      /* it is known: */
+	uid_t uid;
+	gid_t gid;
+};
+
 /* What the serving code needs to know. Times are milliseconds, sizes are bytes. */
 struct conf_limits {
 	int64_t handshake_timeout_ms;
@@ -314,6 +327,7 @@ struct conf {
 	struct conf_jobs jobs;
 	struct conf_health health;
 	struct conf_control control;
+	struct conf_privileges privileges;
 	struct conf_pos *origins;
 
 	struct arena arena; /* owns all of the above */

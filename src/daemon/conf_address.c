@@ -52,6 +52,31 @@ static int parse_unix(struct arena *arena, weir_str path, const char *dir,
 	return set_text(arena, (weir_str){ text, (size_t)n }, address);
 }
 
+/* As the service manager names it: FileDescriptorName= of the socket's unit. */
+static int parse_inherited(struct arena *arena, weir_str s, struct conf_address *address,
+			   const char **reterr_words)
+{
+	weir_str name = { s.ptr + strlen("systemd:"), s.len - strlen("systemd:") };
+
+	if (name.len == 0) {
+		*reterr_words = "has no name after systemd:";
+		return -EINVAL;
+	}
+	if (name.len > CONF_ADDRESS_NAME_MAX) {
+		*reterr_words = "has a name of more than 255 bytes, the most systemd gives";
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < name.len; i++) {
+		if (name.ptr[i] > ' ' && name.ptr[i] < 0x7f && name.ptr[i] != ':')
+			continue;
+		*reterr_words = "has a name with a character that systemd allows in none";
+		return -EINVAL;
+	}
+	address->type = CONF_ADDRESS_INHERITED;
+	address->inherited = -1;
+	return set_text(arena, s, address);
+}
+
 static int parse_port(weir_str s, uint16_t *ret_port, const char **reterr_words)
 {
 	uint64_t port;
@@ -152,8 +177,16 @@ int conf_address_parse(struct arena *arena, weir_str s, const char *dir,
 		*ret_address = address;
 		return 0;
 	}
+	if (str_starts(s, WEIR_STR("systemd:"))) {
+		r = parse_inherited(arena, s, &address, reterr_words);
+		if (r < 0)
+			return r;
+		*ret_address = address;
+		return 0;
+	}
 	if (!colon || colon == s.ptr) {
-		*reterr_words = "is not of the form ADDRESS:PORT, *:PORT or unix:PATH";
+		*reterr_words =
+			"is not of the form ADDRESS:PORT, *:PORT, unix:PATH or systemd:NAME";
 		return -EINVAL;
 	}
 	host.len = (size_t)(colon - s.ptr);
@@ -194,7 +227,7 @@ bool conf_address_overlaps(const struct conf_address *a, const struct conf_addre
 
 	if (a->type != b->type)
 		return false;
-	if (a->type == CONF_ADDRESS_UNIX)
+	if (a->type != CONF_ADDRESS_TCP)
 		return strcmp(a->text, b->text) == 0;
 	if (sin_a->sin_port != sin_b->sin_port)
 		return false;

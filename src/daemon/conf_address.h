@@ -2,14 +2,17 @@
 #define WEIR_DAEMON_CONF_ADDRESS_H
 /*
  * conf_address.h - what a listener is bound to, as people write it:
- * "127.0.0.1:8000", "[::1]:8000", "*:8000", "unix:/path". Names are not looked
- * up: what they mean may change, and may be more than one address.
+ * "127.0.0.1:8000", "[::1]:8000", "*:8000", "unix:/path", or "systemd:name", a socket
+ * that the service manager hands over. Names of hosts are not looked up: what they mean may change, and may be more than one address.
  */
 #include <stdbool.h>
 #include <weir/base.h>
 
 #include "base/macro.h"
 #include "daemon/conf.h"
+
+/* The longest name of an inherited socket (FDNAME_MAX of systemd). */
+#define CONF_ADDRESS_NAME_MAX 255
 
 /*
  * A Unix path that is relative is relative to dir. The text of the address is

@@ -19,6 +19,7 @@
 #include "daemon/conf_value.h"
 #include "daemon/messages.h"
 #include "daemon/option_table.h"
+#include "daemon/privileges.h"
 #include "serve/access_format.h"
 #include "serve/ws_policy.h"
 
@@ -325,6 +326,7 @@ int conf_check(struct conf *conf, struct messages *messages)
 
 	check_limits(conf, messages);
 	check_listeners(conf, messages);
+	privileges_check(conf, messages);
 	r = conf_tls_check(conf, messages);
 	if (r < 0)
 		return r;

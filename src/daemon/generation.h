@@ -13,6 +13,7 @@
 #include "daemon/crash_limit.h"
 
 struct conf_jobs;
+struct conf_privileges;
 struct listeners;
 struct tls_keeper;
 
@@ -28,6 +29,7 @@ struct generation {
 	struct crash_limit crash_limit;
 	int64_t stall_ms;  /* a worker whose loop turns longer is stuck, for health checks */
 	int64_t notice_ms; /* not ready any more, but still accepting, before the daemon stops */
+	const struct conf_privileges *privileges; /* of its processes; NULL: the master's */
 	void *worker_arg;
 	void *hub_arg;
 	void *job_arg;

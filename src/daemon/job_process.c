@@ -27,6 +27,7 @@
 #include "daemon/job_sandbox.h"
 #include "daemon/last_resort.h"
 #include "daemon/messages.h"
+#include "daemon/privileges.h"
 #include "daemon/tls_keeper.h"
 
 /* What an orderly end without a master takes beyond the grace, at most. */
@@ -208,6 +209,9 @@ static int make(struct job_process *p, struct buf *words)
 	setup.binding = p->binding;
 	if (p->args->crash)
 		crash_note_map(p->args->crash);
+	r = privileges_enter(&p->conf->privileges);
+	if (r < 0)
+		return r;
 	r = job_run_init(&p->run, &setup);
 	if (r < 0)
 		return r;

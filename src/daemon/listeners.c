@@ -6,6 +6,7 @@
  */
 #include "daemon/listeners.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -18,6 +19,7 @@
 
 #include "base/buf.h"
 #include "daemon/conf.h"
+#include "daemon/conf_address.h"
 #include "daemon/exit_code.h"
 #include "io/sock.h"
 
@@ -26,13 +28,16 @@ struct address {
 	struct sock_addr at;
 	bool is_unix;
 	bool is_dual;
+	int inherited; /* borrowed, a socket of the service manager's; -1: it is no such address */
 	bool has_file; /* a unix socket's file is ours */
 	struct sock_file file;
-	unsigned mode; /* of a unix socket */
+	unsigned mode;	/* of a unix socket */
+	bool has_owner; /* of its file, another than who opens it */
+	struct sock_owner owner;
 	struct address
 		*kept; /* borrowed: whose sockets these are, too, until the renewal is over */
-	char text[sizeof("unix:") + sizeof(struct sockaddr_storage)];
-	int *fds; /* owned, one for each lane, -1 when not open; a unix address has one */
+	char text[sizeof("systemd: ()") + CONF_ADDRESS_NAME_MAX + SOCK_NAME_MAX];
+	int *fds; /* owned, one for each lane, -1 when not open; a shared address has one */
 	unsigned n_fds;
 };
 
@@ -44,6 +49,12 @@ struct listeners {
 	struct address addresses[];
 };
 
+/* By all workers: nobody else can open another such socket. */
+static bool is_shared(const struct address *a)
+{
+	return a->is_unix || a->inherited >= 0;
+}
+
 static int address_init(struct address *a, const struct conf_listen *listen, unsigned n_lanes)
 {
 	const struct conf_address *from = &listen->address;
@@ -52,10 +63,14 @@ static int address_init(struct address *a, const struct conf_listen *listen, uns
 	a->wanted.len = from->len;
 	a->at = a->wanted;
 	a->mode = listen->mode;
+	a->has_owner = listen->has_owner;
+	a->owner = (struct sock_owner){ listen->uid, listen->gid };
 	a->is_unix = from->type == CONF_ADDRESS_UNIX;
 	a->is_dual = from->is_any;
+	assert(from->type != CONF_ADDRESS_INHERITED || from->inherited >= 0);
+	a->inherited = from->type == CONF_ADDRESS_INHERITED ? from->inherited : -1;
 	(void)snprintf(a->text, sizeof(a->text), "%s", from->text);
-	a->n_fds = a->is_unix ? 1 : n_lanes;
+	a->n_fds = is_shared(a) ? 1 : n_lanes;
 	a->fds = malloc(a->n_fds * sizeof(*a->fds));
 	if (!a->fds)
 		return -ENOMEM;
@@ -142,9 +157,17 @@ static int listen_unix(struct address *a, int backlog)
 {
 	int r;
 
-	r = sock_listen_unix(&a->at, a->mode, backlog, &a->file, &a->fds[0]);
+	r = sock_listen_unix(&a->at, a->mode, a->has_owner ? &a->owner : NULL, backlog, &a->file,
+			     &a->fds[0]);
 	a->has_file = r == 0;
 	return r;
+}
+
+/* A descriptor of our own, so that the next configuration finds the inherited one as it was. */
+static int take_inherited(struct address *a)
+{
+	a->fds[0] = fcntl(a->inherited, F_DUPFD_CLOEXEC, 3);
+	return a->fds[0] < 0 ? -errno : 0;
 }
 
 /* Opens all; on failure *reterr_at says which one it was. */
@@ -157,11 +180,13 @@ static int open_all(struct listeners *ls, size_t *reterr_at)
 			struct address *a = &ls->addresses[i];
 			int r = 0;
 
-			if (pass == BIND && !a->is_unix && !a->kept)
+			if (pass == BIND && a->inherited >= 0)
+				r = take_inherited(a);
+			else if (pass == BIND && !a->is_unix && !a->kept)
 				r = bind_first(a);
 			if (pass == UNIX && a->is_unix && !a->kept)
 				r = listen_unix(a, ls->backlog);
-			if (pass == LISTEN && !a->is_unix)
+			if (pass == LISTEN && !is_shared(a))
 				r = open_lanes(a, ls->backlog);
 			if (r < 0) {
 				*reterr_at = i;
@@ -179,7 +204,7 @@ static void explain(const struct address *a, int error, char words[LISTENERS_WOR
 
 	if (error == -EADDRINUSE) {
 		why = "another process already does";
-		if (!a->is_unix) {
+		if (!is_shared(a)) {
 			(void)snprintf(command, sizeof(command), " (see: ss -ltnp 'sport = :%u')",
 				       ntohs(port_of(&a->at)));
 			hint = command;
@@ -188,7 +213,7 @@ static void explain(const struct address *a, int error, char words[LISTENERS_WOR
 		why = "there is a file in its place that is no socket";
 	} else if (error == -EADDRNOTAVAIL) {
 		why = "this machine does not have that address";
-	} else if (error == -EACCES && !a->is_unix && ntohs(port_of(&a->at)) < 1024) {
+	} else if (error == -EACCES && !is_shared(a) && ntohs(port_of(&a->at)) < 1024) {
 		hint = " (ports below 1024 need CAP_NET_BIND_SERVICE)";
 	}
 	(void)snprintf(words, LISTENERS_WORDS_MAX, "cannot listen on %s: %s%s", a->text, why, hint);
@@ -205,13 +230,16 @@ static bool is_same(const struct sock_addr *a, const struct sock_addr *b)
 static struct address *find_former(const struct listeners *ls, struct listeners *former,
 				   const struct address *a)
 {
+	/* The service manager's are there anyway. */
+	if (a->inherited >= 0)
+		return NULL;
 	for (size_t i = 0; former && i < former->n_addresses; i++) {
 		struct address *candidate = &former->addresses[i];
 		bool is_taken = false;
 
 		for (size_t k = 0; k < ls->n_addresses; k++)
 			is_taken = is_taken || ls->addresses[k].kept == candidate;
-		if (!is_taken && candidate->is_unix == a->is_unix &&
+		if (!is_taken && candidate->inherited < 0 && candidate->is_unix == a->is_unix &&
 		    is_same(&candidate->wanted, &a->wanted))
 			return candidate;
 	}
@@ -286,6 +314,17 @@ int listeners_open(const struct conf_listen *listen, size_t n_listen, unsigned n
 			       reterr_words);
 }
 
+/* As the new configuration wants it. What cannot be done is no reason not to serve. */
+static void renew_file(const struct address *a, const struct address *kept)
+{
+	const char *path = ((const struct sockaddr_un *)&a->at.ss)->sun_path;
+
+	if (a->has_owner && memcmp(&a->owner, &kept->owner, sizeof(a->owner)) != 0)
+		(void)!lchown(path, a->owner.uid, a->owner.gid);
+	if (a->mode != kept->mode)
+		(void)chmod(path, a->mode);
+}
+
 void listeners_succeed(struct listeners *ls)
 {
 	for (size_t i = 0; i < ls->n_addresses; i++) {
@@ -297,8 +336,8 @@ void listeners_succeed(struct listeners *ls)
 		a->file = kept->file;
 		a->has_file = kept->has_file;
 		kept->has_file = false;
-		if (a->is_unix && a->mode != kept->mode)
-			(void)chmod(((const struct sockaddr_un *)&a->at.ss)->sun_path, a->mode);
+		if (a->is_unix)
+			renew_file(a, kept);
 	}
 }
 
@@ -306,8 +345,10 @@ int listeners_begin(const struct listeners *ls)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < ls->n_addresses && r == 0; i++)
-		r = listen_all_lanes(&ls->addresses[i], ls->backlog);
+	for (size_t i = 0; i < ls->n_addresses && r == 0; i++) {
+		if (ls->addresses[i].inherited < 0)
+			r = listen_all_lanes(&ls->addresses[i], ls->backlog);
+	}
 	return r;
 }
 
@@ -317,7 +358,7 @@ static int widen(struct address *a, unsigned n)
 {
 	int *fds;
 
-	if (a->is_unix || n <= a->n_fds)
+	if (is_shared(a) || n <= a->n_fds)
 		return 0;
 	fds = realloc(a->fds, n * sizeof(*fds));
 	if (!fds)
@@ -332,7 +373,7 @@ static int widen(struct address *a, unsigned n)
 /* Nobody can be queued on what does not listen yet. */
 static void narrow(struct address *a, unsigned n)
 {
-	while (!a->is_unix && a->n_fds > n)
+	while (!is_shared(a) && a->n_fds > n)
 		close_fdp(&a->fds[--a->n_fds]);
 }
 
@@ -366,6 +407,7 @@ struct packed_address {
 	struct sock_addr wanted, at;
 	struct sock_file file;
 	uint32_t is_unix, is_dual, has_file, mode, n_fds;
+	int32_t inherited;
 	char text[sizeof(((struct address *)0)->text)];
 };
 
@@ -378,7 +420,8 @@ static int pack_address(const struct address *a, struct buf *out)
 					 .is_dual = a->is_dual,
 					 .has_file = a->has_file,
 					 .mode = a->mode,
-					 .n_fds = a->n_fds };
+					 .n_fds = a->n_fds,
+					 .inherited = a->inherited };
 	int r;
 
 	(void)snprintf(packed.text, sizeof(packed.text), "%s", a->text);
@@ -427,6 +470,7 @@ static int unpack_address(weir_str *bytes, struct address *a)
 	a->file = packed.file;
 	a->is_unix = packed.is_unix;
 	a->is_dual = packed.is_dual;
+	a->inherited = packed.inherited;
 	a->has_file = packed.has_file;
 	a->mode = packed.mode;
 	memcpy(a->text, packed.text, sizeof(a->text) - 1);
@@ -531,12 +575,17 @@ int listeners_fd(const struct listeners *ls, unsigned lane, size_t address)
 {
 	const struct address *a = &ls->addresses[address];
 
-	return a->fds[a->is_unix ? 0 : lane];
+	return a->fds[is_shared(a) ? 0 : lane];
 }
 
 bool listeners_is_shared(const struct listeners *ls, size_t address)
 {
-	return ls->addresses[address].is_unix;
+	return is_shared(&ls->addresses[address]);
+}
+
+bool listeners_is_inherited(const struct listeners *ls, size_t address)
+{
+	return ls->addresses[address].inherited >= 0;
 }
 
 void listeners_keep(struct listeners *ls, unsigned lane)
@@ -545,7 +594,7 @@ void listeners_keep(struct listeners *ls, unsigned lane)
 		struct address *a = &ls->addresses[i];
 
 		for (unsigned k = 0; k < a->n_fds; k++) {
-			if (a->is_unix || k == lane)
+			if (is_shared(a) || k == lane)
 				continue;
 			close_fdp(&a->fds[k]);
 			a->fds[k] = -1;

@@ -2,7 +2,7 @@
 #define WEIR_DAEMON_LISTENERS_H
 /*
  * listeners.h - all listening sockets of the daemon: one for each TCP address
- * and lane, one for each unix address. The master opens them before it
+ * and lane, one for each unix address and each one inherited. The master opens them before it
  * forks and keeps them open as long as the daemon runs: a connection that
  * waits in a dead worker's socket is served by the next one.
  *
@@ -73,8 +73,10 @@ const char *listeners_text(const struct listeners *listeners, size_t address);
 void listeners_describe(const struct listeners *listeners, char ret_words[LISTENERS_WORDS_MAX]);
 /* Where a lane's worker accepts for an address. Borrowed. */
 int listeners_fd(const struct listeners *listeners, unsigned lane, size_t address);
-/* A unix address: one socket, which all workers share. */
+/* A unix address, or an inherited socket: there is one, which all workers share. */
 bool listeners_is_shared(const struct listeners *listeners, size_t address);
+/* The service manager's: who is not accepted now waits there for the next who serves. */
+bool listeners_is_inherited(const struct listeners *listeners, size_t address);
 
 /* In a worker: closes the descriptors of all other lanes. */
 void listeners_keep(struct listeners *listeners, unsigned lane);

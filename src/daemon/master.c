@@ -141,6 +141,7 @@ static void tick(struct master *m)
 	tick_hub(m, now_ms);
 	master_ctl_tick(m, now_ms);
 	job_keeper_tick(&m->jobs, now_ms);
+	service_keeper_tick(&m->service, now_ms, m->slots, m->n_slots, &m->lags);
 	for (unsigned i = 0; i < m->n_slots; i++) {
 		struct worker_slot *slot = &m->slots[i];
 
@@ -175,6 +176,8 @@ static int wait_ms(const struct master *m)
 		next_ms = ctl_keeper_next_ms(&m->ctl);
 	if (m->leave_ms < next_ms)
 		next_ms = m->leave_ms;
+	if (service_keeper_next_ms(&m->service) < next_ms)
+		next_ms = service_keeper_next_ms(&m->service);
 	if (m->n_strangers > 0 && now_ms + INTRODUCE_AGAIN_MS < next_ms)
 		next_ms = now_ms + INTRODUCE_AGAIN_MS;
 	if (m->hub.slot.state == WORKER_BACKING_OFF && m->hub.slot.retry_ms < next_ms)
@@ -296,6 +299,7 @@ static int make(struct master *m)
 		return -ENOMEM;
 	for (unsigned i = 0; i < m->n_slots; i++)
 		worker_slot_init(&m->slots[i], i);
+	service_keeper_init(&m->service, m->log, clock_monotonic_ms());
 	hub_keeper_init(&m->hub, m->log);
 	ctl_keeper_init(&m->ctl, m->log, m->setup->ctl_doors);
 	job_keeper_want(&m->jobs, first->has_jobs);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -12,6 +13,7 @@
 #include "daemon/listeners.h"
 #include "daemon/master_state.h"
 #include "daemon/master_stop.h"
+#include "daemon/privileges.h"
 #include "daemon/signals.h"
 #include "daemon/tls_keeper.h"
 #include "io/ipc.h"
@@ -27,12 +29,25 @@ static void forget_master(const struct master *m, const struct generation *keep)
 			listeners_stop(all[i]->listeners);
 	}
 	signals_ignore();
+	service_keeper_forget(&m->service);
 	(void)close(m->signals_fd);
 	close_fdp(&m->hub.slot.control_fd);
 	ctl_keeper_forget(&m->ctl);
 	job_keeper_forget(&m->jobs);
 	for (unsigned i = 0; i < m->n_slots; i++)
 		close_fdp(&m->slots[i].control_fd);
+}
+
+/* In a child that is not the master's own hand. */
+static void become_user(const struct master *m, const struct generation *g)
+{
+	int r = privileges_drop(g->privileges);
+
+	if (r == 0)
+		return;
+	log_write(m->log, LOG_AT_ERROR, "cannot become the user of the configuration: %s",
+		  strerror(-r));
+	_exit(EXIT_CODE_PERMISSION);
 }
 
 static struct generation *generation_of(const struct master *m, const struct worker_slot *slot)
@@ -61,6 +76,7 @@ __attribute__((noreturn)) static void run_worker(struct master *m, const struct 
 
 	log_set_who(&log, "worker %u", slot->index);
 	forget_master(m, g);
+	become_user(m, g);
 	listeners_keep(g->listeners, slot->lane);
 	worker_notes_clear(args.note);
 	exit(setup->worker_main(&args));
@@ -109,6 +125,9 @@ __attribute__((noreturn)) static void run_hub(struct master *m, int control_fd)
 
 	log_set_who(&log, "hub");
 	forget_master(m, NULL);
+	become_user(m, m->now);
+	if (privileges_enter(m->now->privileges) < 0)
+		_exit(EXIT_CODE_PERMISSION);
 	exit(setup->hub_main(&args));
 }
 
@@ -171,6 +190,7 @@ __attribute__((noreturn)) static void run_job_process(struct master *m, const st
 	/* A worker follows a pointer that lies in there: nothing that a job does may change it. */
 	worker_lags_done(&m->lags);
 	worker_notes_done(&m->notes);
+	become_user(m, m->now);
 	worker_notes_clear(args.note);
 	exit(setup->job_main(&args));
 }
@@ -200,6 +220,7 @@ void master_fork_report(struct master *m, unsigned child, enum crash_report_what
 	if (!crash_report_is_due(note, what) || crash_keeper_fork(&m->crashes) != 0)
 		return;
 	forget_master(m, NULL);
+	become_user(m, m->now);
 	if (child < m->n_slots)
 		log_set_who(&log, "worker %u", child);
 	else

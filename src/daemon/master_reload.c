@@ -6,9 +6,7 @@
 #include "daemon/master_reload.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +18,6 @@
 #include "daemon/master_fork.h"
 #include "daemon/master_state.h"
 #include "daemon/master_workers.h"
-#include "daemon/notify.h"
 #include "io/proc.h"
 
 /* For workers that nobody has talked to yet. */
@@ -30,20 +27,18 @@
 
 /* ---- what others hear */
 
-void master_reload_tell(const struct master *m)
+void master_reload_tell(struct master *m)
 {
-	char state[64];
-
-	/* systemd(1) wants to know which of its orders this answers. */
-	(void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
-		       clock_monotonic_ms() * 1000);
-	(void)notify_send(state); /* a courtesy */
+	service_keeper_reloading(&m->service, clock_monotonic_us());
 }
 
 void master_reload_settle(struct master *m)
 {
+	char where[LISTENERS_WORDS_MAX];
+
 	m->reload = MASTER_SETTLED;
-	(void)notify_send("READY=1");
+	listeners_describe(m->now->listeners, where);
+	service_keeper_ready(&m->service, where);
 	if (!m->wants_reload)
 		return;
 	m->wants_reload = false;

@@ -31,7 +31,7 @@ int64_t master_reload_next_ms(const struct master *m);
 /* Whatever was under way is over. */
 void master_reload_settle(struct master *m);
 /* The service manager is told that something is. */
-void master_reload_tell(const struct master *m);
+void master_reload_tell(struct master *m);
 /* All are ready for the first time: workers of the program before are replaced. */
 void master_reload_replace_handed(struct master *m);
 /* The daemon stops. */

@@ -11,6 +11,7 @@
 #include "daemon/hub_keeper.h"
 #include "daemon/job_keeper.h"
 #include "daemon/master.h"
+#include "daemon/service_keeper.h"
 #include "daemon/worker_lags.h"
 #include "daemon/worker_notes.h"
 #include "daemon/worker_slot.h"
@@ -59,6 +60,7 @@ struct master {
 	struct worker_board *board; /* owned: what others may know of all this */
 	struct ctl_keeper ctl;
 	int64_t leave_ms; /* when it begins to stop, having been asked to; INT64_MAX: it was not */
+	struct service_keeper service;
 	int signals_fd;
 	enum master_phase phase;
 	int64_t kill_ms; /* while stopping: when patience ends; INT64_MAX: never, or it has */

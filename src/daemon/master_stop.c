@@ -13,7 +13,6 @@
 #include "daemon/master_reload.h"
 #include "daemon/master_state.h"
 #include "daemon/master_workers.h"
-#include "daemon/notify.h"
 
 /* When the daemon cannot start, nobody is being served yet. */
 #define FAILED_GRACE_MS 2000
@@ -45,7 +44,7 @@ static void begin(struct master *m, int exit_code, int64_t grace_ms)
 	m->exit_code = exit_code;
 	m->has_limit = grace_ms < INT64_MAX;
 	m->kill_ms = m->has_limit ? clock_monotonic_ms() + grace_ms : INT64_MAX;
-	(void)notify_send("STOPPING=1"); /* a courtesy */
+	service_keeper_stopping(&m->service, grace_ms);
 	hub_keeper_give_up(&m->hub);
 	job_keeper_give_up(&m->jobs);
 	master_reload_give_up(m);

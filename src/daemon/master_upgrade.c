@@ -14,11 +14,11 @@
 #include "base/log.h"
 #include "daemon/exit_code.h"
 #include "daemon/handover.h"
+#include "daemon/inherited.h"
 #include "daemon/master_fork.h"
 #include "daemon/master_reload.h"
 #include "daemon/master_state.h"
 #include "daemon/master_workers.h"
-#include "daemon/notify.h"
 #include "io/proc.h"
 
 static void say_failed(struct master *m)
@@ -110,9 +110,11 @@ static void execute(struct master *m)
 		master_reload_tell(m);
 		ctl_keeper_step_aside(&m->ctl);
 		handover_keep(&handover, fd, true);
+		inherited_hand_on(true);
 		(void)execv(m->setup->program, m->setup->arguments);
 		r = -errno;
 		handover_keep(&handover, fd, false);
+		inherited_hand_on(false);
 		(void)unsetenv(HANDOVER_FD_NAME);
 	}
 	log_write(m->log, LOG_AT_ERROR, "cannot execute %s: %s", m->setup->program, strerror(-r));

@@ -23,7 +23,6 @@
 #include "daemon/master_reload.h"
 #include "daemon/master_state.h"
 #include "daemon/master_stop.h"
-#include "daemon/notify.h"
 #include "daemon/worker_death.h"
 #include "io/proc.h"
 
@@ -91,8 +90,7 @@ static void say_ready(struct master *m)
 	listeners_describe(m->now->listeners, where);
 	log_write(m->log, LOG_AT_NOTICE, "ready: listening on %s, %u worker%s, pid %d", where, n,
 		  n == 1 ? "" : "s", (int)getpid());
-	if (notify_send("READY=1") < 0)
-		log_write(m->log, LOG_AT_WARN, "cannot tell the service manager that we are ready");
+	service_keeper_ready(&m->service, where);
 }
 
 bool master_workers_are_ready(const struct master *m, const struct generation *g)

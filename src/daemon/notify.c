@@ -11,6 +11,13 @@
 
 #include "base/macro.h"
 
+bool notify_is_wanted(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+
+	return path && *path;
+}
+
 int notify_send(const char *state)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
@@ -18,7 +25,7 @@ int notify_send(const char *state)
 	_cleanup_(close_fdp) int fd = -1;
 	socklen_t len;
 
-	if (!path || !*path)
+	if (!notify_is_wanted())
 		return 0;
 	if ((path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(to.sun_path))
 		return -EINVAL;

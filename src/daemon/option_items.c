@@ -40,7 +40,9 @@ const struct option_spec option_items_rows[] = {
 	  LISTEN(address),
 	  .type = OPTION_ADDRESS,
 	  .is_required = true,
-	  .help = "127.0.0.1:8000, \"[::1]:8000\", \"*:8000\" (every address), or unix:/path." },
+	  .help = "127.0.0.1:8000, \"[::1]:8000\", \"*:8000\" (every address), unix:/path, or\n"
+		  "systemd:name: all sockets that systemd hands over under that name\n"
+		  "(FileDescriptorName= of the socket unit)." },
 	{ .name = "mode",
 	  LISTEN(mode),
 	  .type = OPTION_OCTAL,

@@ -148,7 +148,7 @@ static void address_form(struct json *json)
 
 	buf_init(&pattern, 0);
 	/* A Unix socket's path has 107 bytes at most. */
-	r = buf_printf(&pattern, "^(unix:[^@].{0,106}|%s:", HOST);
+	r = buf_printf(&pattern, "^(unix:[^@].{0,106}|systemd:[!-9;-~]{1,255}|%s:", HOST);
 	if (r >= 0)
 		r = number_pattern(&pattern, 1, 65535);
 	if (r >= 0)

@@ -107,6 +107,26 @@ static const struct option_spec top_rows[] = {
 	  .items = OPTION_CONTROL,
 	  .help = "The socket that weirctl speaks to. Who may open it may do all that weirctl can.",
 	  .example = "control: {socket: /run/weir/control.sock, group: adm}\n" },
+	{ .name = "user",
+	  TOP(privileges.user),
+	  .type = OPTION_NAME,
+	  .help = "Started by root, all processes but the master are this user's, by name or "
+		  "number,\n"
+		  "without any capability. The master stays root, to bind ports below 1024 and to\n"
+		  "read keys. Unix sockets are the user's.",
+	  .example = "user: nobody\n" },
+	{ .name = "group",
+	  TOP(privileges.group),
+	  .type = OPTION_NAME,
+	  .help = "Their group, by name or number. Default: the user's.",
+	  .example = "group: nogroup\n" },
+	{ .name = "chroot",
+	  TOP(privileges.chroot),
+	  .type = OPTION_FILE,
+	  .help = "A directory, only root's, that these processes cannot get out of once they "
+		  "have\n"
+		  "loaded their modules. What handlers and jobs open must be in it.",
+	  .example = "chroot: /usr\n" },
 	{ .name = "log_level",
 	  TOP(log_level),
 	  .type = OPTION_CHOICE,

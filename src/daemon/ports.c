@@ -181,7 +181,9 @@ void ports_finish(struct ports *ports)
 	list_for_each_safe (link, &ports->open) {
 		struct port *port = list_entry(link, struct port, link);
 
-		listener_finish(&port->listener);
+		if (port->adopted_fd >= 0 ||
+		    !listeners_is_inherited(ports->listeners, port->address))
+			listener_finish(&port->listener);
 		port_close(port);
 	}
 }

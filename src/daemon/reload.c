@@ -9,14 +9,17 @@
 
 #include "base/log.h"
 #include "daemon/binding_check.h"
+#include "daemon/cli.h"
 #include "daemon/conf.h"
 #include "daemon/ctl_process.h"
 #include "daemon/exit_code.h"
 #include "daemon/front.h"
 #include "daemon/hub_process.h"
+#include "daemon/inherited.h"
 #include "daemon/job_process.h"
 #include "daemon/listeners.h"
 #include "daemon/messages.h"
+#include "daemon/privileges.h"
 #include "daemon/tls_keeper.h"
 #include "daemon/worker.h"
 #include "serve/access_log.h"
@@ -50,16 +53,28 @@ static void free_edition(struct generation *g)
 
 /* ---- reading */
 
+/* What only who serves has, and may: sockets of a service manager, processes of other users. */
+static int look_to_serve(const struct reload *reload, struct conf *conf, struct messages *messages)
+{
+	int r;
+
+	if (reload->cli->command != CLI_SERVE || reload->is_check)
+		return 0;
+	r = privileges_check_start(conf, messages);
+	return r < 0 ? r : inherited_resolve(conf, messages);
+}
+
 int reload_read(const struct reload *reload, const struct generation *former,
 		struct conf **ret_conf, bool *ret_has_jobs, struct tls_keeper **ret_tls)
 {
 	struct messages messages;
-	int r, r_binding = 0, r_tls = 0;
+	int r, r_serve = 0, r_binding = 0, r_tls = 0;
 
 	messages_init(&messages);
 	r = conf_load(reload->cli, &messages, ret_conf);
 	if (*ret_conf) {
 		reload->log->level = (*ret_conf)->log_level;
+		r_serve = look_to_serve(reload, *ret_conf, &messages);
 		if (ret_has_jobs)
 			r_binding = binding_check(*ret_conf, reload->log, &messages, ret_has_jobs);
 		r_tls = tls_keeper_new(*ret_conf, former ? former->tls : NULL, &messages, ret_tls);
@@ -69,8 +84,8 @@ int reload_read(const struct reload *reload, const struct generation *former,
 	if (ret_has_jobs || messages.n_errors > 0)
 		messages_write(&messages, STDERR_FILENO);
 	messages_done(&messages);
-	if (r < 0)
-		return r;
+	if (r < 0 || r_serve < 0)
+		return r < 0 ? r : r_serve;
 	return r_binding < 0 ? r_binding : r_tls;
 }
 
@@ -132,6 +147,7 @@ static void fill(struct edition *e, const struct reload *reload)
 	g->graceful_ms = conf->limits.graceful_timeout_ms;
 	g->session_grace_ms = conf->limits.websocket_grace_ms;
 	g->jobs = &conf->jobs;
+	g->privileges = &conf->privileges;
 	g->worker_arg = &e->worker;
 	g->hub_arg = &e->hub;
 	g->job_arg = &e->job;
@@ -173,12 +189,14 @@ int reload_open(const struct reload *reload, struct conf *take_conf, struct tls_
 
 static int check(void *arg)
 {
+	struct reload reload = *(const struct reload *)arg;
 	struct conf *conf = NULL;
 	struct tls_keeper *tls = NULL;
 	bool has_jobs = false;
 	int r;
 
-	r = reload_read(arg, NULL, &conf, &has_jobs, &tls);
+	reload.is_check = true;
+	r = reload_read(&reload, NULL, &conf, &has_jobs, &tls);
 	(void)tls_keeper_free(tls);
 	(void)conf_free(conf);
 	if (r < 0)

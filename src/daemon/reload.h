@@ -21,6 +21,7 @@ struct reload {
 	const struct job_counts *counts;
 	struct metrics_memory *metrics; /* the same; NULL: nothing is counted */
 	struct front *front;		/* of all generations: sizes are those of the first */
+	bool is_check;			/* by a process that will not serve */
 };
 
 /* generation_ops of which the argument is a struct reload. */
@@ -29,7 +30,7 @@ extern const struct generation_ops reload_ops;
 /*
  * Reads the configuration, and tries whether it can be bound: what is wrong with either goes to
  * standard error. ret_has_jobs NULL: it was tried already. former: the one
- * before, NULL without. -EINVAL for that; else 0 or another error. *ret_conf may be set even then.
+ * before, NULL without. -EINVAL for that; -EPERM; else 0 or another error. *ret_conf may be set even then.
  */
 MUST_USE int reload_read(const struct reload *reload, const struct generation *former,
 			 struct conf **ret_conf, bool *ret_has_jobs, struct tls_keeper **ret_tls);

@@ -28,6 +28,7 @@
 #include "daemon/job_process.h"
 #include "daemon/listeners.h"
 #include "daemon/master.h"
+#include "daemon/privileges.h"
 #include "daemon/reload.h"
 #include "daemon/tls_keeper.h"
 #include "daemon/worker.h"
@@ -102,6 +103,7 @@ static int open_and_serve(struct reload *reload, struct conf *take_conf,
 		log_write(reload->log, LOG_AT_WARN, "not every worker has sockets of its own");
 	if (former.listeners)
 		listeners_stop(start->handed.listeners);
+	privileges_trim(first->privileges, reload->log);
 	return serve(reload, first, start, &doors);
 }
 
@@ -132,6 +134,8 @@ static int run(const struct cli *cli, struct start *start)
 	r = reload_read(&reload, NULL, &conf, &has_jobs, &tls);
 	if (r == -EINVAL)
 		return EXIT_CODE_CONFIG;
+	if (r == -EPERM)
+		return EXIT_CODE_PERMISSION;
 	if (r < 0) {
 		log_write(&log, LOG_AT_ERROR, "cannot load the configuration: %s", strerror(-r));
 		return EXIT_CODE_SYSTEM;

@@ -38,6 +38,7 @@
 #include "daemon/listeners.h"
 #include "daemon/messages.h"
 #include "daemon/ports.h"
+#include "daemon/privileges.h"
 #include "daemon/sessions.h"
 #include "daemon/signals.h"
 #include "daemon/tls_contexts.h"
@@ -600,6 +601,12 @@ static int make(struct worker *w)
 		return r;
 	if (w->args->crash)
 		crash_note_map(w->args->crash);
+	/* The modules are there; what they do from now on they do inside. */
+	r = privileges_enter(&w->conf->privileges);
+	if (r < 0) {
+		fail(w, "cannot enter the chroot");
+		return r;
+	}
 	make_site(w);
 	r = open_access_log(w);
 	if (r < 0)

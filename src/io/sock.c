@@ -30,6 +30,21 @@ static int set_flag(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
+/*
+ * Inherited by what is accepted: one system call less for each connection.
+ * No TCP_DEFER_ACCEPT: it would hide silent clients from the limits and
+ * start their header deadline late.
+ */
+static void set_accepted_flags(int fd)
+{
+	(void)set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* slower, not wrong */
+	/*
+	 * Else the kernel takes up to 4 MiB (tcp_wmem) for each client that reads
+	 * nothing, and keeps us copying for seconds if there are many.
+	 */
+	(void)set_flag(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, MAX_NOT_SENT);
+}
+
 static int bind_tcp(const struct sock_addr *address, bool is_dual, bool is_shared, int *ret_fd)
 {
 	int family = address->ss.ss_family;
@@ -51,18 +66,7 @@ static int bind_tcp(const struct sock_addr *address, bool is_dual, bool is_share
 		r = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !is_dual);
 	if (r < 0)
 		return r;
-	/*
-	 * Inherited by what is accepted: one system call less for each connection.
-	 * No TCP_DEFER_ACCEPT: it would hide silent clients from the limits and
-	 * start their header deadline late.
-	 */
-	(void)set_flag(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* slower, not wrong */
-	/*
-	 * Inherited, too. Else the kernel takes up to 4 MiB (tcp_wmem) for each client
-	 * that reads nothing, and keeps us copying for seconds if there are many.
-	 */
-	(void)set_flag(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, MAX_NOT_SENT);
-
+	set_accepted_flags(fd);
 	if (bind(fd, (const struct sockaddr *)&address->ss, address->len) < 0)
 		return -errno;
 	*ret_fd = steal_fd(fd);
@@ -87,6 +91,43 @@ int sock_share(int fd)
 int sock_listen(int fd, int backlog)
 {
 	return listen(fd, backlog) < 0 ? -errno : 0;
+}
+
+int sock_set_cloexec(int fd)
+{
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+static int get_flag(int fd, int name, int *ret_value)
+{
+	socklen_t len = sizeof(*ret_value);
+
+	return getsockopt(fd, SOL_SOCKET, name, ret_value, &len) < 0 ? -errno : 0;
+}
+
+int sock_inherit(int fd)
+{
+	int type = 0, listens = 0, family = 0, flags, r;
+
+	r = sock_set_cloexec(fd);
+	if (r == 0)
+		r = get_flag(fd, SO_TYPE, &type);
+	if (r == 0)
+		r = get_flag(fd, SO_DOMAIN, &family);
+	if (r == 0)
+		r = get_flag(fd, SO_ACCEPTCONN, &listens);
+	if (r < 0)
+		return r;
+	if (type != SOCK_STREAM)
+		return -EPROTOTYPE;
+	if (!listens)
+		return -ENOTCONN;
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	if (family != AF_UNIX)
+		set_accepted_flags(fd);
+	return 0;
 }
 
 static const char *unix_path(const struct sock_addr *address)
@@ -138,8 +179,8 @@ static int bind_with_mode(int fd, const struct sock_addr *address, mode_t mode)
 	return r;
 }
 
-int sock_listen_unix(const struct sock_addr *address, mode_t mode, int backlog,
-		     struct sock_file *ret_file, int *ret_fd)
+int sock_listen_unix(const struct sock_addr *address, mode_t mode, const struct sock_owner *owner,
+		     int backlog, struct sock_file *ret_file, int *ret_fd)
 {
 	_cleanup_(close_fdp) int fd = -1;
 	struct stat st;
@@ -154,6 +195,9 @@ int sock_listen_unix(const struct sock_addr *address, mode_t mode, int backlog,
 	r = bind_with_mode(fd, address, mode);
 	if (r < 0)
 		return r;
+	/* Before it listens: nobody is there who could be let in or kept out by mistake. */
+	if (owner && lchown(unix_path(address), owner->uid, owner->gid) < 0)
+		return -errno;
 	/* At once: until it listens, another daemon takes the file for a stale one. */
 	r = sock_listen(fd, backlog);
 	if (r < 0)

@@ -67,18 +67,33 @@ MUST_USE int sock_share(int fd);
 /* -EADDRINUSE if another process was faster. */
 MUST_USE int sock_listen(int fd, int backlog);
 
+/*
+ * Makes one that somebody else has opened like ours. -ENOTSOCK, -EBADF; -EPROTOTYPE if it is no
+ * stream socket, -ENOTCONN if it does not listen.
+ */
+MUST_USE int sock_inherit(int fd);
+/* -EBADF. */
+int sock_set_cloexec(int fd);
+
 /* Which file a unix socket is, so that only our own is ever removed. */
 struct sock_file {
 	dev_t dev;
 	ino_t ino;
 };
 
+/* Whose file it becomes. */
+struct sock_owner {
+	uid_t uid;
+	gid_t gid;
+};
+
 /*
  * A listening unix socket; its file has exactly this mode from its first
  * moment. A file that a dead process left is replaced; -EADDRINUSE when one
- * listens there, -ENOTSOCK when the file is something else.
+ * listens there, -ENOTSOCK when the file is something else. owner NULL: of who makes it.
  */
-MUST_USE int sock_listen_unix(const struct sock_addr *address, mode_t mode, int backlog,
+MUST_USE int sock_listen_unix(const struct sock_addr *address, mode_t mode,
+			      const struct sock_owner *owner, int backlog,
 			      struct sock_file *ret_file, int *ret_fd);
 /* Removes the file if it is still the one that was made. */
 void sock_unlink_unix(const struct sock_addr *address, const struct sock_file *file);

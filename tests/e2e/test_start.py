@@ -323,16 +323,6 @@ def test_a_bad_value_in_the_environment_is_named(run_config):
     assert "WEIR_KEEP_ALIVE" in done.stderr
 
 
-def test_the_service_manager_hears_when_it_is_ready_and_when_it_stops(daemon, tmp_path):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(daemon_module.WAIT_S)
-        d = daemon(ONE, env={"NOTIFY_SOCKET": str(tmp_path / "notify")})
-        assert manager.recv(100) == b"READY=1"
-        d.stop()
-        assert manager.recv(100) == b"STOPPING=1"
-
-
 # weir run.
 
 def test_run_takes_a_path_relative_to_where_it_is_called(daemon, port):

@@ -249,4 +249,16 @@ static inline int good_worker(const struct worker_args *args)
 	_exit(0);
 }
 
+/* What the service manager is told next, but for how things stand. */
+static inline ssize_t hear(int fd, char *text, size_t size)
+{
+	ssize_t n;
+
+	do {
+		memset(text, 0, size);
+		n = recv(fd, text, size, 0);
+	} while (n > 0 && !strncmp(text, "STATUS=", 7));
+	return n;
+}
+
 #endif

@@ -40,6 +40,11 @@ ParameterizedTestParameters(conf_address, good_or_refused_with_words)
 		{ "*:8000", "*:8000", 0, AF_INET6, 8000 },
 		{ "unix:/run/x.sock", "unix:/run/x.sock", 0, AF_UNIX, 0 },
 		{ "unix:x.sock", "unix:/dir/x.sock", 0, AF_UNIX, 0 },
+		{ "systemd:http", "systemd:http", 0, 0, 0 },
+		{ "systemd:weir.socket", "systemd:weir.socket", 0, 0, 0 },
+		{ "systemd:", "has no name", -EINVAL, 0, 0 },
+		{ "systemd:a:b", "systemd allows in none", -EINVAL, 0, 0 },
+		{ "systemd:a b", "systemd allows in none", -EINVAL, 0, 0 },
 		{ "", "is not of the form", -EINVAL, 0, 0 },
 		{ "8000", "is not of the form", -EINVAL, 0, 0 },
 		{ ":8000", "is not of the form", -EINVAL, 0, 0 },
@@ -122,6 +127,9 @@ ParameterizedTestParameters(conf_address, overlaps)
 		{ "unix:/a", "unix:/a", true },
 		{ "unix:/a", "unix:/b", false },
 		{ "unix:/a", "*:80", false },
+		{ "systemd:a", "systemd:a", true },
+		{ "systemd:a", "systemd:b", false },
+		{ "systemd:a", "*:80", false },
 	};
 
 	return cr_make_param_array(struct pair, rows, ARRAY_LEN(rows));

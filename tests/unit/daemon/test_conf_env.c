@@ -72,8 +72,9 @@ Test(conf_env, a_bad_address_is_said_with_its_source)
 	cr_assert_eq(conf_env_listen(f.conf, &f.cli, &f.messages), 0);
 	cr_assert_eq(f.messages.n_errors, 1);
 	cr_expect_str_eq(f.messages.items[0].pos.file, "WEIR_LISTEN");
-	cr_expect_str_eq(f.messages.items[0].text,
-			 "\"here\" is not of the form ADDRESS:PORT, *:PORT or unix:PATH");
+	cr_expect_str_eq(
+		f.messages.items[0].text,
+		"\"here\" is not of the form ADDRESS:PORT, *:PORT, unix:PATH or systemd:NAME");
 	fixture_done(&f);
 }
 

@@ -448,3 +448,26 @@ Test(listeners, another_program_knows_them_by_their_bytes)
 	listeners_close(former); /* memory: the sockets were the same */
 	buf_done(&bytes);
 }
+
+Test(listeners, an_inherited_socket_is_shared_and_stays_the_masters)
+{
+	struct conf_listen first = tcp("127.0.0.1", 0), listen = { 0 };
+	struct listeners *theirs = open_all(&first, 1), *ours, *next;
+	int fd = listeners_fd(theirs, 0, 0);
+
+	listen.address = (struct conf_address){ .type = CONF_ADDRESS_INHERITED,
+						.inherited = fd,
+						.text = "systemd:http" };
+	ours = open_all(&listen, 1);
+	cr_assert(listeners_is_shared(ours, 0));
+	cr_assert_eq(listeners_fd(ours, 0, 0), listeners_fd(ours, N_SLOTS - 1, 0));
+	cr_assert_neq(listeners_fd(ours, 0, 0), fd);
+	next = renew(ours, &listen, 1, N_SLOTS);
+	listeners_succeed(next);
+	listeners_close(ours);
+	cr_assert_eq(listeners_widen(next, N_SLOTS + 1), 0);
+	cr_assert_eq(port_of(next, 0), port_of(theirs, 0));
+	listeners_close(next);
+	cr_assert(is_open(fd));
+	listeners_close(theirs);
+}

@@ -187,11 +187,11 @@ Test(master_reload, it_is_told_to_the_service_manager, .timeout = 20)
 	setenv("NOTIFY_SOCKET", name, 1);
 
 	begin_planned(&world, 1, plan);
-	cr_assert_eq(recv(fd, text, sizeof(text), 0), 7);
+	cr_assert_eq(hear(fd, text, sizeof(text)), 7);
 	kill(world.master, SIGHUP);
-	cr_assert_gt(recv(fd, text, sizeof(text), 0), 27);
+	cr_assert_gt(hear(fd, text, sizeof(text)), 27);
 	cr_expect_eq(strncmp(text, "RELOADING=1\nMONOTONIC_USEC=", 27), 0);
-	cr_assert_eq(recv(fd, text, sizeof(text), 0), 7);
+	cr_assert_eq(hear(fd, text, sizeof(text)), 7);
 	cr_expect_eq(strncmp(text, "READY=1", 7), 0);
 	end(&world);
 }

@@ -83,7 +83,7 @@ static void can_always_be_had(const struct option_spec *o)
 {
 	/* A name that is absent has a text of NULL. */
 	bool has_value = o->fallback || o->is_inherited || o->is_required || o->is_one_of ||
-			 o->type == OPTION_NAME;
+			 o->type == OPTION_NAME || o->type == OPTION_FILE;
 
 	/* Without a place neither is there. */
 	has_value |= o->place == OPTION_HEALTH || o->place == OPTION_CONTROL;

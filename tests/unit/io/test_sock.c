@@ -280,7 +280,7 @@ static void place_done(struct place *place)
 
 static int listen_at(struct place *place, mode_t mode, int *ret_fd)
 {
-	return sock_listen_unix(&place->address, mode, 8, &place->file, ret_fd);
+	return sock_listen_unix(&place->address, mode, NULL, 8, &place->file, ret_fd);
 }
 
 Test(sock, a_unix_socket_has_exactly_its_mode)
@@ -329,7 +329,7 @@ Test(sock, a_live_unix_socket_with_a_full_backlog_is_respected)
 	int fd = -1, other = -1;
 
 	place_init(&place);
-	cr_assert_eq(sock_listen_unix(&place.address, 0600, 0, &place.file, &fd), 0);
+	cr_assert_eq(sock_listen_unix(&place.address, 0600, NULL, 0, &place.file, &fd), 0);
 	cr_assert_geq(connect_to(&place.address), 0);
 	cr_assert_eq(listen_at(&place, 0600, &other), -EADDRINUSE);
 	place_done(&place);
@@ -355,7 +355,7 @@ Test(sock, a_missing_directory_is_an_error)
 	struct sock_file file;
 	int fd = -1;
 
-	cr_assert_eq(sock_listen_unix(&address, 0600, 8, &file, &fd), -ENOENT);
+	cr_assert_eq(sock_listen_unix(&address, 0600, NULL, 8, &file, &fd), -ENOENT);
 }
 
 Test(sock, only_our_own_unix_socket_is_unlinked)
@@ -410,4 +410,51 @@ Test(sock, sends_from_several_places_at_once)
 	cr_assert_eq(sock_sendmsg(ends[0], &msg, MSG_NOSIGNAL), 5);
 	cr_assert_eq(sock_recv(ends[1], bytes, sizeof(bytes), 0), 5);
 	cr_assert_str_eq(bytes, "abcde");
+}
+
+static int inherit_of(int type, bool listens)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int fd = socket(AF_INET, type, 0), r;
+
+	cr_assert_eq(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	if (listens)
+		cr_assert_eq(listen(fd, 8), 0);
+	r = sock_inherit(fd);
+	if (r == 0)
+		cr_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	cr_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	close(fd);
+	return r;
+}
+
+Test(sock, what_others_have_opened_must_be_a_listening_stream_socket)
+{
+	int ends[2];
+
+	cr_assert_eq(inherit_of(SOCK_STREAM, true), 0);
+	cr_assert_eq(inherit_of(SOCK_STREAM, false), -ENOTCONN);
+	cr_assert_eq(inherit_of(SOCK_DGRAM, false), -EPROTOTYPE);
+	cr_assert_eq(pipe2(ends, 0), 0);
+	cr_assert_eq(sock_inherit(ends[0]), -ENOTSOCK);
+	close(ends[0]);
+	cr_assert_eq(sock_inherit(ends[0]), -EBADF);
+}
+
+Test(sock, a_unix_socket_can_be_somebody_elses)
+{
+	struct sock_owner owner = { 65534, 65534 };
+	struct place place;
+	struct stat st;
+	int fd = -1;
+
+	if (geteuid() != 0)
+		cr_skip_test("only root can give files away");
+	place_init(&place);
+	cr_assert_eq(sock_listen_unix(&place.address, 0660, &owner, 8, &place.file, &fd), 0);
+	cr_assert_eq(lstat(place.path, &st), 0);
+	cr_assert_eq(st.st_uid, 65534);
+	cr_assert_eq(st.st_mode & 0777, 0660u);
+	close(fd);
+	place_done(&place);
 }
