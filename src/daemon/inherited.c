@@ -45,9 +45,9 @@ unsigned inherited_count(void)
 static weir_str name_of(unsigned index)
 {
 	const char *names = getenv("LISTEN_FDNAMES");
-	weir_str rest = weir_strz(names ? names : ""), name = { 0 };
+	weir_str rest = weir_strz(names ? names : ""), name = str_split(&rest, ':');
 
-	for (unsigned i = 0; i <= index; i++)
+	for (unsigned i = 0; i < index; i++)
 		name = str_split(&rest, ':');
 	return name.len > 0 ? name : WEIR_STR("unknown");
 }
