@@ -50,17 +50,24 @@ static void redirect(struct exchange *ex, unsigned port)
 	exchange_finish(ex);
 }
 
+/* A proxy in front of us may have taken the TLS off. */
+static bool is_secure(const struct exchange *ex)
+{
+	return weir_str_eq(ex->scheme, WEIR_STR("https"));
+}
+
+COLD void https_tell(const struct https_rules *rules, struct exchange *ex)
+{
+	if (!rules->hsts[0] || !is_secure(ex))
+		return;
+	exchange_add_field(ex, &(weir_header){ WEIR_STR("strict-transport-security"),
+					       weir_strz(rules->hsts) });
+}
+
 COLD bool https_apply(const struct https_rules *rules, struct exchange *ex, const char *name)
 {
-	/* A proxy in front of us may have taken the TLS off. */
-	if (weir_str_eq(ex->scheme, WEIR_STR("https"))) {
-		if (rules->hsts[0])
-			exchange_add_field(ex,
-					   &(weir_header){ WEIR_STR("strict-transport-security"),
-							   weir_strz(rules->hsts) });
-		return false;
-	}
-	if (rules->redirect_port == 0)
+	https_tell(rules, ex);
+	if (is_secure(ex) || rules->redirect_port == 0)
 		return false;
 	if (ex->head.host.len == 0)
 		req_refuse_for(ex, name, FAULT_H1_HOST_MISSING, NULL, 0);

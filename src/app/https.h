@@ -21,6 +21,9 @@ struct https_rules {
 bool https_make(struct https_rules *rules, unsigned redirect_port, int64_t hsts_ms,
 		bool has_subdomains);
 
+/* To an answer that no route gives: the same field, and nothing else. */
+void https_tell(const struct https_rules *rules, struct exchange *ex);
+
 /* True: the exchange was answered, and is finished. name: the route's, for the log. */
 bool https_apply(const struct https_rules *rules, struct exchange *ex, const char *name);
 

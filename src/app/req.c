@@ -429,6 +429,7 @@ static COLD void answer_stray(struct exchange *ex, const struct router_match *ma
 
 	if (site->stray && rate_apply(site, site->stray, ex, "no route"))
 		return;
+	https_tell(&site->https, ex);
 	switch (verdict) {
 	case ROUTER_OPTIONS:
 		answer_allow(ex, 204, match->allow);

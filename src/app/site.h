@@ -133,6 +133,7 @@ struct site {
 	struct metrics *metrics;       /* borrowed: for the modules' own; NULL: nobody counts */
 	/* What GET /metrics shows; NULL: nothing. */
 	const struct site_metrics *shown; /* borrowed */
+	struct https_rules https; /* of answers without a route: only what browsers are told */
 
 	uint64_t n_failed; /* handlers that ended in a 5xx or broke off */
 };

@@ -516,6 +516,8 @@ static void make_site(struct worker *w)
 	if (!w->binding->router)
 		w->site.hosts = w->binding->hosts;
 	w->site.task_memory = w->conf->limits.request_memory;
+	(void)https_make(&w->site.https, 0, w->conf->limits.hsts_ms,
+			 w->conf->limits.hsts_has_subdomains);
 	w->site.max_job_payload = w->conf->jobs.max_result;
 	if (getrandom(&w->site.id_seed, sizeof(w->site.id_seed), 0) < 0)
 		w->site.id_seed = (uint64_t)getpid() << 32;

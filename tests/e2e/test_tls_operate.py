@@ -288,6 +288,17 @@ def test_plain_requests_are_redirected_and_secure_ones_told_to_stay(daemon, ca, 
         assert response["strict-transport-security"] == "max-age=31536000; includeSubDomains"
 
 
+def test_answers_without_a_handler_tell_it_too(daemon, ca):
+    ca.issue("server")
+    text = ("hsts: 1h\nmax_body: 10B" + site()).replace("server.pem", f"{ca.dir}/server.pem")
+    d = daemon(text.replace("server-key.pem", f"{ca.dir}/server-key.pem").replace("hello.hello", "hello.hello, methods: [GET]"))
+    with tls.connect(d.address, ca.client()) as c:
+        for method, target, body, status in (("GET", "/nowhere", None, 404), ("DELETE", "/hello", None, 405),
+                                             ("OPTIONS", "/hello", None, 204), ("GET", "/hello", b"x" * 11, 413)):
+            response = c.call(method, target, body=body)
+            assert (response.status, response["strict-transport-security"]) == (status, "max-age=3600")
+
+
 def test_a_redirect_keeps_the_host_and_drops_its_port(daemon):
     text = routes.config(redirect_https=443)
     d = daemon(text)
