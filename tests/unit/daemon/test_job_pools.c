@@ -535,6 +535,24 @@ Test(job_pools, old_processes_are_retired_one_after_the_other)
 	world_done(&w);
 }
 
+Test(job_pools, with_other_modules_the_idle_are_retired_and_the_others_after_their_job)
+{
+	struct world w;
+
+	world_begin(&w);
+	world_add_idle(&w, 2);
+	(void)!world_submit(&w, 1);
+	world_forget(&w);
+	job_pools_renew(&w.pools);
+	cr_assert_eq(strlen(w.said), strlen("retire 0"), "%s", w.said);
+	(void)!world_submit(&w, 2);
+	world_forget(&w);
+	world_finish(&w, w.processes[0].state == POOL_PROCESS_RUNNING ? 0 : 1, 0);
+	cr_assert_not_null(strstr(w.said, "ended 1: well, retire "), "%s", w.said);
+	cr_assert_null(strstr(w.said, "run 2"), "%s", w.said);
+	world_done(&w);
+}
+
 Test(job_pools, age_does_not_interrupt_a_job)
 {
 	struct world w;

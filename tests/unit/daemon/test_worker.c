@@ -34,6 +34,7 @@ struct world {
 	struct listeners *listeners;
 	struct sock_addr address;
 	struct worker_notes notes;
+	bool is_held;
 	pid_t pid;
 	int control;
 	int log_fd; /* what the worker says */
@@ -69,6 +70,7 @@ static _Noreturn void be_worker(struct world *w, int control_fd)
 {
 	struct worker_setup setup = { .conf = w->fixture.conf, .access_log_fd = -1 };
 	struct worker_args args = { .slot = 0,
+				    .is_held = w->is_held,
 				    .control_fd = control_fd,
 				    .listeners = w->listeners,
 				    .note = worker_notes_at(&w->notes, 0),
@@ -112,11 +114,12 @@ static void open_listeners(struct world *w)
 	cr_assert_eq(sock_local(listeners_fd(w->listeners, 0, 0), &w->address), 0);
 }
 
-static void begin(struct world *w, const char *settings, const char *more)
+static void begin_so(struct world *w, bool is_held, const char *settings, const char *more)
 {
 	int fds[2];
 
 	memset(w, 0, sizeof(*w));
+	w->is_held = is_held;
 	load(w, settings, more);
 	cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
 	w->log_fd = fds[0];
@@ -127,6 +130,11 @@ static void begin(struct world *w, const char *settings, const char *more)
 	fork_worker(w);
 	(void)close(fds[1]);
 	w->log.fd = -1;
+}
+
+static void begin(struct world *w, const char *settings, const char *more)
+{
+	begin_so(w, false, settings, more);
 }
 
 /* The next message of the worker. */
@@ -278,6 +286,52 @@ Test(worker, serves_after_it_has_said_that_it_is_ready)
 	(void)snprintf(pid, sizeof(pid), "\r\n\r\n%d\n", (int)w.pid);
 	cr_assert_not_null(strstr(receive(fd, pid), pid));
 	cr_assert_eq(control_send_drain(w.control), 0);
+	cr_assert_eq(exit_code(&w), EXIT_CODE_OK);
+	done(&w);
+}
+
+Test(worker, who_is_held_does_not_accept_until_it_may)
+{
+	struct pollfd polled;
+	struct world w;
+
+	begin_so(&w, true, "", "");
+	expect_message(&w, CONTROL_READY);
+	close_other_slot(&w);
+	polled = (struct pollfd){ .fd = send_request(&w, "/pid"), .events = POLLIN };
+	cr_assert_eq(poll(&polled, 1, 100), 0);
+	cr_assert_eq(control_send_serve(w.control), 0);
+	cr_assert_not_null(strstr(receive(polled.fd, "\r\n\r\n"), "200 OK"));
+	cr_assert_eq(control_send_drain(w.control), 0);
+	cr_assert_eq(exit_code(&w), EXIT_CODE_OK);
+	done(&w);
+}
+
+Test(worker, who_is_held_may_be_told_to_end)
+{
+	struct world w;
+
+	begin_so(&w, true, "", "");
+	expect_message(&w, CONTROL_READY);
+	cr_assert_eq(control_send_drain(w.control), 0);
+	cr_assert_eq(exit_code(&w), EXIT_CODE_OK);
+	done(&w);
+}
+
+Test(worker, when_it_is_replaced_it_says_that_it_does_not_accept_and_lets_the_idle_be)
+{
+	static const char next[] = "GET /pid HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct world w;
+	int fd;
+
+	begin_serving(&w, "");
+	close_other_slot(&w);
+	fd = send_request(&w, "/pid");
+	(void)receive(fd, "\r\n\r\n");
+	cr_assert_eq(control_send_drain_how(w.control, CONTROL_DRAIN_REPLACED), 0);
+	expect_message(&w, CONTROL_LEAVING);
+	cr_assert_eq(send(fd, next, strlen(next), MSG_NOSIGNAL), (ssize_t)strlen(next));
+	cr_assert_not_null(strstr(receive(fd, NULL), "connection: close\r\n"));
 	cr_assert_eq(exit_code(&w), EXIT_CODE_OK);
 	done(&w);
 }
