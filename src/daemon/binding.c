@@ -410,6 +410,7 @@ static int bind_own_path(struct binding *b, const struct conf *conf, struct weir
 		.ws_limits = ws_limits(&conf->limits.websocket),
 		.ws_handlers = entry->ws,
 	};
+	b->names[b->n_routes++] = name;
 	route->has_rules = https_make(&route->https, conf->limits.redirect_https,
 				      conf->limits.hsts_ms, conf->limits.hsts_has_subdomains);
 	set_rate(route, b->stray);
