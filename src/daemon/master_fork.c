@@ -155,6 +155,9 @@ __attribute__((noreturn)) static void run_ctl(struct master *m, int control_fd)
 	log_set_who(&log, "ctl");
 	m->ctl.doors = NULL; /* these it keeps */
 	forget_master(m, NULL);
+	become_user(m, m->now);
+	if (privileges_enter(m->now->privileges) < 0)
+		_exit(EXIT_CODE_PERMISSION);
 	exit(setup->ctl_main(&args));
 }
 

@@ -15,6 +15,7 @@ user: nobody
 workers: 2
 access_log: "{dir}/access.log"
 log_level: notice
+control: {{socket: "{{dir}}/control.sock"}}
 {more}
 listen: [{{address: "{{address}}"}}, {{address: "unix:{{dir}}/local.sock", mode: 0660}}]
 modules: [{{path: "{{build}}/examples/hello.so"}}, {{path: "{{build}}/tests/modules/e2e_stall.so"}},
@@ -48,7 +49,7 @@ def readable(tmp_path):
 def test_all_but_the_master_are_the_user_and_can_do_nothing_else(daemon):
     d = daemon(config())
     children = children_of(d.pid)
-    assert {"weir:worker 0", "weir:worker 1", "weir:hub"} <= {name_of(pid) for pid in children}
+    assert {"weir:worker 0", "weir:worker 1", "weir:hub", "weir:ctl"} <= {name_of(pid) for pid in children}
     for pid in children:
         status = status_of(pid)
         assert status["Uid"].split() == status["Gid"].split() == [str(NOBODY)] * 4, name_of(pid)
