@@ -19,6 +19,9 @@ void crash_limit_init(struct crash_limit *c, const struct log *log, unsigned lim
 
 void crash_limit_done(struct crash_limit *c)
 {
+	free(c->events);
+	c->events = NULL;
+	c->n_events = 0;
 	free(c->closed);
 	c->closed = NULL;
 	c->n_closed = 0;
@@ -50,6 +53,10 @@ bool crash_limit_count(struct crash_limit *c, uint32_t route, int64_t now_ms)
 	uint32_t *closed;
 
 	if (c->limit == 0 || is_closed(c, route))
+		return false;
+	if (!c->events)
+		c->events = calloc(CRASH_LIMIT_EVENTS, sizeof(*c->events));
+	if (!c->events)
 		return false;
 	c->events[c->n_events++ % CRASH_LIMIT_EVENTS] = (struct crash_event){ .route = route,
 									      .at_ms = now_ms };

@@ -34,9 +34,9 @@ struct crash_limit {
 	const struct log *log; /* borrowed */
 	unsigned limit;	       /* 0: no route is ever closed */
 	int64_t window_ms;
-	struct crash_event events[CRASH_LIMIT_EVENTS]; /* a ring */
-	size_t n_events;			       /* since it began */
-	uint32_t *closed; /* owned: routes, in the order in which they were */
+	struct crash_event *events; /* owned: a ring; NULL before the first */
+	size_t n_events;	    /* since it began */
+	uint32_t *closed;	    /* owned: routes, in the order in which they were */
 	size_t n_closed;
 };
 
