@@ -47,6 +47,7 @@
 #include "daemon/worker_ctl.h"
 #include "daemon/worker_hub.h"
 #include "daemon/worker_lags.h"
+#include "daemon/worker_limits.h"
 #include "daemon/worker_metrics.h"
 #include "daemon/worker_notes.h"
 #include "io/loop.h"
@@ -453,26 +454,10 @@ static void set_front(struct worker *w)
 
 static int make_server(struct worker *w)
 {
-	const struct conf_limits *limits = &w->conf->limits;
-	struct server_limits server_limits = {
-		.head = { .max_head = limits->max_head,
-			  .max_target = limits->max_target,
-			  .max_fields = limits->max_fields },
-		.request_memory = limits->request_memory,
-		.high_water = limits->high_water,
-		.memory_budget = limits->memory_budget,
-		.max_connections = front_max_connections(w->conf),
-		.handshake_ms = limits->handshake_timeout_ms,
-		.header_ms = limits->header_timeout_ms,
-		.keep_alive_ms = limits->keep_alive_ms,
-		.pace = { .body_ms = limits->body_timeout_ms,
-			  .send_ms = limits->send_timeout_ms,
-			  .min_rate = limits->min_rate,
-			  .average_ms = limits->min_rate_after_ms },
-	};
+	struct server_limits limits = worker_limits_of(w->conf);
 	int r;
 
-	r = server_init(&w->server, w->loop, w->log, &server_limits);
+	r = server_init(&w->server, w->loop, w->log, &limits);
 	if (r < 0)
 		return r;
 	w->has_server = true;
@@ -486,23 +471,6 @@ static int make_server(struct worker *w)
 	for (size_t i = 0; i < w->conf->n_listen; i++) {
 		if (w->conf->listen[i].has_proxy_protocol)
 			w->ports.listen = w->conf->listen;
-	}
-	return 0;
-}
-
-/* What routes say about the pace of their clients. */
-static int set_paces(struct worker *w)
-{
-	for (size_t i = 0; i < w->binding->n_routes; i++) {
-		struct route *route = &w->binding->routes[i];
-		int r;
-
-		route->pace_limits.average_ms = w->conf->limits.min_rate_after_ms;
-		r = server_pace(&w->server, &route->pace_limits, &route->pace);
-		if (r < 0)
-			return r;
-		if (route->pace == &w->server.pace)
-			route->pace = NULL; /* what a request begins with */
 	}
 	return 0;
 }
@@ -616,7 +584,7 @@ static int make(struct worker *w)
 	r = make_server(w);
 	if (r < 0)
 		return r;
-	r = set_paces(w);
+	r = worker_limits_set_paces(&w->server, w->conf, w->binding);
 	if (r < 0)
 		return r;
 	r = sessions_init(&w->sessions, w->conf, w->binding, &w->server, &w->site);
