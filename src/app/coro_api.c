@@ -8,6 +8,7 @@
 #include <stdalign.h>
 
 #include "base/log.h"
+#include "base/trace.h"
 #include "coro/chan.h"
 #include "coro/deadline.h"
 #include "coro/future.h"
@@ -52,7 +53,7 @@ weir_task *weir_spawn_at(weir_group *g, weir_fn *fn, void *arg, const char *name
 
 int weir_join(weir_group *g)
 {
-	return group_join((struct group *)g);
+	return trace_keep(group_join((struct group *)g));
 }
 
 int weir_next(weir_group *g, weir_task **ret_task)
@@ -84,7 +85,7 @@ void weir_cancel(weir_task *t)
 
 int weir_gather_sized(weir_fn *fn, void *items, size_t n, size_t stride, const char *name)
 {
-	return group_gather(fn, items, n, stride, name);
+	return trace_keep(group_gather(fn, items, n, stride, name));
 }
 
 weir_reason weir_cancel_reason(void)
@@ -126,22 +127,22 @@ int64_t weir_now_ms(void)
 
 int weir_sleep(int64_t ms)
 {
-	return wait_sleep(ms);
+	return trace_keep(wait_sleep(ms));
 }
 
 int weir_yield(void)
 {
-	return wait_yield();
+	return trace_keep(wait_yield());
 }
 
 int weir_wait_fd(int fd, int events)
 {
-	return wait_fd(fd, events);
+	return trace_keep(wait_fd(fd, events));
 }
 
 int weir_offload(weir_fn *fn, void *arg)
 {
-	return offload(fn, arg);
+	return trace_keep(offload(fn, arg));
 }
 
 bool weir_offload_unwanted(void)
@@ -161,7 +162,7 @@ int weir_future_set(weir_future *f, int result)
 
 int weir_future_await(weir_future *f)
 {
-	return future_await((struct future *)f);
+	return trace_keep(future_await((struct future *)f));
 }
 
 void weir_future_drop(weir_future *f)
@@ -186,12 +187,12 @@ void weir_chan_unref(weir_chan *ch)
 
 int weir_chan_send_sized(weir_chan *ch, const void *item, size_t size)
 {
-	return chan_send((struct chan *)ch, item, size);
+	return trace_keep(chan_send((struct chan *)ch, item, size));
 }
 
 int weir_chan_recv_sized(weir_chan *ch, void *ret_item, size_t size)
 {
-	return chan_recv((struct chan *)ch, ret_item, size);
+	return trace_keep(chan_recv((struct chan *)ch, ret_item, size));
 }
 
 void weir_chan_close(weir_chan *ch)
@@ -201,7 +202,7 @@ void weir_chan_close(weir_chan *ch)
 
 int weir_lock(weir_mutex *m)
 {
-	return mutex_lock((struct mutex *)m);
+	return trace_keep(mutex_lock((struct mutex *)m));
 }
 
 void weir_unlock(weir_mutex *m)
@@ -216,7 +217,7 @@ void weir_sem_init(weir_sem *s, unsigned count)
 
 int weir_sem_take(weir_sem *s)
 {
-	return sem_take((struct sem *)s);
+	return trace_keep(sem_take((struct sem *)s));
 }
 
 void weir_sem_give(weir_sem *s)

@@ -17,6 +17,7 @@
 #include "app/site.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/trace.h"
 #include "proto/http.h"
 
 static bool is_direct(const struct req *req)
@@ -209,7 +210,7 @@ HOT int weir_respond(weir_req *pub, int status, const char *type_z, weir_str bod
 	if (!is_direct(req) || req->content_length >= 0 || body.len > EXCHANGE_SMALL)
 		return respond_in_steps(req, status, type, body);
 	if (req->fields.n > 0)
-		return respond_with_fields(req, status, type, body);
+		return trace_keep(respond_with_fields(req, status, type, body));
 	return req_io_respond(req, status, type, body);
 }
 
@@ -235,7 +236,7 @@ int weir_write(weir_req *pub, weir_str bytes)
 	if (!is_direct(req))
 		return weir_send(pub,
 				 &(weir_event){ .type = WEIR_HTTP_BODY, .body = bytes, .more = 1 });
-	return req_io_piece(req, bytes);
+	return trace_keep(req_io_piece(req, bytes));
 }
 
 int weir_writef(weir_req *req, const char *fmt, ...)

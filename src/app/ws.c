@@ -13,6 +13,7 @@
 #include "app/pubsub.h"
 #include "app/site.h"
 #include "base/str.h"
+#include "base/trace.h"
 #include "proto/http.h"
 #include "serve/ws_inbox.h"
 #include "serve/ws_note.h"
@@ -475,12 +476,13 @@ static APART int send_event(struct weir_ws *ws, bool is_text, weir_str bytes)
 
 int weir_ws_send(weir_ws *ws, weir_str text)
 {
-	return has_layers(ws) ? send_event(ws, true, text) : ws_send(ws, true, text);
+	return trace_keep(has_layers(ws) ? send_event(ws, true, text) : ws_send(ws, true, text));
 }
 
 int weir_ws_send_binary(weir_ws *ws, weir_str bytes)
 {
-	return has_layers(ws) ? send_event(ws, false, bytes) : ws_send(ws, false, bytes);
+	return trace_keep(has_layers(ws) ? send_event(ws, false, bytes)
+					 : ws_send(ws, false, bytes));
 }
 
 int weir_ws_send_piece(weir_ws *ws, weir_str piece, bool is_text, bool is_last)

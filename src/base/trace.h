@@ -40,4 +40,14 @@ size_t trace_walk(const struct trace_stack *stack, uintptr_t pc, uintptr_t fp,
 /* The word at an address; 0 outside of the stack. */
 uintptr_t trace_word(const struct trace_stack *stack, uintptr_t at);
 
+/*
+ * return trace_keep(f(x)) calls f, where return f(x) would jump to it and leave no frame of its
+ * own: for functions of which a trace has to tell that they wait.
+ */
+static inline int trace_keep(int result)
+{
+	__asm__ volatile("" : "+r"(result));
+	return result;
+}
+
 #endif

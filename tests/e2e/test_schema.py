@@ -40,6 +40,7 @@ BEYOND = {
     "74-a-pool-without-memory": "two places",
     "75-stalls": "two places",
     "76-an-abort-without-a-limit": "two places",
+    "80-tls-of-clients": "two places",
 }
 
 
