@@ -442,10 +442,23 @@ static const struct option_spec *refuse_key(struct reader *reader, const struct 
 	return guess.text ? option_table_find(place, weir_strz(guess.text)) : NULL;
 }
 
-/* Sets of options of one place, as bits by option_table_index(). */
-static uint64_t bit(const struct option_spec *option)
+/* Options of one place. */
+struct option_set {
+	uint64_t words[OPTION_MAX / 64]; /* bits, by option_table_index() */
+};
+
+static void set_add(struct option_set *set, const struct option_spec *option)
 {
-	return UINT64_C(1) << option_table_index(option);
+	size_t i = option_table_index(option);
+
+	set->words[i / 64] |= UINT64_C(1) << i % 64;
+}
+
+static bool set_has(const struct option_set *set, const struct option_spec *option)
+{
+	size_t i = option_table_index(option);
+
+	return set->words[i / 64] >> i % 64 & 1;
 }
 
 static bool is_inner(enum option_place place)
@@ -478,11 +491,12 @@ static const struct conf_node *next_one_of(enum option_place place, const struct
 
 /* Of those that are one of several there must be one: -EINVAL when it is not so, or that one is wrong. */
 static int check_one_of(struct reader *reader, const struct conf_node *node,
-			enum option_place place, uint64_t given, uint64_t good)
+			enum option_place place, const struct option_set *given,
+			const struct option_set *good)
 {
 	const struct conf_node *first = next_one_of(place, node->first), *second;
+	bool is_any = false, is_given = false, is_good = false;
 	const char *before = "";
-	uint64_t set = 0;
 	char words[256];
 	size_t n = 0;
 
@@ -490,12 +504,14 @@ static int check_one_of(struct reader *reader, const struct conf_node *node,
 	     o = option_table_next(place, o)) {
 		if (!o->is_one_of)
 			continue;
-		set |= bit(o);
+		is_any = true;
+		is_given |= set_has(given, o);
+		is_good |= set_has(good, o);
 		n += (size_t)snprintf(words + n, sizeof(words) - n, "%s\"%s\"", before, o->name);
 		before = n == strlen(o->name) + 2 ? ", or instead one of " : ", ";
 		assert(n < sizeof(words));
 	}
-	if (!set)
+	if (!is_any)
 		return 0;
 	second = first ? next_one_of(place, first->next) : NULL;
 	if (second)
@@ -504,10 +520,10 @@ static int check_one_of(struct reader *reader, const struct conf_node *node,
 			     "answer",
 			     WEIR_ARG(second->key), place_words(place), WEIR_ARG(first->key),
 			     first->key_pos.line);
-	else if (!(given & set))
+	else if (!is_given)
 		messages_add(reader->messages, &node->pos, "%s needs %s", place_words(place),
 			     words);
-	return second || !(good & set) ? -EINVAL : 0;
+	return second || !is_good ? -EINVAL : 0;
 }
 
 /*
@@ -515,19 +531,20 @@ static int check_one_of(struct reader *reader, const struct conf_node *node,
  * or is wrong; or nobody knows which kind it is, and so what it may have.
  */
 static int check_required(struct reader *reader, const struct conf_node *node,
-			  enum option_place place, bool wants_lists, uint64_t given, uint64_t good)
+			  enum option_place place, bool wants_lists, const struct option_set *given,
+			  const struct option_set *good)
 {
 	int all = 0;
 
 	for (const struct option_spec *o = option_table_next(place, NULL); o;
 	     o = option_table_next(place, o)) {
-		if ((good & bit(o)) || !is_this_step(o, wants_lists))
+		if (set_has(good, o) || !is_this_step(o, wants_lists))
 			continue;
-		if (o->decides_kind && (given & bit(o)))
+		if (o->decides_kind && set_has(given, o))
 			all = -EINVAL;
 		if (!o->is_required)
 			continue;
-		if (!(given & bit(o)))
+		if (!set_has(given, o))
 			messages_add(reader->messages, &node->pos, "%s needs \"%s\"",
 				     place_words(place), o->name);
 		all = -EINVAL;
@@ -538,7 +555,7 @@ static int check_required(struct reader *reader, const struct conf_node *node,
 static int read_mapping(struct reader *reader, const struct conf_node *node,
 			enum option_place place, bool wants_lists, void *base)
 {
-	uint64_t given = 0, good = 0;
+	struct option_set given = { 0 }, good = { 0 };
 
 	if (node->type != CONF_NODE_MAPPING) {
 		messages_add(reader->messages, &node->pos,
@@ -552,18 +569,20 @@ static int read_mapping(struct reader *reader, const struct conf_node *node,
 
 		if (option && is_this_step(option, wants_lists)) {
 			r = read_option(reader, option, n, base);
-			given |= bit(option);
-			good |= r == 0 ? bit(option) : 0;
-			if (r == 0)
+			set_add(&given, option);
+			if (r == 0) {
+				set_add(&good, option);
 				conf_origin_set(option, base, &n->key_pos);
+			}
 		} else if (!option && !wants_lists) {
 			option = refuse_key(reader, n, place);
-			given |= option ? bit(option) : 0;
+			if (option)
+				set_add(&given, option);
 		}
 		if (r == -ENOMEM)
 			return r;
 	}
-	return check_required(reader, node, place, wants_lists, given, good);
+	return check_required(reader, node, place, wants_lists, &given, &good);
 }
 
 static void inherit(const struct option_spec *option, void *base, const struct option_spec *above,

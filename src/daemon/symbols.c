@@ -150,13 +150,15 @@ static void add_line(struct symbols *s, const char *line, time_t read_at)
 
 static int read_maps(struct symbols *s, const char *maps, size_t len, time_t read_at)
 {
-	_cleanup_(freep) char *text = strndup(maps, len);
+	_cleanup_(freep) char *text = malloc(len + 1);
 	char *rest = text, *line;
 
 	s->mappings = calloc(MAPPINGS_MAX, sizeof(*s->mappings));
 	s->usable = malloc(len + 2);
 	if (!text || !s->mappings || !s->usable)
 		return -ENOMEM;
+	memcpy(text, maps, len);
+	text[len] = '\0';
 	s->usable[0] = '\0';
 	/* The last may have been cut where there was no more room: then it ends without a newline. */
 	while ((line = strsep(&rest, "\n")) && rest)
