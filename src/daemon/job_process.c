@@ -17,11 +17,13 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "daemon/binding.h"
 #include "daemon/conf.h"
 #include "daemon/control.h"
 #include "daemon/crash_note.h"
 #include "daemon/exit_code.h"
+#include "daemon/front.h"
 #include "daemon/job_limits.h"
 #include "daemon/job_run.h"
 #include "daemon/job_sandbox.h"
@@ -242,7 +244,11 @@ int job_process_main(const struct job_args *args)
 	_cleanup_(buf_done) struct buf words = { 0 };
 	int r;
 
-	(void)tls_keeper_free(setup->tls); /* jobs have no business with private keys */
+	/* Jobs have no business with private keys, nor with what workers share: see run_job_process(). */
+	(void)tls_keeper_free(setup->tls);
+	(void)metrics_memory_free(setup->metrics);
+	if (setup->front)
+		front_done(setup->front);
 	close_all_but(args->control_fd, args->log->fd);
 	if (args->crash && crash_note_watch(args->crash) < 0)
 		log_write(args->log, LOG_AT_WARN, "no memory for what is said of a crash");

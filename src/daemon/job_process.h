@@ -9,12 +9,17 @@
 #include "daemon/master.h"
 
 struct conf;
+struct front;
+struct metrics_memory;
 struct tls_keeper;
 
 /* What the master hands through: job_args.arg. All borrowed. */
 struct job_setup {
 	const struct conf *conf;
-	struct tls_keeper *tls; /* the master's, to be forgotten; NULL: none */
+	/* The master's, to be forgotten; NULL: none. */
+	struct tls_keeper *tls;
+	struct metrics_memory *metrics;
+	struct front *front;
 };
 
 /* A job_main_fn: returns an enum exit_code. */

@@ -137,7 +137,9 @@ static void fill(struct edition *e, const struct reload *reload)
 				     .jobs = &conf->jobs,
 				     .counts = reload->counts,
 				     .tls = g->tls };
-	e->job = (struct job_setup){ .conf = conf, .tls = g->tls };
+	e->job = (struct job_setup){
+		.conf = conf, .tls = g->tls, .metrics = reload->metrics, .front = reload->front
+	};
 	crash_limit_init(&g->crash_limit, reload->log, conf->limits.crash_limit,
 			 conf->limits.crash_window_ms);
 	e->ctl = (struct ctl_setup){ .conf = conf,

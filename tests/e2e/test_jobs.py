@@ -517,6 +517,23 @@ def test_without_recycling_one_process_does_many_jobs(daemon):
     assert [int(n) for _, n in counts] == list(range(1, 31))
 
 
+def shared(pid):
+    """Bytes of the memory that this process shares with others of the daemon, the largest piece."""
+    sizes = [0]
+    for line in open(f"/proc/{pid}/maps", encoding="ascii"):
+        if " rw-s " in line and "/dev/zero" in line:
+            begin, end = (int(part, 16) for part in line.split()[0].split("-"))
+            sizes.append(end - begin)
+    return max(sizes)
+
+
+def test_jobs_have_nothing_of_what_workers_share(daemon):
+    d = daemon(jobs.config("processes: 1"))
+    own = 256 * 1024  # what the master reads when a process has died
+    assert all(shared(pid) > own for pid in d.workers())
+    assert all(shared(pid) <= own for pid in d.children() if (name_of(pid) or "").startswith("weir:job"))
+
+
 # ---- stopping
 
 def test_a_running_job_is_waited_for_when_the_daemon_stops(daemon):
