@@ -1,6 +1,5 @@
 """The life of a WebSocket session: pings, time limits, closing from either side, clients that vanish,
 a daemon that stops, and what is said of all this in the logs."""
-import re
 import select
 import signal
 import threading
@@ -438,17 +437,18 @@ def test_a_chat_takes_no_long_names(d):
 
 # Logs.
 
-def test_a_session_has_one_line_in_the_access_log(d):
+def test_a_session_has_a_line_when_it_opens_and_one_when_it_ends(d):
     with Session(d.address, "/ws/echo?here") as ws:
+        d.wait_access(r'"GET /ws/echo\?here HTTP/1\.1" 101 ')
         ws.exchange(b"x" * 1000)
         ws.close_and_wait()
-    line = d.wait_access(r"/ws/echo\?here")
-    assert re.search(r'"GET /ws/echo\?here HTTP/1\.1" 101 ', line)
+    d.wait_access(r'"GET /ws/echo\?here HTTP/1\.1" 1000 1000 ')
     with Session(d.address, "/ws/echo?there") as ws:
-        d.wait_access(r"/ws/echo\?there")
+        d.wait_access(r'"GET /ws/echo\?there HTTP/1\.1" 101 ')
         ws.send(frame(b"", 3))
         ws.assert_failed(1002)
-    assert len([line for line in d.out.lines if "?here" in line or "?there" in line]) == 2
+    d.wait_access(r'"GET /ws/echo\?there HTTP/1\.1" 1002 ')
+    assert len([line for line in d.out.lines if "?here" in line or "?there" in line]) == 4
 
 
 @pytest.mark.parametrize("wrong, words", [
