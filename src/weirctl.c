@@ -3,5 +3,5 @@
 
 int main(int argc, char **argv)
 {
-	return weirctl_main(argc, argv);
+	return weir_ctl_main(argc, argv);
 }

@@ -290,7 +290,7 @@ static int run(struct weirctl *w)
 	}
 }
 
-int weirctl_main(int argc, char **argv)
+int weir_ctl_main(int argc, char **argv)
 {
 	const char *socket = getenv("WEIR_CONTROL");
 	struct weirctl w = { .socket = socket && socket[0] ? socket : DEFAULT_SOCKET,

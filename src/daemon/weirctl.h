@@ -17,6 +17,6 @@ enum weirctl_code {
 };
 
 /* For src/weirctl.c only, as weir_main() is for src/main.c. */
-WEIR_API int weirctl_main(int argc, char **argv);
+WEIR_API int weir_ctl_main(int argc, char **argv);
 
 #endif

@@ -16,7 +16,7 @@ HEADERS = sorted((TOP / "include/weir").glob("*.h"))
 WITHOUT = {"weir.h"}                        # has nothing of its own
 
 NO_C = re.compile(r"-E[A-Z]+\t|cc |middleware:|routes:|return weir_fail\(")
-COMPLETE = re.compile(r"static |WEIR_MODULE|WEIR_MIDDLEWARE|#include")
+COMPLETE = re.compile(r"static |struct \w+ {|WEIR_MODULE|WEIR_MIDDLEWARE|#include")
 
 # What an example may speak of without saying it: handlers to call, Criterion's assertion.
 BEFORE = """

@@ -22,7 +22,7 @@ static int run(int n, const char *const *words)
 	for (int i = 0; i < n; i++)
 		argv[3 + i] = (char *)(uintptr_t)words[i];
 	optind = 0;
-	return weirctl_main(3 + n, argv);
+	return weir_ctl_main(3 + n, argv);
 }
 
 #define RUN(...) run(ARRAY_LEN(((const char *[]){ __VA_ARGS__ })), (const char *[]){ __VA_ARGS__ })
