@@ -334,8 +334,7 @@ const struct metrics_group *metrics_view_find(const struct metrics_view *view, w
 	return NULL;
 }
 
-uint64_t metrics_series_count(const struct metrics_group *group,
-			      const struct metrics_series *series)
+uint64_t metrics_view_count(const struct metrics_group *group, const struct metrics_series *series)
 {
 	uint64_t n = 0;
 
@@ -351,7 +350,7 @@ double metrics_view_total(const struct metrics_view *view, weir_str name)
 
 	for (const struct metrics_series *s = group ? group->first : NULL; s; s = s->next) {
 		if (group->type == METRIC_HISTOGRAM)
-			total += (double)metrics_series_count(group, s);
+			total += (double)metrics_view_count(group, s);
 		else
 			total += group->type == METRIC_GAUGE ? metrics_real(s->words[0])
 							     : (double)s->words[0];

@@ -42,8 +42,7 @@ const struct metrics_group *metrics_view_find(const struct metrics_view *view, w
 /* Of all its series: a counter's or gauge's number, of a histogram how many; 0: there is none. */
 double metrics_view_total(const struct metrics_view *view, weir_str name);
 /* How many a histogram has counted. */
-uint64_t metrics_series_count(const struct metrics_group *group,
-			      const struct metrics_series *series);
+uint64_t metrics_view_count(const struct metrics_group *group, const struct metrics_series *series);
 
 /* One more series, or more of one. For a counter or a gauge; value is whole for a counter. -ENOMEM. */
 MUST_USE int metrics_view_add(struct metrics_view *view, const struct metric_def *def,

@@ -11,21 +11,27 @@
 
 #include "base/macro.h"
 
-bool notify_is_wanted(void)
+/* NULL: nobody asked. */
+static const char *wanted_path(void)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 
-	return path && *path;
+	return path && *path ? path : NULL;
+}
+
+bool notify_is_wanted(void)
+{
+	return wanted_path() != NULL;
 }
 
 int notify_send(const char *state)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
+	const char *path = wanted_path();
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	_cleanup_(close_fdp) int fd = -1;
 	socklen_t len;
 
-	if (!notify_is_wanted())
+	if (!path)
 		return 0;
 	if ((path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(to.sun_path))
 		return -EINVAL;

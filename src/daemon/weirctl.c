@@ -170,7 +170,7 @@ static int reach(struct weirctl *w)
 
 	if (strlen(w->socket) >= sizeof(sun.sun_path))
 		return -ENAMETOOLONG;
-	(void)strcpy(sun.sun_path, w->socket);
+	memcpy(sun.sun_path, w->socket, strlen(w->socket));
 	w->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (w->fd < 0)
 		return -errno;

@@ -444,7 +444,7 @@ static int start_tallies(struct worker_metrics *wm, struct binding *binding)
 {
 	int r;
 
-	r = tallies_init(&wm->tallies, wm->metrics, &wm->of.server->ticks);
+	r = tally_init_all(&wm->tallies, wm->metrics, &wm->of.server->ticks);
 	if (r < 0)
 		return r;
 	wm->routes = calloc(binding->n_routes + 1, sizeof(*wm->routes));

@@ -53,7 +53,7 @@ static const struct metric_def received = { METRIC_COUNTER, "weir_http_request_b
 					    "bytes",	    "Of bodies that handlers have taken.",
 					    NULL,	    0 };
 
-int tallies_init(struct tallies *t, struct metrics *metrics, const struct ticks *ticks)
+int tally_init_all(struct tallies *t, struct metrics *metrics, const struct ticks *ticks)
 {
 	int r;
 

@@ -44,8 +44,8 @@ struct tally_entry {
 };
 
 /* Negative errno: there is no room, and then nothing is counted. */
-MUST_USE int tallies_init(struct tallies *tallies, struct metrics *metrics,
-			  const struct ticks *ticks);
+MUST_USE int tally_init_all(struct tallies *tallies, struct metrics *metrics,
+			    const struct ticks *ticks);
 /* What finds no room goes nowhere. */
 void tally_init(struct tally *tally, struct tallies *tallies, weir_str route);
 

@@ -87,7 +87,7 @@ Test(metrics_view, sums_buckets)
 	group = metrics_view_find(view, WEIR_STR("c_wait_seconds"));
 	cr_assert_not_null(group);
 	cr_expect_eq(metrics_real(group->first->words[0]), 9.5);
-	cr_expect_eq(metrics_series_count(group, group->first), 2);
+	cr_expect_eq(metrics_view_count(group, group->first), 2);
 	cr_expect_eq(metrics_view_total(view, group->name), 2);
 	(void)metrics_view_free(view);
 	world_done(&w);
@@ -126,7 +126,7 @@ Test(metrics_view, takes_numbers_from_elsewhere)
 	cr_assert_eq(metrics_view_add_histogram(view, &lags, WEIR_STR("w=\"0\""), &h), 0);
 	cr_expect_eq(metrics_view_total(view, WEIR_STR("b_orders")), 14);
 	group = metrics_view_find(view, WEIR_STR("lag_seconds"));
-	cr_expect_eq(metrics_series_count(group, group->first), 2);
+	cr_expect_eq(metrics_view_count(group, group->first), 2);
 	cr_expect_float_eq(metrics_real(group->first->words[0]), 2.000003, 1e-9);
 	cr_expect_eq(group->first->words[3], 1, "3 us is among those up to 4 us");
 	cr_expect_float_eq(group->bounds[2], 4e-6, 1e-12);

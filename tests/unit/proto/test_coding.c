@@ -58,7 +58,7 @@ ParameterizedTest(struct row *row, coding, chooses)
 	unsigned weights[CODING_COUNT];
 
 	coding_weigh(&field, 1, weights);
-	cr_expect_eq(coding_choose(weights, row->set), row->coding, "%s", row->value);
+	cr_expect_eq((int)coding_choose(weights, row->set), row->coding, "%s", row->value);
 }
 
 Test(coding, without_a_word_nothing_is_coded)

@@ -65,8 +65,8 @@ ParameterizedTest(struct row *row, conditional, judges)
 
 	for (size_t i = 0; i < n; i++)
 		fields[i] = (weir_header){ weir_strz(row->names[i]), weir_strz(row->values[i]) };
-	cr_expect_eq(conditional_judge(fields, n, &state), row->verdict, "%s: %s", row->names[0],
-		     row->values[0]);
+	cr_expect_eq((int)conditional_judge(fields, n, &state), row->verdict, "%s: %s",
+		     row->names[0], row->values[0]);
 }
 
 static bool may_range(const char *value, time_t now)

@@ -18,8 +18,9 @@ static void world_init(struct world *w, size_t size)
 {
 	cr_assert_eq(metrics_memory_new(1, size, &w->memory), 0);
 	cr_assert_eq(metrics_new(w->memory, 0, &w->metrics), 0);
-	cr_assert_eq(tallies_init(&w->tallies, w->metrics, &(struct ticks){ .source = TICKS_NONE }),
-		     0);
+	cr_assert_eq(
+		tally_init_all(&w->tallies, w->metrics, &(struct ticks){ .source = TICKS_NONE }),
+		0);
 	tally_init(&w->tally, &w->tallies, WEIR_STR("/a"));
 }
 
