@@ -45,9 +45,10 @@ static int on_password(char *buf, int size, int is_writing, void *arg)
 	return -1;
 }
 
+/* Of an empty file there may be no bytes at all, which OpenSSL would take for a mistake. */
 static BIO *open_pem(weir_str pem)
 {
-	return BIO_new_mem_buf(pem.ptr, (int)pem.len);
+	return BIO_new_mem_buf(pem.len > 0 ? pem.ptr : "", (int)pem.len);
 }
 
 static int read_key(weir_str pem, const struct tls_report *report, EVP_PKEY **ret_key)

@@ -107,6 +107,20 @@ Test(tls_cert, what_is_no_pem_is_refused)
 	made_done(&m);
 }
 
+Test(tls_cert, a_key_of_no_bytes_is_refused_as_no_key)
+{
+	struct heard heard = { 0 };
+	struct tls_report report = { hear, &heard, 3 };
+	struct tls_cert cert;
+	struct made m;
+
+	made_new(&m, &(struct made_spec){ .name = "a.test" });
+	cr_expect_eq(tls_cert_read(weir_strz(m.pem), (weir_str){ NULL, 0 }, 0, &report, &cert),
+		     -EINVAL);
+	expect_words(&heard, TLS_PART_KEY, "no private key in PEM");
+	made_done(&m);
+}
+
 Test(tls_cert, one_that_is_damaged_is_refused)
 {
 	struct heard heard;
