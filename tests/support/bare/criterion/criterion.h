@@ -14,6 +14,7 @@
 struct bare_options {
 	void (*init)(void);
 	void (*fini)(void);
+	double timeout; /* of Criterion; here a test has that of its program */
 };
 
 struct bare_suite {
