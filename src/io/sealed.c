@@ -1,12 +1,13 @@
 /*
- * sealed.c - see sealed.h. What takes the kernel milliseconds is done in parts:
- * many kernels change to another thread only where a call returns, and whose
- * CPU this is may be a loop's.
+ * sealed.c - see sealed.h. What takes the kernel milliseconds is done in parts, and
+ * whoever waits goes in between: whose CPU this is may be a loop's. Left to itself the
+ * kernel may see only at its next tick, milliseconds later, that somebody else is due.
  */
 #include "io/sealed.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -46,6 +47,7 @@ static int write_all(int fd, weir_str bytes)
 			return -errno;
 		bytes.ptr += n;
 		bytes.len -= (size_t)n;
+		(void)sched_yield();
 	}
 	return 0;
 }
@@ -89,6 +91,7 @@ void sealed_populate(weir_str bytes)
 	for (size_t len; bytes.len > 0; bytes.ptr += len, bytes.len -= len) {
 		len = least(bytes.len, COPY_PART);
 		(void)madvise((void *)(uintptr_t)bytes.ptr, len, MADV_POPULATE_READ);
+		(void)sched_yield();
 	}
 }
 
@@ -97,5 +100,6 @@ void sealed_unmap(weir_str bytes)
 	for (size_t len; bytes.len > 0; bytes.ptr += len, bytes.len -= len) {
 		len = least(bytes.len, UNMAP_PART);
 		(void)munmap((void *)(uintptr_t)bytes.ptr, len);
+		(void)sched_yield();
 	}
 }

@@ -71,7 +71,8 @@ static void *thread_main(void *arg)
 
 	if (t->nice_value > 0)
 		(void)setpriority(PRIO_PROCESS, (id_t)gettid(), t->nice_value);
-	(void)slice_set_us(SLICE_LONG_US); /* the loop goes first */
+	/* The loop goes first; but who stands back anyway yields, and pays for that with a slice each time. */
+	(void)slice_set_us(t->nice_value > 0 ? SLICE_SHORT_US : SLICE_LONG_US);
 	while ((call = next_call(t))) {
 		thread_call_here = call;
 		call->result = call->fn(call->arg);
