@@ -282,7 +282,7 @@ void req_init(struct req *req, struct site *site, struct weir_app *app, const ch
 	req->sending = (struct mutex){ .owner = NULL };
 	req->body = (struct buf){ .data = NULL };
 	req->fail_words = (weir_str){ NULL, 0 };
-	req->has_trace = false;
+	req->trace = NULL;
 	req->offer = NULL;
 	req->subs = NULL;
 	req->jobs = NULL;
@@ -547,7 +547,7 @@ void req_describe(const struct exchange *ex, struct access_log_line *line)
 	line->route = req->route->path ? weir_strz(req->route->path) : WEIR_STR("");
 	line->handler = weir_strz(req->name);
 	line->request_id = req->scope.request_id;
-	if (req->has_trace)
+	if (req->trace)
 		line->trace_id = request_ids_trace(req);
 	ticks = req->site->ticks;
 	if (!ticks)

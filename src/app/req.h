@@ -64,8 +64,7 @@ struct req {
 
 	uint64_t job_ticks, write_ticks; /* that its tasks have waited, if anybody measures */
 
-	bool has_trace; /* one has come, or was asked for */
-	char trace[TRACEPARENT_LEN];
+	char *trace; /* TRACEPARENT_LEN bytes in request memory; NULL: none has come, nor was asked for */
 	struct ws_offer *offer; /* borrowed: of a WebSocket request; see ws.h */
 	struct weir_sub *subs;	/* owned: subscriptions that end with it; see pubsub.c */
 	struct weir_job *jobs;	/* owned: those that end with it; see job.c */

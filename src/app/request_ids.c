@@ -18,11 +18,12 @@ static weir_str field(const struct req *req, weir_str name)
 	return fields_get(req->scope.headers, req->scope.n_headers, name);
 }
 
-/* Among parent's children, or, if that is NULL, alone. -EAGAIN: no random bytes. */
+/* Among parent's children, or, if that is NULL, alone. -EAGAIN: no random bytes; -ENOMEM. */
 static int make_trace(struct req *req, const struct traceparent *parent)
 {
 	unsigned char random[24];
 	struct traceparent own;
+	char *text;
 
 	if (getrandom(random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
 		return -EAGAIN;
@@ -31,8 +32,11 @@ static int make_trace(struct req *req, const struct traceparent *parent)
 		own = *parent;
 		traceparent_make_parent(random, &own);
 	}
-	traceparent_format(&own, req->trace);
-	req->has_trace = true;
+	text = arena_alloc(req->arena, TRACEPARENT_LEN);
+	if (!text)
+		return -ENOMEM;
+	traceparent_format(&own, text);
+	req->trace = text;
 	return 0;
 }
 
@@ -68,7 +72,7 @@ weir_str weir_traceparent(weir_req *pub)
 {
 	struct req *req = req_of(pub);
 
-	if (!req->has_trace && make_trace(req, NULL) < 0)
+	if (!req->trace && make_trace(req, NULL) < 0)
 		return (weir_str){ NULL, 0 };
 	return (weir_str){ req->trace, TRACEPARENT_LEN };
 }

@@ -25,6 +25,7 @@
 #define SHORT_BUDGET 4
 #define SWEEP_EVERY_MS 1000
 #define SWEEP_AT_ONCE 512
+#define SWEEP_PAUSE_MS 100
 
 _Thread_local struct sched *sched_here;
 
@@ -46,18 +47,29 @@ static bool sweep_parked(struct sched *sched, int64_t now_ms)
 	return false;
 }
 
+/* When the first of those that are left has slept for long enough: a loop that is quiet may have no later turn. */
+static int64_t next_sweep_ms(const struct sched *sched, int64_t now_ms)
+{
+	int64_t due_ms = now_ms + SWEEP_EVERY_MS;
+
+	if (!list_is_empty(&sched->parked))
+		due_ms = list_entry(sched->parked.next, struct task, ready.link)->parked_ms +
+			 SWEEP_EVERY_MS;
+	return due_ms > now_ms + SWEEP_PAUSE_MS ? due_ms : now_ms + SWEEP_PAUSE_MS;
+}
+
 /* True when there is more to do at once. */
 static bool sweep(struct sched *sched)
 {
 	int64_t now_ms = loop_now_ms(sched->loop);
 	bool has_more;
 
-	if (now_ms - sched->swept_ms < SWEEP_EVERY_MS)
+	if (now_ms < sched->sweep_ms)
 		return false;
 	has_more = sweep_parked(sched, now_ms);
 	has_more |= stack_trim(&sched->stacks);
 	if (!has_more)
-		sched->swept_ms = now_ms;
+		sched->sweep_ms = next_sweep_ms(sched, now_ms);
 	return has_more;
 }
 
@@ -75,6 +87,18 @@ static void run_ready(struct sched *sched, unsigned n_max)
 	}
 }
 
+/* What is due is done by the turn that it makes. */
+static void on_sweeper(struct timer *timer)
+{
+}
+
+static void expect_sweep(struct sched *sched)
+{
+	if (sched->has_idle_sweep && !list_is_empty(&sched->parked) &&
+	    !timer_is_active(&sched->sweeper))
+		loop_timer_start(sched->loop, &sched->sweeper, sched->sweep_ms);
+}
+
 static bool on_turn(void *arg, bool is_short)
 {
 	struct sched *sched = arg;
@@ -86,6 +110,7 @@ static bool on_turn(void *arg, bool is_short)
 	}
 	run_ready(sched, TURN_BUDGET);
 	has_more = sweep(sched);
+	expect_sweep(sched);
 	return has_more || !list_is_empty(&sched->ready);
 }
 
@@ -103,7 +128,9 @@ int sched_new(struct loop *loop, const struct sched_opts *opts, struct sched **r
 	sched->log = opts->log ? opts->log : &stderr_log;
 	sched->max_tasks = opts->max_tasks ? opts->max_tasks : DEFAULT_MAX_TASKS;
 	sched->max_threads = opts->threads ? opts->threads : DEFAULT_THREADS;
-	sched->swept_ms = loop_now_ms(loop);
+	sched->has_idle_sweep = opts->has_idle_sweep;
+	timer_init(&sched->sweeper, on_sweeper);
+	sched->sweep_ms = loop_now_ms(loop) + SWEEP_EVERY_MS;
 	list_init(&sched->ready);
 	list_init(&sched->parked);
 	list_init(&sched->local_keys);
@@ -134,6 +161,7 @@ struct sched *sched_free(struct sched *sched)
 	/* First: what still runs there may set futures, or be for memory of ours. */
 	sched->threads = threads_free(sched->threads);
 	sched->bulk = threads_free(sched->bulk);
+	loop_timer_stop(sched->loop, &sched->sweeper);
 	loop_set_turn(sched->loop, NULL, NULL);
 	future_inbox_close(sched->inbox);
 	local_free_keys(sched);

@@ -16,6 +16,7 @@
 #include "coro/overflow.h"
 #include "coro/stack.h"
 #include "coro/switch.h"
+#include "io/timers.h"
 
 struct log;
 struct loop;
@@ -28,6 +29,7 @@ struct sched_opts {
 	size_t stack_size;     /* usable bytes; 0: 128 KiB */
 	unsigned max_tasks;    /* per group; 0: 10 000 */
 	unsigned threads;      /* at most, for blocking calls; 0: 4 */
+	bool has_idle_sweep;   /* memory of tasks that wait is given back although no event comes */
 	const struct log *log; /* borrowed; NULL: to standard error */
 	enum guard guard;      /* the best to use; 0 is the best there is */
 };
@@ -75,7 +77,9 @@ struct sched {
 	struct list ready;  /* struct ready, in the order of their turns */
 	struct list parked; /* struct ready of tasks; who has waited longest is first */
 	size_t n_tasks;
-	int64_t swept_ms; /* when memory was last given back */
+	bool has_idle_sweep;
+	struct timer sweeper; /* for the sweep of a quiet loop */
+	int64_t sweep_ms;     /* when the next sweep is due */
 
 	struct stack_pool stacks;
 	struct loop *loop;     /* borrowed */

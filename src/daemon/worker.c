@@ -560,6 +560,7 @@ static int make(struct worker *w)
 	struct sched_opts opts = { .stack_size = w->conf->limits.stack_size,
 				   .max_tasks = w->conf->limits.max_tasks,
 				   .threads = w->conf->limits.threads,
+				   .has_idle_sweep = true,
 				   .log = w->log };
 	int r;
 

@@ -220,6 +220,36 @@ Test(sched, who_sleeps_for_long_keeps_the_pages_in_use_only)
 
 TestSuite(sched_memory);
 
+struct look {
+	struct timer timer;
+	const struct stack *stack;
+	size_t n_pages;
+};
+
+static void on_look(struct timer *timer)
+{
+	struct look *look = container_of(timer, struct look, timer);
+
+	look->n_pages = resident_pages(look->stack);
+}
+
+/* Nothing happens between the task's going to sleep and the look. */
+Test(sched_memory, a_quiet_loop_gives_back_what_a_sleeper_does_not_need)
+{
+	struct look look;
+	struct root sleeper;
+
+	world_open_with(&w, (struct sched_opts){ .has_idle_sweep = true });
+	root_start(&w, &sleeper, "sleeper", dirty_then_sleep, NULL);
+	look.stack = sleeper.task->stack;
+	timer_init(&look.timer, on_look);
+	loop_timer_start(w.loop, &look.timer, loop_now_ms(w.loop) + 5000);
+	loop_run(w.loop);
+	cr_assert(sleeper.is_done);
+	cr_assert_leq(look.n_pages, 2);
+	world_close(&w);
+}
+
 Test(sched_memory, none_at_any_point_leaves_nothing_behind)
 {
 	struct sched_opts opts = { .stack_size = 0 };
