@@ -152,29 +152,27 @@ static int upgrade(struct req *req, weir_str subprotocol, const weir_header *fie
 	return exchange_upgrade(req->ex, all, n, ret_tunnel);
 }
 
-int ws_accept(struct req *req, weir_str subprotocol, const weir_header *fields, size_t n_fields)
+struct accept_call {
+	struct req *req;
+	weir_str subprotocol;
+	const weir_header *fields;
+	size_t n_fields;
+	int result;
+};
+
+static int accept_now(const struct accept_call *call)
 {
+	struct req *req = call->req;
 	struct ws_offer *offer = req->offer;
 	struct exchange *ex = req->ex;
+	struct weir_ws *ws = offer->ws;
 	struct tunnel *tunnel;
-	struct weir_ws *ws;
 	int r;
 
-	r = task_check();
-	if (r < 0)
-		return r;
-	if (!offer)
-		return -EOPNOTSUPP;
-	if (offer->is_accepted)
-		return -EPROTO;
-	if (!may_all_stand(fields, n_fields) ||
-	    (subprotocol.len > 0 && !is_offered(&req->scope, subprotocol)))
-		return -EINVAL;
-	r = upgrade(req, subprotocol, fields, n_fields, &tunnel);
+	r = upgrade(req, call->subprotocol, call->fields, call->n_fields, &tunnel);
 	if (r < 0)
 		return r;
 
-	ws = offer->ws;
 	offer->is_accepted = true;
 	ws_session_open(&ws->session, req->route->ws, offer->up, tunnel,
 			offer->has_deflate ? &offer->deflate : NULL);
@@ -187,6 +185,36 @@ int ws_accept(struct req *req, weir_str subprotocol, const weir_header *fields, 
 	if (req->site->is_draining)
 		ws_session_close(&ws->session, 1012, (weir_str){ NULL, 0 });
 	return 0;
+}
+
+static void accept_outside(void *arg)
+{
+	struct accept_call *call = arg;
+
+	call->result = accept_now(call);
+}
+
+/* On the loop's stack: a session's task would keep a second page for the one time. */
+int ws_accept(struct req *req, weir_str subprotocol, const weir_header *fields, size_t n_fields)
+{
+	struct accept_call call = {
+		.req = req, .subprotocol = subprotocol, .fields = fields, .n_fields = n_fields
+	};
+	const struct ws_offer *offer = req->offer;
+	int r;
+
+	r = task_check();
+	if (r < 0)
+		return r;
+	if (!offer)
+		return -EOPNOTSUPP;
+	if (offer->is_accepted)
+		return -EPROTO;
+	if (!may_all_stand(fields, n_fields) ||
+	    (subprotocol.len > 0 && !is_offered(&req->scope, subprotocol)))
+		return -EINVAL;
+	sched_outside(accept_outside, &call);
+	return call.result;
 }
 
 /* The same, as layers around the handler see it: nothing is accepted that has not asked. */

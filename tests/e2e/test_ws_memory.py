@@ -18,8 +18,9 @@ access_log: off
 workers: 1
 listen: [{address: "{address}"}]
 module_path: ["{build}/examples"]
-modules: [{path: wsecho.so}]
+modules: [{path: wsecho.so}, {path: chat.so}]
 routes:
+  - {path: "/chat/{room}", websocket: true, handler: chat.chat}
   - {path: /whole, websocket: true, handler: wsecho.echo, max_message: 16MiB}
   - {path: /whole/small, websocket: true, handler: wsecho.echo, max_message: 1MiB, deflate: true}
   - {path: /pieces, websocket: true, handler: wsecho.echo_pieces, deflate: true}
@@ -95,6 +96,21 @@ def test_a_message_of_16_mib_comes_back_whole_and_leaves_nothing_behind(daemon, 
         grown = memory_of(worker) - before
         assert flat(grown, MIB), grown
         assert flat(before, 8 * MIB), before
+
+
+def test_a_session_that_opens_touches_no_second_page_of_its_tasks_stack(daemon):
+    d = daemon(CONFIG)
+    worker, n = d.workers()[0], 1000
+    with contextlib.ExitStack() as stack:
+        def join(room):
+            stack.enter_context(Session(d.address, f"/chat/{room}"))
+
+        join("first")
+        before = memory_of(worker)
+        for i in range(n):
+            join(i)
+        grown = memory_of(worker) - before
+        assert flat(grown, n * 6656), grown
 
 
 def test_a_compressed_message_touches_no_second_page_of_its_tasks_stack(daemon):
