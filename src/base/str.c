@@ -1,6 +1,8 @@
 /* str.c - see str.h. Nothing here allocates but str_dup(). */
 #include "base/str.h"
 
+#include <errno.h>
+
 #include "base/utf8.h"
 
 static unsigned char lower(unsigned char c)
@@ -53,6 +55,16 @@ weir_str str_split(weir_str *rest, char sep)
 	rest->ptr = at + 1;
 	rest->len -= part.len + 1;
 	return part;
+}
+
+int str_cut(weir_str *rest, void *ret_bytes, size_t len)
+{
+	if (rest->len < len)
+		return -EPROTO;
+	memcpy(ret_bytes, rest->ptr, len);
+	rest->ptr += len;
+	rest->len -= len;
+	return 0;
 }
 
 char *str_put_u64(char *out, uint64_t value)

@@ -18,6 +18,8 @@ weir_str str_trim(weir_str s); /* spaces and tabs at both ends: OWS of RFC 9110,
 
 /* Cuts *rest at the next sep: the part before it; *rest is what follows, ptr NULL when none does. */
 weir_str str_split(weir_str *rest, char sep);
+/* The next len bytes, as they are; *rest is what follows. -EPROTO: there are fewer. */
+MUST_USE int str_cut(weir_str *rest, void *ret_bytes, size_t len);
 
 /* Digits only, no sign: else -EINVAL. -ERANGE for a number that does not fit. */
 MUST_USE int str_to_u64(weir_str s, uint64_t *ret_value);

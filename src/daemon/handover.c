@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "daemon/listeners.h"
 
 static const char magic[16] = "weir-handover-" HANDOVER_VERSION;
@@ -101,26 +102,15 @@ static int read_all(int fd, struct buf *out)
 	return r;
 }
 
-/* The next bytes, as they are. */
-static int cut(weir_str *bytes, void *ret, size_t len)
-{
-	if (bytes->len < len)
-		return -EPROTO;
-	memcpy(ret, bytes->ptr, len);
-	bytes->ptr += len;
-	bytes->len -= len;
-	return 0;
-}
-
 static int unpack(weir_str bytes, struct handover *h)
 {
 	char begin[sizeof(magic)];
 	int r;
 
-	r = cut(&bytes, begin, sizeof(begin));
+	r = str_cut(&bytes, begin, sizeof(begin));
 	if (r < 0 || memcmp(begin, magic, sizeof(magic)) != 0)
 		return -EPROTO;
-	r = cut(&bytes, &h->n_workers, sizeof(h->n_workers));
+	r = str_cut(&bytes, &h->n_workers, sizeof(h->n_workers));
 	if (r < 0 || h->n_workers > bytes.len / sizeof(*h->workers)) {
 		h->n_workers = 0;
 		return -EPROTO;
@@ -130,7 +120,7 @@ static int unpack(weir_str bytes, struct handover *h)
 		h->n_workers = 0;
 		return -ENOMEM;
 	}
-	r = cut(&bytes, h->workers, h->n_workers * sizeof(*h->workers));
+	r = str_cut(&bytes, h->workers, h->n_workers * sizeof(*h->workers));
 	return r < 0 ? r : listeners_unpack(bytes, &h->listeners);
 }
 

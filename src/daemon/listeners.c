@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "daemon/conf.h"
 #include "daemon/conf_address.h"
 #include "daemon/exit_code.h"
@@ -443,22 +444,12 @@ int listeners_pack(const struct listeners *ls, struct buf *out)
 	return r;
 }
 
-static int cut(weir_str *bytes, void *ret, size_t len)
-{
-	if (bytes->len < len)
-		return -EPROTO;
-	memcpy(ret, bytes->ptr, len);
-	bytes->ptr += len;
-	bytes->len -= len;
-	return 0;
-}
-
 static int unpack_address(weir_str *bytes, struct address *a)
 {
 	struct packed_address packed;
 	int r;
 
-	r = cut(bytes, &packed, sizeof(packed));
+	r = str_cut(bytes, &packed, sizeof(packed));
 	if (r < 0 || packed.n_fds > bytes->len / sizeof(*a->fds))
 		return -EPROTO;
 	a->fds = malloc((packed.n_fds + 1) * sizeof(*a->fds));
@@ -474,7 +465,7 @@ static int unpack_address(weir_str *bytes, struct address *a)
 	a->has_file = packed.has_file;
 	a->mode = packed.mode;
 	memcpy(a->text, packed.text, sizeof(a->text) - 1);
-	return cut(bytes, a->fds, a->n_fds * sizeof(*a->fds));
+	return str_cut(bytes, a->fds, a->n_fds * sizeof(*a->fds));
 }
 
 int listeners_unpack(weir_str bytes, struct listeners **ret_listeners)
@@ -483,7 +474,7 @@ int listeners_unpack(weir_str bytes, struct listeners **ret_listeners)
 	struct packed_listeners packed;
 	int r;
 
-	r = cut(&bytes, &packed, sizeof(packed));
+	r = str_cut(&bytes, &packed, sizeof(packed));
 	if (r < 0 || packed.n_addresses > bytes.len / sizeof(struct packed_address))
 		return -EPROTO;
 	ls = calloc(1, sizeof(*ls) + packed.n_addresses * sizeof(ls->addresses[0]));

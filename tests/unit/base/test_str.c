@@ -76,6 +76,21 @@ Test(str, splits_nothing_into_one_empty_part)
 	cr_assert_eq(str_split(&rest, ',').len, 0);
 }
 
+Test(str, a_cut_takes_whole_what_is_there_or_nothing)
+{
+	weir_str rest = WEIR_STR("abcde");
+	char bytes[4] = "";
+
+	cr_assert_eq(str_cut(&rest, bytes, 3), 0);
+	cr_assert_str_eq(bytes, "abc");
+	cr_assert(weir_str_eq(rest, WEIR_STR("de")));
+	cr_assert_eq(str_cut(&rest, bytes, 3), -EPROTO);
+	cr_assert_str_eq(bytes, "abc");
+	cr_assert(weir_str_eq(rest, WEIR_STR("de")));
+	cr_assert_eq(str_cut(&rest, bytes, 2), 0);
+	cr_assert_eq(rest.len, 0);
+}
+
 struct number {
 	char text[32];
 	int r;
