@@ -20,6 +20,11 @@ struct cli;
 struct inet_net;
 struct messages;
 
+/* The most that crash_limit may say: whoever counts crashes remembers that many. */
+#define CONF_CRASH_LIMIT_MAX 100
+/* The most that max_publication may say: a larger one would never reach another worker. */
+#define CONF_PUBLICATION_MAX ((size_t)4 * 1024 * 1024)
+
 /* Where something was written. */
 struct conf_pos {
 	const char *file; /* or "--listen", "WEIR_LISTEN"; NULL: nowhere, it is a default */

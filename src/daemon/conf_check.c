@@ -15,11 +15,11 @@
 #include "daemon/conf_front.h"
 #include "daemon/conf_jobs.h"
 #include "daemon/conf_origin.h"
+#include "daemon/conf_privileges.h"
 #include "daemon/conf_tls.h"
 #include "daemon/conf_value.h"
 #include "daemon/messages.h"
 #include "daemon/option_table.h"
-#include "daemon/privileges.h"
 #include "serve/access_format.h"
 #include "serve/ws_policy.h"
 
@@ -326,7 +326,7 @@ int conf_check(struct conf *conf, struct messages *messages)
 
 	check_limits(conf, messages);
 	check_listeners(conf, messages);
-	privileges_check(conf, messages);
+	conf_privileges_check(conf, messages);
 	r = conf_tls_check(conf, messages);
 	if (r < 0)
 		return r;

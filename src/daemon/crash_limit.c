@@ -4,12 +4,16 @@
  */
 #include "daemon/crash_limit.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "daemon/conf.h"
 #include "daemon/control.h"
 #include "daemon/crash_note.h"
 #include "daemon/worker_slot.h"
+
+static_assert(CONF_CRASH_LIMIT_MAX <= CRASH_LIMIT_EVENTS, "so many can be counted");
 
 void crash_limit_init(struct crash_limit *c, const struct log *log, unsigned limit,
 		      int64_t window_ms)

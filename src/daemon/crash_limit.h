@@ -22,8 +22,6 @@ struct worker_slot;
 
 /* Crashes that are remembered: of the oldest nothing is known, if there are more in a window. */
 #define CRASH_LIMIT_EVENTS 256
-/* The largest limit that makes sense. */
-#define CRASH_LIMIT_MAX 100
 
 struct crash_event {
 	uint32_t route;

@@ -1,6 +1,7 @@
 /* hub_process.c - see hub_process.h. */
 #include "daemon/hub_process.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
@@ -9,13 +10,17 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/conf.h"
 #include "daemon/control.h"
 #include "daemon/exit_code.h"
 #include "daemon/hub.h"
 #include "daemon/hub_jobs.h"
+#include "daemon/hub_pipe.h"
 #include "daemon/signals.h"
 #include "daemon/tls_keeper.h"
 #include "io/loop.h"
+
+static_assert(CONF_PUBLICATION_MAX <= HUB_PIPE_QUEUE_MAX / 2, "a pipe has room for the largest");
 
 struct hub_process {
 	const struct hub_args *args;

@@ -11,8 +11,6 @@
 #include "base/log.h"
 #include "base/macro.h"
 #include "daemon/conf.h"
-#include "daemon/crash_limit.h"
-#include "daemon/hub_pipe.h"
 #include "daemon/option_ctl.h"
 #include "daemon/option_front.h"
 #include "daemon/option_items.h"
@@ -354,7 +352,7 @@ static const struct option_spec top_rows[] = {
 	{ .name = "crash_limit",
 	  LIMIT(crash_limit),
 	  .type = OPTION_COUNT,
-	  .max = CRASH_LIMIT_MAX,
+	  .max = CONF_CRASH_LIMIT_MAX,
 	  .fallback = "5",
 	  .help = "A route whose handler has taken its worker with it so often, within "
 		  "crash_window,\n"
@@ -498,7 +496,7 @@ static const struct option_spec top_rows[] = {
 	  LIMIT(max_publication),
 	  .type = OPTION_SIZE,
 	  .min = 1,
-	  .max = HUB_PIPE_QUEUE_MAX / 2, /* a larger one would never reach another worker */
+	  .max = CONF_PUBLICATION_MAX,
 	  .fallback = "1MiB",
 	  .help = "The largest message that can be published." },
 	{ .name = NULL, .more = option_front_rows },

@@ -13,8 +13,6 @@ struct conf_privileges;
 struct log;
 struct messages;
 
-/* Looks up user and group, and whether chroot can be one. */
-void privileges_check(struct conf *conf, struct messages *messages);
 /* Can the user be had at all by who starts the daemon? -EPERM: why not was said. */
 MUST_USE int privileges_check_start(const struct conf *conf, struct messages *messages);
 
