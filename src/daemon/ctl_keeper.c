@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/control.h"
+#include "daemon/control_fork.h"
 #include "daemon/ctl_doors.h"
 #include "io/proc.h"
 
@@ -48,32 +49,9 @@ int64_t ctl_keeper_next_ms(const struct ctl_keeper *k)
 	return k->slot.state == WORKER_DRAINING ? k->slot.kill_ms : INT64_MAX;
 }
 
-static pid_t fork_ctl(struct ctl_keeper *k, int *ret_control_fd)
-{
-	int ends[2];
-	pid_t pid;
-	int r;
-
-	r = ipc_pair(ends);
-	if (r < 0)
-		return r;
-	pid = proc_fork("weir:ctl");
-	if (pid == 0) {
-		(void)close(ends[0]);
-		*ret_control_fd = ends[1];
-		return 0;
-	}
-	(void)close(ends[1]);
-	if (pid < 0)
-		(void)close(ends[0]);
-	else
-		worker_slot_forked(&k->slot, pid, ends[0], clock_monotonic_ms());
-	return pid;
-}
-
 pid_t ctl_keeper_fork(struct ctl_keeper *k, int *ret_control_fd)
 {
-	pid_t pid = fork_ctl(k, ret_control_fd);
+	pid_t pid = control_fork(&k->slot, "weir:ctl", ret_control_fd);
 
 	if (pid >= 0)
 		return pid;

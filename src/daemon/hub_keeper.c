@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/control.h"
+#include "daemon/control_fork.h"
 #include "io/proc.h"
 
 /* Not longer, however often it has died: what waits for the next hub does not wait for long. */
@@ -36,32 +37,9 @@ void hub_keeper_init(struct hub_keeper *k, const struct log *log)
 	worker_slot_init(&k->slot, 0);
 }
 
-static pid_t fork_hub(struct hub_keeper *k, int *ret_control_fd)
-{
-	int ends[2];
-	pid_t pid;
-	int r;
-
-	r = ipc_pair(ends);
-	if (r < 0)
-		return r;
-	pid = proc_fork("weir:hub");
-	if (pid == 0) {
-		(void)close(ends[0]);
-		*ret_control_fd = ends[1];
-		return 0;
-	}
-	(void)close(ends[1]);
-	if (pid < 0)
-		(void)close(ends[0]);
-	else
-		worker_slot_forked(&k->slot, pid, ends[0], clock_monotonic_ms());
-	return pid;
-}
-
 pid_t hub_keeper_fork(struct hub_keeper *k, int *ret_control_fd)
 {
-	pid_t pid = fork_hub(k, ret_control_fd);
+	pid_t pid = control_fork(&k->slot, "weir:hub", ret_control_fd);
 
 	if (pid >= 0)
 		return pid;

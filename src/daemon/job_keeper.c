@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "daemon/conf.h"
 #include "daemon/control.h"
+#include "daemon/control_fork.h"
 #include "daemon/worker_death.h"
 #include "io/proc.h"
 
@@ -86,28 +87,14 @@ struct job_slot *job_keeper_due(struct job_keeper *k, int64_t now_ms)
 static pid_t fork_process(struct job_keeper *k, struct job_slot *s, int *ret_control_fd)
 {
 	char name[16];
-	int ends[2];
 	pid_t pid;
-	int r;
 
-	r = ipc_pair(ends);
-	if (r < 0)
-		return r;
 	(void)snprintf(name, sizeof(name), "weir:job %s", pool_of(k, s)->name);
-	pid = proc_fork(name);
-	if (pid == 0) {
-		(void)close(ends[0]);
-		*ret_control_fd = ends[1];
-		return 0;
-	}
-	(void)close(ends[1]);
-	if (pid < 0) {
-		(void)close(ends[0]);
+	pid = control_fork(&s->slot, name, ret_control_fd);
+	if (pid <= 0)
 		return pid;
-	}
 	/* It does the same; but it may be killed before it has. */
 	(void)setpgid(pid, pid);
-	worker_slot_forked(&s->slot, pid, ends[0], clock_monotonic_ms());
 	s->number = ++k->last_number;
 	s->is_old = false;
 	s->is_killed = false;

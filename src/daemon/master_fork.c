@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/control_fork.h"
 #include "daemon/crash_note.h"
 #include "daemon/exit_code.h"
 #include "daemon/listeners.h"
@@ -85,7 +86,7 @@ __attribute__((noreturn)) static void run_worker(struct master *m, const struct 
 int master_fork_worker(struct master *m, struct worker_slot *slot)
 {
 	char name[16];
-	int ends[2], r;
+	int ends[2], control_fd = -1, r;
 	bool has_hub;
 	pid_t pid;
 
@@ -96,17 +97,11 @@ int master_fork_worker(struct master *m, struct worker_slot *slot)
 	has_hub = hub_keeper_introduce(&m->hub, slot->index, ends[0]);
 	(void)crash_keeper_renew(&m->crashes, slot->index);
 	(void)snprintf(name, sizeof(name), "weir:worker %u", slot->index);
-	pid = proc_fork(name);
-	if (pid == 0) {
-		(void)close(ends[0]);
-		run_worker(m, slot, ends[1]);
-	}
-	(void)close(ends[1]);
-	if (pid < 0) {
-		(void)close(ends[0]);
+	pid = control_fork_over(ends, slot, name, &control_fd);
+	if (pid == 0)
+		run_worker(m, slot, control_fd);
+	if (pid < 0)
 		return (int)pid;
-	}
-	worker_slot_forked(slot, pid, ends[0], clock_monotonic_ms());
 	slot->certificates = tls_keeper_generation(generation_of(m, slot)->tls);
 	slot->n_closed = generation_of(m, slot)->crash_limit.n_closed;
 	if (has_hub)
