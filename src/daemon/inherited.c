@@ -234,6 +234,15 @@ void inherited_hand_on(bool is_handed)
 		(void)fcntl(FIRST_FD + (int)i, F_SETFD, is_handed ? 0 : FD_CLOEXEC);
 }
 
+void inherited_lend(unsigned n)
+{
+	char pid[16];
+
+	(void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	if (n > 0 && setenv("LISTEN_PID", pid, 1) == 0)
+		inherited_hand_on(true);
+}
+
 void inherited_close(unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)

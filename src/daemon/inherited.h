@@ -24,6 +24,8 @@ MUST_USE int inherited_resolve(struct conf *conf, struct messages *messages);
 unsigned inherited_count(void);
 /* Whether the next program of this process finds them, too: as they are, by the same variables. */
 void inherited_hand_on(bool is_handed);
+/* In a child that executes a program which only looks at them: so many, as its parent has counted. */
+void inherited_lend(unsigned n);
 /* In a child, which has what it needs of them in its listeners: closes so many. */
 void inherited_close(unsigned n);
 

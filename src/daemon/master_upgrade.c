@@ -27,8 +27,22 @@ static void say_failed(struct master *m)
 	master_reload_settle(m);
 }
 
+/* In the child: what a new program would be left, but for the workers, so that it can try to open all it needs. */
+static int lend(const struct master *m, unsigned n_inherited)
+{
+	const struct handover handover = { .listeners = m->now->listeners };
+	int fd, r;
+
+	r = handover_leave(&handover, &fd);
+	if (r < 0)
+		return r;
+	handover_keep(&handover, fd, true);
+	inherited_lend(n_inherited);
+	return 0;
+}
+
 /* In the child: the new program, with the old one's arguments and -t. */
-__attribute__((noreturn)) static void ask_program(const struct master *m)
+__attribute__((noreturn)) static void ask_program(const struct master *m, unsigned n_inherited)
 {
 	char **arguments;
 	size_t n = 0;
@@ -36,7 +50,8 @@ __attribute__((noreturn)) static void ask_program(const struct master *m)
 	while (m->setup->arguments[n])
 		n++;
 	arguments = calloc(n + 2, sizeof(*arguments));
-	if (!arguments || setenv(HANDOVER_VERSION_NAME, HANDOVER_VERSION, 1) < 0)
+	if (!arguments || setenv(HANDOVER_VERSION_NAME, HANDOVER_VERSION, 1) < 0 ||
+	    lend(m, n_inherited) < 0)
 		_exit(EXIT_CODE_SYSTEM);
 	memcpy(arguments, m->setup->arguments, n * sizeof(*arguments));
 	arguments[n] = (char[]){ "-t" };
@@ -48,6 +63,7 @@ __attribute__((noreturn)) static void ask_program(const struct master *m)
 
 void master_upgrade_ask(struct master *m)
 {
+	unsigned n_inherited = inherited_count();
 	pid_t pid;
 
 	if (m->phase != MASTER_RUNNING || m->reload != MASTER_SETTLED || !m->setup->program) {
@@ -59,7 +75,7 @@ void master_upgrade_ask(struct master *m)
 		  m->setup->program);
 	pid = proc_fork("weir:check");
 	if (pid == 0)
-		ask_program(m);
+		ask_program(m, n_inherited);
 	if (pid < 0) {
 		log_write(m->log, LOG_AT_ERROR, "cannot ask: %s", strerror((int)-pid));
 		return;

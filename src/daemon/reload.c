@@ -58,7 +58,7 @@ static int look_to_serve(const struct reload *reload, struct conf *conf, struct 
 {
 	int r;
 
-	if (reload->cli->command != CLI_SERVE || reload->is_check)
+	if ((reload->cli->command != CLI_SERVE && !reload->is_rehearsal) || reload->is_check)
 		return 0;
 	r = privileges_check_start(conf, messages);
 	return r < 0 ? r : inherited_resolve(conf, messages);

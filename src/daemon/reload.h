@@ -22,6 +22,7 @@ struct reload {
 	struct metrics_memory *metrics; /* the same; NULL: nothing is counted */
 	struct front *front;		/* of all generations: sizes are those of the first */
 	bool is_check;			/* by a process that will not serve */
+	bool is_rehearsal; /* by one that will not either, but has what it would have */
 };
 
 /* generation_ops of which the argument is a struct reload. */

@@ -120,13 +120,32 @@ static int print(const struct conf *conf)
 	return code;
 }
 
+/* A program that asks whether this one could take its place has lent it its sockets: opens what it would, and closes it. */
+static int rehearse(struct reload *reload, struct conf *take_conf, struct tls_keeper *take_tls,
+		    const struct start *start)
+{
+	const struct generation former = { .listeners = start->handed.listeners };
+	struct generation *g = NULL;
+	int r;
+
+	/* What it would say of itself is said when it serves. */
+	if (reload->log->level > LOG_AT_WARN)
+		reload->log->level = LOG_AT_WARN;
+	r = reload_open(reload, take_conf, take_tls, &former, &g);
+	generation_free(g);
+	return r;
+}
+
 static int run(const struct cli *cli, struct start *start)
 {
 	_cleanup_(conf_freep) struct conf *conf = NULL;
 	_cleanup_(tls_keeper_freep) struct tls_keeper *tls = NULL;
 	bool has_jobs = false;
 	struct log log;
-	struct reload reload = { .cli = cli, .log = &log };
+	struct reload reload = { .cli = cli,
+				 .log = &log,
+				 .is_rehearsal = cli->command == CLI_CHECK &&
+						 start->handed.listeners };
 	int r;
 
 	log_init(&log, STDERR_FILENO, LOG_AT_INFO);
@@ -142,6 +161,8 @@ static int run(const struct cli *cli, struct start *start)
 	}
 	if (cli->command == CLI_PRINT)
 		return print(conf);
+	if (reload.is_rehearsal)
+		return rehearse(&reload, steal_ptr(conf), steal_ptr(tls), start);
 	if (cli->command == CLI_CHECK) {
 		(void)fprintf(stderr, "%s: the configuration is fine\n",
 			      conf->file ? conf->file : "weir");
@@ -167,7 +188,7 @@ static int run_with(const struct cli *cli, struct start *start)
 		(void)fputs("weir: this version cannot take over from the one that runs\n", stderr);
 		return EXIT_CODE_START;
 	}
-	r = cli->command == CLI_SERVE ? handover_take(&start->handed) : 0;
+	r = cli->command != CLI_PRINT ? handover_take(&start->handed) : 0;
 	if (r < 0) {
 		(void)fprintf(stderr, "weir: cannot take over: %s\n", strerror(-r));
 		return EXIT_CODE_START;

@@ -1,6 +1,7 @@
 """tests/modules/e2e_process.c on routes: handlers that wait for a file, block, or end their process."""
 import os
 import re
+import signal
 import threading
 
 import client
@@ -63,6 +64,18 @@ def is_running(pid):
     return stat is not None and stat[0] != "Z"
 
 
+def reload(d, words="reloaded: listening on", number=signal.SIGHUP):
+    """HUP, and what comes of it."""
+    mark = d.mark()
+    d.send_signal(number)
+    return d.wait_log(words, after=mark)
+
+
+def upgrade(d, words="reloaded: listening on"):
+    """The same with another program."""
+    return reload(d, words, signal.SIGUSR2)
+
+
 def n_descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
@@ -91,10 +104,14 @@ class Peak:
 
 
 class Load:
-    """Clients that ask for /pid again and again, each on new connections, and note what fails."""
+    """
+    n clients that ask for /pid again and again and note what fails, each on connections that it leaves
+    after n_each requests, or when the server says that it closes them.
+    """
 
-    def __init__(self, d, n=8):
+    def __init__(self, d, n=8, n_each=5, address=None):
         self.d, self.stop, self.refused, self.broken, self.n_done = d, False, [], [], 0
+        self.n_each, self.address = n_each, address or d.address
         self.lock = threading.Lock()
         self.threads = [threading.Thread(target=self.run) for _ in range(n)]
         for thread in self.threads:
@@ -103,19 +120,25 @@ class Load:
     def run(self):
         while not self.stop:
             try:
-                c = self.d.connect()
+                c = client.Connection(self.address)
             except OSError as problem:
                 self.refused.append(problem)
                 continue
-            pid = None
-            try:
-                for _ in range(5):
-                    pid = pid_of(c)
-                    with self.lock:
-                        self.n_done += 1
-            except (client.Broken, OSError) as problem:
-                self.broken.append((pid, problem))
+            self.use(c)
             c.close()
+
+    def use(self, c):
+        pid = None
+        try:
+            for _ in range(self.n_each):
+                r = c.call("GET", "/pid")
+                pid = int(r.text)
+                with self.lock:
+                    self.n_done += 1
+                if self.stop or r["connection"] == "close":
+                    break
+        except (client.Broken, OSError) as problem:
+            self.broken.append((pid, problem))
 
     def wait_for(self, n_more):
         goal = self.n_done + n_more

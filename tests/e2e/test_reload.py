@@ -10,7 +10,7 @@ import pytest
 import client
 import jobs
 from daemon import BUILD, SANITIZED, WAIT_S, name_of, wait_until
-from process import begin, config, is_running, let_go, pid_of
+from process import begin, config, is_running, let_go, pid_of, reload, upgrade
 from websocket import Session
 
 RELOADS = int(os.environ.get("WEIR_RELOADS", 2 if SANITIZED else 5))
@@ -38,13 +38,6 @@ routes:
 
 def site(spread="200ms", grace="0s"):
     return SITE % (spread, grace)
-
-
-def reload(d, words="reloaded: listening on"):
-    """HUP, and what comes of it."""
-    mark = d.mark()
-    d.send_signal(signal.SIGHUP)
-    return d.wait_log(words, after=mark)
 
 
 def fails(d, words):
@@ -235,12 +228,6 @@ def test_listeners_come_stay_and_go(daemon, port):
             return True
         return False
     wait_until(is_refused, d.story)
-
-
-def upgrade(d, words="reloaded: listening on"):
-    mark = d.mark()
-    d.send_signal(signal.SIGUSR2)
-    return d.wait_log(words, after=mark)
 
 
 @pytest.mark.skipif(not shutil.which("wrk"), reason="needs wrk")

@@ -7,7 +7,8 @@ import time
 import pytest
 
 import client
-from daemon import BUILD, WAIT_S
+from daemon import WAIT_S
+from handed import launcher
 
 CONFIG = """
 workers: 2
@@ -18,22 +19,6 @@ modules: [{{{{path: "{{build}}/examples/hello.so"}}}}, {{{{path: "{{build}}/test
 routes:
   - {{{{path: /hello, handler: hello.hello}}}}
   - {{{{path: "/burn/{{{{ms}}}}", handler: e2e_stall.burn}}}}
-"""
-# The service manager's part: sockets at 3 and on, under the pid that weir will have.
-LAUNCH = """#!/usr/bin/python3
-import os, socket, sys
-made = []
-for at, address in enumerate({addresses!r}):
-    made.append(socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET))
-    made[-1].bind(address)
-    made[-1].listen()
-for at, sock in enumerate(made):
-    os.dup2(sock.fileno(), 100 + at)
-for at in range(len(made)):
-    os.dup2(100 + at, 3 + at, inheritable=True)
-    os.close(100 + at)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(made)), LISTEN_FDNAMES={names!r})
-os.execv({weir!r}, [{weir!r}, *sys.argv[1:]])
 """
 
 
@@ -108,14 +93,6 @@ def test_the_watchdog_is_fed_only_while_all_loops_turn(daemon, manager):
         d.wait_log("all loops turn again: the service manager's watchdog is fed", after=mark)
         manager.wait_for("WATCHDOG=1")
         assert connection.response().status == 200
-
-
-def launcher(directory, names, addresses):
-    """A program that does so, and becomes weir."""
-    path = directory / "launch"
-    path.write_text(LAUNCH.format(addresses=addresses, names=names, weir=str(BUILD / "weir")))
-    path.chmod(0o755)
-    return path
 
 
 def test_sockets_are_inherited_by_name_and_shared_by_all_workers(daemon, tmp_path, port):

@@ -24,6 +24,7 @@ struct found {
 	char texts[N_TEXTS][120];
 	int fds[N_TEXTS];
 	bool is_nonblocking, is_cloexec;
+	bool stays_open; /* lent: in the program to come */
 	char said[2000];
 };
 
@@ -32,6 +33,7 @@ struct scene {
 	const char *names;  /* LISTEN_FDNAMES */
 	int types[N_TEXTS]; /* of sockets from 3 on; 0: no more; negative: it does not listen */
 	bool is_other_pid;
+	bool is_lent; /* and then lent to this one */
 };
 
 static void open_at(int fd, int type)
@@ -60,6 +62,11 @@ static void look(const struct scene *scene, struct fixture *f, struct found *fou
 	setenv("LISTEN_FDS", number, 1);
 	if (scene->names)
 		setenv("LISTEN_FDNAMES", scene->names, 1);
+	if (scene->is_lent) {
+		(void)fcntl(3, F_SETFD, FD_CLOEXEC);
+		inherited_lend((unsigned)n);
+		found->stays_open = !(fcntl(3, F_GETFD) & FD_CLOEXEC);
+	}
 	found->r = inherited_resolve(f->conf, &f->messages);
 	found->n_listen = f->conf->n_listen;
 	for (size_t i = 0; i < f->conf->n_listen && i < N_TEXTS; i++) {
@@ -172,6 +179,20 @@ Test(inherited, sockets_of_another_process_are_not_ours)
 
 	cr_assert_eq(found->r, -EINVAL);
 	cr_assert_not_null(strstr(found->said, "FileDescriptorName=http"), "%s", found->said);
+}
+
+Test(inherited, but_can_be_lent)
+{
+	const struct scene scene = { .config = ROUTELESS "listen: [{address: \"systemd:http\"}]\n",
+				     .names = "http",
+				     .types = { SOCK_STREAM },
+				     .is_other_pid = true,
+				     .is_lent = true };
+	const struct found *found = play(&scene);
+
+	cr_assert(found->stays_open);
+	cr_assert_eq(found->r, 0, "%s", found->said);
+	cr_assert_eq(found->fds[0], 3);
 }
 
 Test(inherited, one_for_datagrams_is_refused)
