@@ -8,10 +8,8 @@
 #include <weir/metrics.h>
 
 #include "app/module.h"
-#include "base/buf.h"
 #include "base/log.h"
-#include "base/metrics_text.h"
-#include "base/metrics_view.h"
+#include "metrics_says.h"
 
 struct world {
 	struct log log;
@@ -40,20 +38,7 @@ static void world_done(struct world *w)
 
 static bool says(const struct world *w, const char *line)
 {
-	struct metrics_view *view;
-	struct buf out;
-	bool found;
-
-	buf_init(&out, 0);
-	cr_assert_eq(metrics_view_new(w->memory, &view), 0);
-	cr_assert_eq(metrics_text_write(view, &out), 0);
-	cr_assert_eq(buf_append(&out, "", 1), 0);
-	found = strstr(out.data, line);
-	if (!found)
-		cr_log_error("%s", out.data);
-	buf_done(&out);
-	(void)metrics_view_free(view);
-	return found;
+	return metrics_says(w->memory, line);
 }
 
 static bool is_logged(const struct world *w, const char *words)

@@ -30,7 +30,7 @@
 #include "daemon/worker_notes.h"
 #include "io/sock.h"
 
-#define PATIENCE_MS 8000
+#define PATIENCE_MS 30000
 
 struct world {
 	struct log log;
@@ -177,6 +177,21 @@ static inline void expect_end_of_all(struct world *world)
 		;
 }
 
+/* A signal for the master, and what comes of it. */
+static inline const char *tell(struct world *world, int sig, const char *words)
+{
+	kill(world->master, sig);
+	return expect(world, words);
+}
+
+/* As begin(), until it is ready. */
+static inline void begin_ready(struct world *world, unsigned n_workers, int64_t graceful_ms,
+			       worker_main_fn *worker_main)
+{
+	begin(world, n_workers, graceful_ms, worker_main);
+	expect(world, "ready: ");
+}
+
 static inline int count(const struct world *world, const char *words)
 {
 	int n = 0;
@@ -194,6 +209,13 @@ static inline int exit_code(struct world *world)
 	cr_assert_eq(waitpid(world->master, &status, 0), world->master);
 	cr_assert(WIFEXITED(status), "%d: %s", status, world->text);
 	return WEXITSTATUS(status);
+}
+
+/* It is told to stop, and does so in good order. */
+static inline void stop_well(struct world *world)
+{
+	kill(world->master, SIGTERM);
+	cr_assert_eq(exit_code(world), EXIT_CODE_OK);
 }
 
 /* The pid in "worker 1: begins, pid 123". */

@@ -6,12 +6,12 @@
 
 #include "master_world.h"
 
-Test(master, says_once_that_all_workers_are_ready, .timeout = 20)
+Test(master, says_once_that_all_workers_are_ready, .timeout = 60)
 {
 	char expected[160], name[SOCK_NAME_MAX];
 	struct world world;
 
-	begin(&world, 2, 1000, good_worker);
+	begin(&world, 2, 60000, good_worker);
 	(void)sock_name(&world.address, name);
 	(void)snprintf(expected, sizeof(expected),
 		       "notice master: ready: listening on %s, 2 workers, pid %d\n", name,
@@ -19,12 +19,11 @@ Test(master, says_once_that_all_workers_are_ready, .timeout = 20)
 	expect(&world, "ready: ");
 	cr_assert_not_null(strstr(world.text, expected), "%s", world.text);
 
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 	cr_assert_eq(count(&world, "ready: listening on"), 1);
 }
 
-Test(master, tells_the_service_manager, .timeout = 20)
+Test(master, tells_the_service_manager, .timeout = 60)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -38,7 +37,7 @@ Test(master, tells_the_service_manager, .timeout = 20)
 	cr_assert_eq(bind(fd, (struct sockaddr *)&sun, len), 0);
 	setenv("NOTIFY_SOCKET", name, 1);
 
-	begin(&world, 1, 1000, good_worker);
+	begin(&world, 1, 60000, good_worker);
 	cr_assert_eq(hear(fd, text, sizeof(text)), 7);
 	cr_assert_str_eq(text, "READY=1");
 	kill(world.master, SIGTERM);
@@ -47,24 +46,20 @@ Test(master, tells_the_service_manager, .timeout = 20)
 	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
 }
 
-Test(master, sighup_changes_nothing, .timeout = 20)
+Test(master, sighup_changes_nothing, .timeout = 60)
 {
 	struct world world;
 
-	begin(&world, 1, 1000, good_worker);
-	expect(&world, "ready: ");
-	kill(world.master, SIGHUP);
-	expect(&world, "SIGHUP is ignored");
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	begin_ready(&world, 1, 60000, good_worker);
+	tell(&world, SIGHUP, "SIGHUP is ignored");
+	stop_well(&world);
 }
 
-Test(master, workers_notice_that_it_died, .timeout = 20)
+Test(master, workers_notice_that_it_died, .timeout = 60)
 {
 	struct world world;
 
-	begin(&world, 3, 60000, good_worker);
-	expect(&world, "ready: ");
+	begin_ready(&world, 3, 60000, good_worker);
 	kill(world.master, SIGKILL);
 	expect_end_of_all(&world);
 	cr_assert_eq(waitpid(world.master, NULL, 0), world.master);

@@ -75,20 +75,19 @@ static void expect_all(struct world *world, const char *a, const char *b)
 		cr_assert(read_more(world), "%s", world->text);
 }
 
-Test(master_ctl, all_are_introduced_and_it_ends_after_the_workers, .timeout = 20)
+Test(master_ctl, all_are_introduced_and_it_ends_after_the_workers, .timeout = 60)
 {
 	struct world world;
 
 	begin_with_ctl(&world, 0);
 	expect_all(&world, "ctl: meets worker 1 of 2", "ready: ");
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 	cr_assert_eq(count(&world, ": meets ctl"), 2);
 	cr_assert_not_null(strstr(world.text, "ctl: ends; the daemon is stopping"), "%s",
 			   world.text);
 }
 
-Test(master_ctl, the_next_one_meets_all_again, .timeout = 20)
+Test(master_ctl, the_next_one_meets_all_again, .timeout = 60)
 {
 	struct world world;
 	pid_t pid;
@@ -99,12 +98,11 @@ Test(master_ctl, the_next_one_meets_all_again, .timeout = 20)
 	kill(pid, SIGKILL);
 	while (count(&world, "ctl: meets worker 1") < 2)
 		cr_assert(read_more(&world), "%s", world.text);
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 	cr_assert_eq(count(&world, ": begins, pid"), 4);
 }
 
-Test(master_ctl, may_end_the_daemon, .timeout = 20)
+Test(master_ctl, may_end_the_daemon, .timeout = 60)
 {
 	struct world world;
 
@@ -114,7 +112,7 @@ Test(master_ctl, may_end_the_daemon, .timeout = 20)
 	cr_assert_not_null(strstr(world.text, "stopping: requests in flight"), "%s", world.text);
 }
 
-Test(master_ctl, may_end_a_worker, .timeout = 20)
+Test(master_ctl, may_end_a_worker, .timeout = 60)
 {
 	struct world world;
 
@@ -127,15 +125,13 @@ Test(master_ctl, may_end_a_worker, .timeout = 20)
 	expect_end_of_all(&world);
 }
 
-Test(master_ctl, a_daemon_that_gives_notice_serves_until_then, .timeout = 20)
+Test(master_ctl, a_daemon_that_gives_notice_serves_until_then, .timeout = 60)
 {
 	struct world world;
 
 	begin_with_ctl(&world, 60000);
 	expect_all(&world, "ctl: meets worker 1 of 2", "ready: ");
-	kill(world.master, SIGTERM);
-	expect(&world, "stopping in 60000 ms; until then clients are served");
-	kill(world.master, SIGTERM);
-	expect(&world, "stopping: requests in flight have 1000 ms");
+	tell(&world, SIGTERM, "stopping in 60000 ms; until then clients are served");
+	tell(&world, SIGTERM, "stopping: requests in flight have 1000 ms");
 	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
 }

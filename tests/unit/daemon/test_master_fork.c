@@ -20,14 +20,12 @@ static int crashing_worker(const struct worker_args *args)
 	abort();
 }
 
-Test(master_fork, reports_in_which_function_a_worker_crashed, .timeout = 20)
+Test(master_fork, reports_in_which_function_a_worker_crashed, .timeout = 60)
 {
 	struct world world;
 
-	begin(&world, 1, 1000, crashing_worker);
-	expect(&world, "ready: ");
-	kill(world.master, SIGTERM);
-	expect(&world, "worker 0: SIGABRT in shop.crash\n");
+	begin_ready(&world, 1, 60000, crashing_worker);
+	tell(&world, SIGTERM, "worker 0: SIGABRT in shop.crash\n");
 	expect(&world, "error worker 0: #0 ");
 	/* The master ends when all is said. */
 	cr_assert_eq(exit_code(&world), EXIT_CODE_UNCLEAN);
@@ -49,14 +47,13 @@ static int stalled_worker(const struct worker_args *args)
 	_exit(0);
 }
 
-Test(master_fork, reports_where_a_worker_is_stuck, .timeout = 20)
+Test(master_fork, reports_where_a_worker_is_stuck, .timeout = 60)
 {
 	struct world world;
 
-	begin(&world, 1, 1000, stalled_worker);
+	begin(&world, 1, 60000, stalled_worker);
 	expect(&world, "warn worker 0: #0 stalled_worker at ");
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 }
 
 static int inspecting_worker(const struct worker_args *args)
@@ -73,13 +70,12 @@ static int inspecting_worker(const struct worker_args *args)
 }
 
 /* Every worker sees as much as the first, whatever was made for others before it. */
-Test(master_fork, a_worker_inherits_nothing_of_the_others, .timeout = 20)
+Test(master_fork, a_worker_inherits_nothing_of_the_others, .timeout = 60)
 {
 	struct world world;
 	int n_fds[3];
 
-	begin(&world, 3, 1000, inspecting_worker);
-	expect(&world, "ready: ");
+	begin_ready(&world, 3, 60000, inspecting_worker);
 	world.read_to = 0;
 	for (int i = 0; i < 3; i++) {
 		char words[32];
@@ -91,6 +87,5 @@ Test(master_fork, a_worker_inherits_nothing_of_the_others, .timeout = 20)
 	cr_assert_eq(n_fds[0], n_fds[1]);
 	cr_assert_eq(n_fds[0], n_fds[2]);
 	cr_assert_eq(count(&world, "ignores SIGINT"), 3);
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 }

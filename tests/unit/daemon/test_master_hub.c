@@ -65,21 +65,20 @@ static int drained_worker(const struct worker_args *args)
 	_exit(0);
 }
 
-Test(master, the_hub_is_stopped_last, .timeout = 20)
+Test(master, the_hub_is_stopped_last, .timeout = 60)
 {
 	struct world world;
 
 	begin_with_hub(&world, 2, drained_worker, meeting_hub, 1000);
 	expect(&world, "ready: ");
-	kill(world.master, SIGTERM);
-	expect(&world, "drained");
+	tell(&world, SIGTERM, "drained");
 	expect(&world, "drained");
 	expect(&world, "hub: ends");
 	expect(&world, "master: stopped");
 	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
 }
 
-Test(master, a_dead_hub_is_replaced_and_introduced_to_all_workers, .timeout = 20)
+Test(master, a_dead_hub_is_replaced_and_introduced_to_all_workers, .timeout = 60)
 {
 	struct world world;
 	pid_t pid;
@@ -91,8 +90,7 @@ Test(master, a_dead_hub_is_replaced_and_introduced_to_all_workers, .timeout = 20
 	kill(pid, SIGKILL);
 	expect(&world, "ended: killed by signal 9 (SIGKILL); starting another\n");
 	expect(&world, "hub: meets worker 1");
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 	cr_assert_eq(count(&world, "hub: begins, pid "), 2);
 	cr_assert_eq(count(&world, "hub: meets worker 0"), 2, "%s", world.text);
 	cr_assert_eq(count(&world, "hub: meets worker 1"), 2, "%s", world.text);
@@ -102,7 +100,7 @@ Test(master, a_dead_hub_is_replaced_and_introduced_to_all_workers, .timeout = 20
 		     world.text);
 }
 
-Test(master, a_new_worker_is_introduced_to_the_hub, .timeout = 20)
+Test(master, a_new_worker_is_introduced_to_the_hub, .timeout = 60)
 {
 	struct world world;
 	pid_t pid;
@@ -112,14 +110,13 @@ Test(master, a_new_worker_is_introduced_to_the_hub, .timeout = 20)
 	expect(&world, "ready: ");
 	kill(pid, SIGKILL);
 	expect(&world, "worker 1 is ready again");
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 	cr_assert_eq(count(&world, "hub: meets worker 0"), 1, "%s", world.text);
 	cr_assert_eq(count(&world, "hub: meets worker 1"), 2, "%s", world.text);
 }
 
 /* One that was started later has no more than the first, which was there before any worker. */
-Test(master, a_hub_inherits_nothing_of_the_workers, .timeout = 20)
+Test(master, a_hub_inherits_nothing_of_the_workers, .timeout = 60)
 {
 	struct world world;
 	int n_fds;
@@ -135,8 +132,7 @@ Test(master, a_hub_inherits_nothing_of_the_workers, .timeout = 20)
 	(void)expect_hub(&world);
 	(void)expect_hub(&world);
 	cr_assert_eq(atoi(expect(&world, "hub: has ")), n_fds);
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 }
 
 static int crash_loop_hub(const struct hub_args *args)
@@ -144,7 +140,7 @@ static int crash_loop_hub(const struct hub_args *args)
 	_exit(42);
 }
 
-Test(master, without_a_hub_the_daemon_serves, .timeout = 20)
+Test(master, without_a_hub_the_daemon_serves, .timeout = 60)
 {
 	struct world world;
 
@@ -152,28 +148,26 @@ Test(master, without_a_hub_the_daemon_serves, .timeout = 20)
 	expect(&world, "starting another in 200 ms: it keeps dying");
 	expect_ready(&world);
 	cr_assert_eq(count(&world, "ready: listening on"), 1, "%s", world.text);
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 }
 
 __attribute__((noreturn)) static int stubborn_hub(const struct hub_args *args)
 {
 	(void)signal(SIGTERM, SIG_IGN);
-	(void)alarm(20);
+	(void)alarm(60);
 	log_write(args->log, LOG_AT_NOTICE, "begins, pid %d", (int)getpid());
 	for (;;)
 		(void)pause();
 }
 
-Test(master, a_hub_that_does_not_end_is_killed, .timeout = 20)
+Test(master, a_hub_that_does_not_end_is_killed, .timeout = 60)
 {
 	struct world world;
 
 	begin_with_hub(&world, 1, drained_worker, stubborn_hub, 1000);
 	(void)expect_hub(&world);
 	expect_ready(&world);
-	kill(world.master, SIGTERM);
-	expect(&world, "did not end in time");
+	tell(&world, SIGTERM, "did not end in time");
 	expect(&world, "did not stop cleanly: killed by signal 9 (SIGKILL)");
 	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
 }

@@ -97,7 +97,7 @@ static int quiet_hub(const struct hub_args *args)
 	_exit(0);
 }
 
-Test(master, job_processes_are_there_before_it_is_ready, .timeout = 20)
+Test(master, job_processes_are_there_before_it_is_ready, .timeout = 60)
 {
 	struct world world;
 	const char *ready;
@@ -108,8 +108,7 @@ Test(master, job_processes_are_there_before_it_is_ready, .timeout = 20)
 	ready = strstr(world.text, "ready: ");
 	cr_assert(!ready);
 	(void)expect(&world, "ready: ");
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 	cr_assert_eq(count(&world, "job quick: begins, pid "), 2, "%s", world.text);
 	cr_assert_eq(count(&world, "job quick: meets the hub"), 2, "%s", world.text);
 }
@@ -148,7 +147,7 @@ static int prying_job(const struct job_args *args)
 	return good_job(args);
 }
 
-Test(master, job_processes_have_nothing_of_what_workers_share, .timeout = 20)
+Test(master, job_processes_have_nothing_of_what_workers_share, .timeout = 60)
 {
 	struct world world;
 
@@ -161,19 +160,17 @@ Test(master, job_processes_have_nothing_of_what_workers_share, .timeout = 20)
 						 .jobs = &conf,
 						 .job_main = prying_job });
 	expect(&world, "job quick: sees nothing");
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 	cr_assert_eq(count(&world, "sees what workers share"), 0, "%s", world.text);
 }
 
-Test(master, job_processes_end_between_the_workers_and_the_hub, .timeout = 20)
+Test(master, job_processes_end_between_the_workers_and_the_hub, .timeout = 60)
 {
 	struct world world;
 
 	begin_jobs(&world, good_job, quiet_hub);
 	expect(&world, "ready: ");
-	kill(world.master, SIGTERM);
-	expect(&world, "drained");
+	tell(&world, SIGTERM, "drained");
 	expect(&world, "job process ends");
 	expect(&world, "job process ends");
 	expect(&world, "the hub ends");
@@ -181,7 +178,7 @@ Test(master, job_processes_end_between_the_workers_and_the_hub, .timeout = 20)
 	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
 }
 
-Test(master, does_what_the_hub_wants_of_job_processes, .timeout = 20)
+Test(master, does_what_the_hub_wants_of_job_processes, .timeout = 60)
 {
 	struct world world;
 
@@ -189,15 +186,14 @@ Test(master, does_what_the_hub_wants_of_job_processes, .timeout = 20)
 	/* Two that there were, and two that took their places. */
 	while (!strstr(world.text, "meets 4"))
 		cr_assert(read_more(&world), "%s", world.text);
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 	cr_assert_eq(count(&world, "ended: killed, as the hub has asked for"), 1, "%s", world.text);
 	cr_assert_eq(count(&world, "was recycled"), 1, "%s", world.text);
 	cr_assert_eq(count(&world, " ended by 9"), 1, "%s", world.text);
 	cr_assert_geq(count(&world, " ended by 0"), 1, "%s", world.text);
 }
 
-Test(master, the_next_hub_meets_the_same_job_processes, .timeout = 20)
+Test(master, the_next_hub_meets_the_same_job_processes, .timeout = 60)
 {
 	struct world world;
 	pid_t hub;
@@ -209,8 +205,7 @@ Test(master, the_next_hub_meets_the_same_job_processes, .timeout = 20)
 	kill(hub, SIGKILL);
 	while (count(&world, "job quick: meets the hub") < 4)
 		cr_assert(read_more(&world), "%s", world.text);
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 	cr_assert_eq(count(&world, "job quick: begins, pid "), 2, "%s", world.text);
 }
 
@@ -221,7 +216,7 @@ static int failing_job(const struct job_args *args)
 	_exit(EXIT_CODE_START);
 }
 
-Test(master, job_processes_that_cannot_start_end_the_daemon, .timeout = 20)
+Test(master, job_processes_that_cannot_start_end_the_daemon, .timeout = 60)
 {
 	struct world world;
 
@@ -237,7 +232,7 @@ static int dying_job(const struct job_args *args)
 	_exit(5);
 }
 
-Test(master, job_processes_that_die_at_the_start_end_the_daemon, .timeout = 20)
+Test(master, job_processes_that_die_at_the_start_end_the_daemon, .timeout = 60)
 {
 	struct world world;
 
@@ -249,38 +244,35 @@ Test(master, job_processes_that_die_at_the_start_end_the_daemon, .timeout = 20)
 __attribute__((noreturn)) static int stubborn_job(const struct job_args *args)
 {
 	(void)signal(SIGTERM, SIG_IGN);
-	(void)alarm(20);
+	(void)alarm(60);
 	if (control_send_ready(args->control_fd) < 0)
 		_exit(99);
 	for (;;)
 		(void)pause();
 }
 
-Test(master, a_job_process_that_does_not_end_is_killed, .timeout = 20)
+Test(master, a_job_process_that_does_not_end_is_killed, .timeout = 60)
 {
 	struct world world;
 
 	begin_jobs(&world, stubborn_job, quiet_hub);
 	expect(&world, "ready: ");
-	kill(world.master, SIGTERM);
-	expect(&world, "drained");
+	tell(&world, SIGTERM, "drained");
 	expect(&world, "did not end in time");
 	expect(&world, "did not stop cleanly: killed by signal 9 (SIGKILL)");
 	expect(&world, "the hub ends");
 	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
 }
 
-Test(master, a_second_signal_ends_job_processes_too, .timeout = 20)
+Test(master, a_second_signal_ends_job_processes_too, .timeout = 60)
 {
 	struct world world;
 	int code;
 
 	begin_jobs(&world, stubborn_job, quiet_hub);
 	expect(&world, "ready: ");
-	kill(world.master, SIGTERM);
-	expect(&world, "stopping: ");
-	kill(world.master, SIGTERM);
-	expect(&world, "ending at once");
+	tell(&world, SIGTERM, "stopping: ");
+	tell(&world, SIGTERM, "ending at once");
 	/* The worker may have ended by itself just before. */
 	code = exit_code(&world);
 	cr_assert(code == EXIT_CODE_OK || code == EXIT_CODE_UNCLEAN, "%d", code);

@@ -19,13 +19,16 @@ struct plan {
 	bool waits;	    /* new workers wait before they are ready */
 };
 
-static struct plan *plan_new(void)
+/* Shared with the master. n_workers may be 0, which is one. */
+static struct plan *plan_new(const struct plan *like)
 {
 	struct plan *plan = mmap(NULL, sizeof(*plan), PROT_READ | PROT_WRITE,
 				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	cr_assert_neq(plan, MAP_FAILED);
-	*plan = (struct plan){ .n_workers = 1 };
+	*plan = *like;
+	if (plan->n_workers == 0)
+		plan->n_workers = 1;
 	cr_assert_eq(pipe2(plan->gate, O_CLOEXEC), 0);
 	return plan;
 }
@@ -138,7 +141,7 @@ static int planned_worker(const struct worker_args *args)
 static void begin_planned(struct world *world, unsigned n_workers, struct plan *plan)
 {
 	begin_with_jobs(world, &(struct lives){ .n_workers = n_workers,
-						.graceful_ms = 1000,
+						.graceful_ms = 60000,
 						.worker_main = planned_worker,
 						.hub_main = real_hub,
 						.ops = &ops,
@@ -146,23 +149,37 @@ static void begin_planned(struct world *world, unsigned n_workers, struct plan *
 	expect(world, "ready: ");
 }
 
-static void end(struct world *world)
+/* The same with a plan of its own, and told to reload. */
+static struct plan *begin_reload(struct world *world, unsigned n_workers, const struct plan *like)
 {
-	kill(world->master, SIGTERM);
-	cr_assert_eq(exit_code(world), EXIT_CODE_OK);
+	struct plan *plan = plan_new(like);
+
+	begin_planned(world, n_workers, plan);
+	kill(world->master, SIGHUP);
+	return plan;
 }
 
-Test(master_reload, new_workers_serve_and_the_old_ones_drain, .timeout = 20)
+/* Which comes to nothing, for one worker. */
+static void check_refused(const struct plan *like, const char *words)
 {
-	struct plan *plan = plan_new();
 	struct world world;
 
-	plan->n_workers = 2;
-	begin_planned(&world, 2, plan);
-	kill(world.master, SIGHUP);
+	(void)begin_reload(&world, 1, like);
+	if (words)
+		expect(&world, words);
+	expect(&world, "the new configuration is not used: nothing has changed");
+	stop_well(&world);
+	cr_expect_eq(count(&world, "begins"), 1);
+}
+
+Test(master_reload, new_workers_serve_and_the_old_ones_drain, .timeout = 60)
+{
+	struct world world;
+
+	(void)begin_reload(&world, 2, &(struct plan){ .n_workers = 2 });
 	expect(&world, "SIGHUP: reading the configuration again");
 	expect(&world, "reloaded: listening on ");
-	end(&world);
+	stop_well(&world);
 	cr_expect_eq(count(&world, "worker 2: serves"), 1);
 	cr_expect_eq(count(&world, "worker 3: serves"), 1);
 	cr_expect_eq(count(&world, "worker 0: drains, 1"), 1);
@@ -171,11 +188,11 @@ Test(master_reload, new_workers_serve_and_the_old_ones_drain, .timeout = 20)
 	cr_expect_eq(count(&world, "starting another"), 0);
 }
 
-Test(master_reload, it_is_told_to_the_service_manager, .timeout = 20)
+Test(master_reload, it_is_told_to_the_service_manager, .timeout = 60)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct plan *plan = plan_new();
+	struct plan *plan = plan_new(&(struct plan){ .n_workers = 1 });
 	char name[64], text[64] = "";
 	struct world world;
 	socklen_t len;
@@ -193,157 +210,112 @@ Test(master_reload, it_is_told_to_the_service_manager, .timeout = 20)
 	cr_expect_eq(strncmp(text, "RELOADING=1\nMONOTONIC_USEC=", 27), 0);
 	cr_assert_eq(hear(fd, text, sizeof(text)), 7);
 	cr_expect_eq(strncmp(text, "READY=1", 7), 0);
-	end(&world);
+	stop_well(&world);
 }
 
-Test(master_reload, a_configuration_that_is_not_fine_changes_nothing, .timeout = 20)
+Test(master_reload, a_configuration_that_is_not_fine_changes_nothing, .timeout = 60)
 {
-	struct plan *plan = plan_new();
-	struct world world;
-
-	plan->check = EXIT_CODE_CONFIG;
-	begin_planned(&world, 1, plan);
-	kill(world.master, SIGHUP);
-	expect(&world, "the new configuration is not used: nothing has changed");
-	end(&world);
-	cr_expect_eq(count(&world, "begins"), 1);
+	check_refused(&(struct plan){ .check = EXIT_CODE_CONFIG }, NULL);
 }
 
-Test(master_reload, nor_does_one_that_cannot_be_loaded, .timeout = 20)
+Test(master_reload, nor_does_one_that_cannot_be_loaded, .timeout = 60)
 {
-	struct plan *plan = plan_new();
-	struct world world;
-
-	plan->load = -EINVAL;
-	begin_planned(&world, 1, plan);
-	kill(world.master, SIGHUP);
-	expect(&world, "the new configuration is not used: nothing has changed");
-	end(&world);
-	cr_expect_eq(count(&world, "begins"), 1);
+	check_refused(&(struct plan){ .load = -EINVAL }, NULL);
 }
 
-Test(master_reload, nor_do_workers_that_cannot_start, .timeout = 20)
+Test(master_reload, nor_do_more_workers_than_there_are_places, .timeout = 60)
 {
-	struct plan *plan = plan_new();
-	struct world world;
+	check_refused(&(struct plan){ .n_workers = master_n_slots(1) },
+		      "workers are too many without a restart");
+}
 
-	plan->fails = true;
-	plan->n_workers = 2;
-	begin_planned(&world, 1, plan);
-	kill(world.master, SIGHUP);
+Test(master_reload, nor_do_workers_that_cannot_start, .timeout = 60)
+{
+	struct world world;
+	struct plan *plan = begin_reload(&world, 1,
+					 &(struct plan){ .fails = true, .n_workers = 2 });
+
 	expect(&world, "cannot start: it was planned");
 	expect(&world, "the new configuration is not used: nothing has changed");
 	plan->fails = false;
-	kill(world.master, SIGHUP);
-	expect(&world, "reloaded: ");
-	end(&world);
+	tell(&world, SIGHUP, "reloaded: ");
+	stop_well(&world);
 	cr_expect_eq(count(&world, "worker 0: drains, 1"), 1);
 	cr_expect_eq(count(&world, "nothing has changed"), 1);
 }
 
-Test(master_reload, nor_do_more_workers_than_there_are_places, .timeout = 20)
+Test(master_reload, one_more_during_a_check_is_done_afterwards, .timeout = 60)
 {
-	struct plan *plan = plan_new();
 	struct world world;
+	struct plan *plan = begin_reload(&world, 1, &(struct plan){ .is_patient = true });
 
-	plan->n_workers = master_n_slots(1);
-	begin_planned(&world, 1, plan);
-	kill(world.master, SIGHUP);
-	expect(&world, "workers are too many without a restart");
-	expect(&world, "the new configuration is not used: nothing has changed");
-	end(&world);
-	cr_expect_eq(count(&world, "begins"), 1);
-}
-
-Test(master_reload, one_more_during_a_check_is_done_afterwards, .timeout = 20)
-{
-	struct plan *plan = plan_new();
-	struct world world;
-
-	plan->is_patient = true;
-	begin_planned(&world, 1, plan);
-	kill(world.master, SIGHUP);
 	expect(&world, "SIGHUP: ");
-	kill(world.master, SIGHUP);
-	expect(&world, "SIGHUP: as soon as");
+	tell(&world, SIGHUP, "SIGHUP: as soon as");
 	plan->is_patient = false;
 	release(plan, 1);
 	expect(&world, "reloaded: ");
 	expect(&world, "SIGHUP: ");
 	expect(&world, "reloaded: ");
-	end(&world);
+	stop_well(&world);
 }
 
-Test(master_reload, one_more_while_workers_start_begins_anew, .timeout = 20)
+Test(master_reload, one_more_while_workers_start_begins_anew, .timeout = 60)
 {
-	struct plan *plan = plan_new();
 	struct world world;
+	struct plan *plan = begin_reload(&world, 1, &(struct plan){ .waits = true });
 
-	plan->waits = true;
-	begin_planned(&world, 1, plan);
-	kill(world.master, SIGHUP);
 	expect_worker(&world, "1");
-	kill(world.master, SIGHUP);
-	expect(&world, "the workers that start are given up");
+	tell(&world, SIGHUP, "the workers that start are given up");
 	plan->waits = false;
 	release(plan, 1);
 	expect(&world, "reloaded: ");
-	end(&world);
+	stop_well(&world);
 	cr_expect_eq(count(&world, "reloaded: "), 1);
 }
 
-Test(master_reload, a_stop_meanwhile_is_a_stop, .timeout = 20)
+Test(master_reload, a_stop_meanwhile_is_a_stop, .timeout = 60)
 {
-	struct plan *plan = plan_new();
 	struct world world;
+	struct plan *plan = begin_reload(&world, 1, &(struct plan){ .waits = true });
 
-	plan->waits = true;
-	begin_planned(&world, 1, plan);
-	kill(world.master, SIGHUP);
 	expect_worker(&world, "1");
-	kill(world.master, SIGTERM);
-	expect(&world, "stopping: ");
+	tell(&world, SIGTERM, "stopping: ");
 	release(plan, 1);
 	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
 	cr_expect_eq(count(&world, "reloaded: "), 0);
 }
 
-Test(master_reload, with_fewer_workers_no_lane_is_orphaned, .timeout = 20)
+Test(master_reload, with_fewer_workers_no_lane_is_orphaned, .timeout = 60)
 {
-	struct plan *plan = plan_new();
 	struct world world;
 
-	begin_planned(&world, 3, plan);
-	kill(world.master, SIGHUP);
+	(void)begin_reload(&world, 3, &(struct plan){ .n_workers = 1 });
 	expect(&world, "reloaded: ");
-	end(&world);
+	stop_well(&world);
 	cr_expect_eq(count(&world, "worker 3: adopts lane 2"), 1);
 	cr_expect_eq(count(&world, "worker 3: adopts lane 1"), 1);
 }
 
-Test(master_reload, is_done_when_the_old_ones_do_not_accept, .timeout = 20)
+Test(master_reload, is_done_when_the_old_ones_do_not_accept, .timeout = 60)
 {
-	struct plan *plan = plan_new();
 	struct world world;
+	struct plan *plan = begin_reload(&world, 1, &(struct plan){ .n_workers = 1 });
 
-	begin_planned(&world, 1, plan);
-	kill(world.master, SIGHUP);
 	expect(&world, "reloaded: ");
 	plan->lingers = true;
-	kill(world.master, SIGHUP);
-	expect(&world, "worker 1: drains, 1");
+	tell(&world, SIGHUP, "worker 1: drains, 1");
 	expect(&world, "reloaded: ");
 	cr_expect_eq(count(&world, "has lingered"), 0);
 	plan->lingers = false;
 	release(plan, 1);
 	expect(&world, "worker 1: has lingered");
-	end(&world);
+	stop_well(&world);
 }
 
 /* Neither says nor does anything that it is told. */
 __attribute__((noreturn)) static int stuck_worker(const struct worker_args *args)
 {
-	(void)alarm(20);
+	(void)alarm(60);
 	(void)signal(SIGTERM, SIG_IGN);
 	say_begin(args);
 	be_ready(args);
@@ -351,9 +323,9 @@ __attribute__((noreturn)) static int stuck_worker(const struct worker_args *args
 		(void)pause();
 }
 
-Test(master_reload, who_is_stuck_is_not_waited_for, .timeout = 20)
+Test(master_reload, who_is_stuck_is_not_waited_for, .timeout = 60)
 {
-	struct plan *plan = plan_new();
+	struct plan *plan = plan_new(&(struct plan){ .n_workers = 1 });
 	struct world world;
 
 	begin_with_jobs(&world, &(struct lives){ .n_workers = 1,
@@ -363,32 +335,27 @@ Test(master_reload, who_is_stuck_is_not_waited_for, .timeout = 20)
 						 .ops = &ops,
 						 .ops_arg = plan });
 	expect(&world, "ready: ");
-	kill(world.master, SIGHUP);
-	expect(&world, "reloaded: ");
-	kill(world.master, SIGTERM);
-	expect(&world, "stopping: ");
+	tell(&world, SIGHUP, "reloaded: ");
+	tell(&world, SIGTERM, "stopping: ");
 	kill(world.master, SIGTERM);
 	cr_assert_eq(exit_code(&world), EXIT_CODE_UNCLEAN);
 }
 
-Test(master_reload, logs_are_opened_again, .timeout = 20)
+Test(master_reload, logs_are_opened_again, .timeout = 60)
 {
-	struct plan *plan = plan_new();
+	struct plan *plan = plan_new(&(struct plan){ .n_workers = 1 });
 	struct world world;
 
 	begin_planned(&world, 1, plan);
-	kill(world.master, SIGUSR1);
-	expect(&world, "worker 0: has another log");
-	end(&world);
+	tell(&world, SIGUSR1, "worker 0: has another log");
+	stop_well(&world);
 }
 
-Test(master_reload, who_has_no_other_configuration_says_so, .timeout = 20)
+Test(master_reload, who_has_no_other_configuration_says_so, .timeout = 60)
 {
 	struct world world;
 
-	begin(&world, 1, 1000, good_worker);
-	expect(&world, "ready: ");
-	kill(world.master, SIGHUP);
-	expect(&world, "SIGHUP is ignored");
-	end(&world);
+	begin_ready(&world, 1, 60000, good_worker);
+	tell(&world, SIGHUP, "SIGHUP is ignored");
+	stop_well(&world);
 }

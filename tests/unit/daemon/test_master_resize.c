@@ -3,56 +3,43 @@
 
 #include "master_world.h"
 
-Test(master_resize, ttin_adds_a_worker, .timeout = 20)
+Test(master_resize, ttin_adds_a_worker, .timeout = 60)
 {
 	struct world world;
 
-	begin(&world, 1, 1000, good_worker);
-	expect(&world, "ready: ");
-	kill(world.master, SIGTTIN);
-	expect(&world, "SIGTTIN: 2 workers from now on");
+	begin_ready(&world, 1, 60000, good_worker);
+	tell(&world, SIGTTIN, "SIGTTIN: 2 workers from now on");
 	expect(&world, "worker 1 is ready, pid ");
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 	cr_assert_eq(count(&world, ": drained"), 2);
 }
 
-Test(master_resize, ttou_takes_the_last_and_another_accepts_for_it, .timeout = 20)
+Test(master_resize, ttou_takes_the_last_and_another_accepts_for_it, .timeout = 60)
 {
 	struct world world;
 
-	begin(&world, 2, 1000, good_worker);
-	expect(&world, "ready: ");
-	kill(world.master, SIGTTOU);
-	expect(&world, "SIGTTOU: 1 workers from now on");
+	begin_ready(&world, 2, 60000, good_worker);
+	tell(&world, SIGTTOU, "SIGTTOU: 1 workers from now on");
 	expect(&world, "worker 0: adopts slot 1 with 1 sockets");
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 	cr_assert_eq(count(&world, "starting another"), 0);
 }
 
-Test(master_resize, who_comes_back_gets_its_sockets_back, .timeout = 20)
+Test(master_resize, who_comes_back_gets_its_sockets_back, .timeout = 60)
 {
 	struct world world;
 
-	begin(&world, 2, 1000, good_worker);
-	expect(&world, "ready: ");
-	kill(world.master, SIGTTOU);
-	expect(&world, "worker 0: adopts slot 1");
-	kill(world.master, SIGTTIN);
-	expect(&world, "worker 0: returns slot 1");
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	begin_ready(&world, 2, 60000, good_worker);
+	tell(&world, SIGTTOU, "worker 0: adopts slot 1");
+	tell(&world, SIGTTIN, "worker 0: returns slot 1");
+	stop_well(&world);
 }
 
-Test(master_resize, one_worker_stays, .timeout = 20)
+Test(master_resize, one_worker_stays, .timeout = 60)
 {
 	struct world world;
 
-	begin(&world, 1, 1000, good_worker);
-	expect(&world, "ready: ");
-	kill(world.master, SIGTTOU);
-	expect(&world, "SIGTTOU: one worker stays");
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	begin_ready(&world, 1, 60000, good_worker);
+	tell(&world, SIGTTOU, "SIGTTOU: one worker stays");
+	stop_well(&world);
 }

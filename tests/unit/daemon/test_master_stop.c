@@ -9,8 +9,7 @@ static void check_drain(int sig)
 {
 	struct world world;
 
-	begin(&world, 2, 60000, good_worker);
-	expect(&world, "ready: ");
+	begin_ready(&world, 2, 60000, good_worker);
 	kill(world.master, sig);
 	expect(&world, "stopping: requests in flight have 60000 ms to finish");
 	expect(&world, "master: stopped");
@@ -18,12 +17,12 @@ static void check_drain(int sig)
 	cr_assert_eq(count(&world, ": drained"), 2);
 }
 
-Test(master_stop, sigterm_drains, .timeout = 20)
+Test(master_stop, sigterm_drains, .timeout = 60)
 {
 	check_drain(SIGTERM);
 }
 
-Test(master_stop, sigint_drains, .timeout = 20)
+Test(master_stop, sigint_drains, .timeout = 60)
 {
 	check_drain(SIGINT);
 }
@@ -31,35 +30,30 @@ Test(master_stop, sigint_drains, .timeout = 20)
 __attribute__((noreturn)) static int stubborn_worker(const struct worker_args *args)
 {
 	(void)signal(SIGTERM, SIG_IGN);
-	(void)alarm(20);
+	(void)alarm(60);
 	say_begin(args);
 	be_ready(args);
 	for (;;)
 		(void)pause();
 }
 
-Test(master_stop, who_does_not_drain_in_time_is_killed, .timeout = 20)
+Test(master_stop, who_does_not_drain_in_time_is_killed, .timeout = 60)
 {
 	struct world world;
 
-	begin(&world, 2, 50, stubborn_worker);
-	expect(&world, "ready: ");
-	kill(world.master, SIGTERM);
-	expect(&world, "did not end in time");
+	begin_ready(&world, 2, 50, stubborn_worker);
+	tell(&world, SIGTERM, "did not end in time");
 	cr_assert_eq(exit_code(&world), EXIT_CODE_UNCLEAN);
 	cr_assert_eq(count(&world, "did not stop cleanly: killed by signal 9 (SIGKILL)"), 2);
 }
 
-Test(master_stop, a_second_signal_ends_at_once, .timeout = 20)
+Test(master_stop, a_second_signal_ends_at_once, .timeout = 60)
 {
 	struct world world;
 
-	begin(&world, 2, 60000, stubborn_worker);
-	expect(&world, "ready: ");
-	kill(world.master, SIGTERM);
-	expect(&world, "stopping: ");
-	kill(world.master, SIGINT);
-	expect(&world, "told to stop a second time: ending at once");
+	begin_ready(&world, 2, 60000, stubborn_worker);
+	tell(&world, SIGTERM, "stopping: ");
+	tell(&world, SIGINT, "told to stop a second time: ending at once");
 	cr_assert_eq(exit_code(&world), EXIT_CODE_UNCLEAN);
 }
 
@@ -71,14 +65,13 @@ static int slow_worker(const struct worker_args *args)
 	_exit(0);
 }
 
-Test(master_stop, stopping_while_starting_is_clean, .timeout = 20)
+Test(master_stop, stopping_while_starting_is_clean, .timeout = 60)
 {
 	struct world world;
 
 	begin(&world, 2, 60000, slow_worker);
 	expect_worker(&world, "1");
-	kill(world.master, SIGTERM);
-	cr_assert_eq(exit_code(&world), EXIT_CODE_OK);
+	stop_well(&world);
 	cr_assert_eq(count(&world, "ready: listening on"), 0);
 }
 
@@ -89,14 +82,12 @@ static int dying_while_draining_worker(const struct worker_args *args)
 	_exit(1);
 }
 
-Test(master_stop, a_worker_that_fails_while_draining_is_told_by_the_exit_code, .timeout = 20)
+Test(master_stop, a_worker_that_fails_while_draining_is_told_by_the_exit_code, .timeout = 60)
 {
 	struct world world;
 
-	begin(&world, 1, 60000, dying_while_draining_worker);
-	expect(&world, "ready: ");
-	kill(world.master, SIGTERM);
-	expect(&world, "did not stop cleanly: exit code 1");
+	begin_ready(&world, 1, 60000, dying_while_draining_worker);
+	tell(&world, SIGTERM, "did not stop cleanly: exit code 1");
 	cr_assert_eq(exit_code(&world), EXIT_CODE_UNCLEAN);
 }
 
@@ -111,20 +102,17 @@ __attribute__((noreturn)) static int lingering_worker(const struct worker_args *
 		(void)pause();
 }
 
-Test(master_stop, a_stopping_daemon_frees_its_address, .timeout = 20)
+Test(master_stop, a_stopping_daemon_frees_its_address, .timeout = 60)
 {
 	struct sock_addr address;
 	struct world world;
 	int fd;
 
-	begin(&world, 1, 60000, lingering_worker);
-	expect(&world, "ready: ");
+	begin_ready(&world, 1, 60000, lingering_worker);
 	address = world.address;
-	kill(world.master, SIGTERM);
-	expect(&world, "worker 0: lingers");
+	tell(&world, SIGTERM, "worker 0: lingers");
 	/* The master closes its own sockets before it looks at its signals again. */
-	kill(world.master, SIGHUP);
-	expect(&world, "SIGHUP is ignored");
+	tell(&world, SIGHUP, "SIGHUP is ignored");
 	/* A hub that has only just been forked may not have closed them yet. */
 	while (sock_bind_tcp(&address, false, &fd) == -EADDRINUSE)
 		(void)sched_yield();
@@ -142,13 +130,12 @@ __attribute__((noreturn)) static int silent_worker(const struct worker_args *arg
 		(void)pause();
 }
 
-Test(master_stop, who_does_not_listen_is_told_by_signal, .timeout = 20)
+Test(master_stop, who_does_not_listen_is_told_by_signal, .timeout = 60)
 {
 	struct world world;
 
 	begin(&world, 1, 60000, silent_worker);
 	expect(&world, "is silent"); /* before that it would hear the master's word */
-	kill(world.master, SIGTERM);
-	expect(&world, "did not stop cleanly: killed by signal 15 (SIGTERM)");
+	tell(&world, SIGTERM, "did not stop cleanly: killed by signal 15 (SIGTERM)");
 	cr_assert_eq(exit_code(&world), EXIT_CODE_UNCLEAN);
 }

@@ -24,36 +24,32 @@ static void end(struct world *world)
 	cr_assert_eq(count(world, "begins"), 1);
 }
 
-Test(master_upgrade, one_that_says_no_is_not_executed, .timeout = 20)
+Test(master_upgrade, one_that_says_no_is_not_executed, .timeout = 60)
 {
 	struct world world;
 
 	begin_with(&world, "/bin/false");
-	kill(world.master, SIGUSR2);
-	expect(&world, "asking /bin/false whether it could take over");
+	tell(&world, SIGUSR2, "asking /bin/false whether it could take over");
 	expect(&world, "the new program is not used: nothing has changed");
 	end(&world);
 }
 
-Test(master_upgrade, one_that_is_not_there_is_not_either, .timeout = 20)
+Test(master_upgrade, one_that_is_not_there_is_not_either, .timeout = 60)
 {
 	struct world world;
 
 	begin_with(&world, "/nowhere/weir");
-	kill(world.master, SIGUSR2);
-	expect(&world, "cannot execute /nowhere/weir: No such file or directory");
+	tell(&world, SIGUSR2, "cannot execute /nowhere/weir: No such file or directory");
 	expect(&world, "nothing has changed");
-	kill(world.master, SIGUSR2);
-	expect(&world, "nothing has changed");
+	tell(&world, SIGUSR2, "nothing has changed");
 	end(&world);
 }
 
-Test(master_upgrade, without_a_program_there_is_none, .timeout = 20)
+Test(master_upgrade, without_a_program_there_is_none, .timeout = 60)
 {
 	struct world world;
 
 	begin_with(&world, NULL);
-	kill(world.master, SIGUSR2);
-	expect(&world, "SIGUSR2 is ignored");
+	tell(&world, SIGUSR2, "SIGUSR2 is ignored");
 	end(&world);
 }
