@@ -47,7 +47,7 @@ WEIR_CONF = """\
 stall_limit: 30s     # under callgrind every turn is a long one
 listen:
   - address: 127.0.0.1:{port}
-workers: 1
+workers: {n_workers}
 access_log: {access_log}
 metrics_memory: {metrics}
 max_connections: 20000
@@ -210,6 +210,9 @@ class Server:
             self._child.kill()
             self._child.wait()
 
+    def signal(self, number):
+        self._child.send_signal(number)
+
     def pids(self):
         """The process and all its descendants."""
         found = [self._child.pid]
@@ -281,10 +284,10 @@ def weir_tls_command(build, directory, port):
     return [build / "weir", "-c", conf]
 
 
-def weir_command(build, directory, port, access_log, metrics=True):
+def weir_command(build, directory, port, access_log, metrics=True, n_workers=1):
     conf = directory / f"weir-{port}.yaml"
     conf.write_text(WEIR_CONF.format(build=build, port=port, access_log=access_log,
-                                     metrics="1MiB" if metrics else "0"))
+                                     n_workers=n_workers, metrics="1MiB" if metrics else "0"))
     return [build / "weir", "-c", conf]
 
 
