@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "pipe_seen.h"
+
 #define MAX_BYTES ((size_t)1024 * 1024)
 
 struct talk {
@@ -16,9 +18,9 @@ struct talk {
 	struct block_pool pool;
 	struct hub_pipe pipe;
 	int far; /* the other end; -1 once closed */
-	unsigned n_messages, n_closed, n_caught_up;
+	struct pipe_seen seen;
+	unsigned n_caught_up;
 	uint64_t n_dropped;
-	int error;
 	size_t last_len; /* of the last message */
 	uint64_t sum;	 /* of what n_lost was in all of them */
 	bool closes;	 /* at the first message */
@@ -33,7 +35,7 @@ static void on_message(struct hub_pipe *p, const struct hub_message *m)
 {
 	struct talk *t = talk_of(p);
 
-	t->n_messages++;
+	t->seen.n_messages++;
 	t->last_len = m->bytes.len;
 	t->sum += m->n_lost;
 	if (t->closes)
@@ -49,8 +51,7 @@ static void on_caught_up(struct hub_pipe *p, uint64_t n_dropped)
 static void on_closed(struct hub_pipe *p, int error)
 {
 	cr_assert(!hub_pipe_is_open(p));
-	talk_of(p)->n_closed++;
-	talk_of(p)->error = error;
+	pipe_seen_end(&talk_of(p)->seen, error);
 }
 
 static const struct hub_pipe_ops ops = { on_message, on_caught_up, on_closed };
@@ -68,12 +69,6 @@ static void begin(struct talk *t)
 	hub_pipe_init(&t->pipe, t->loop, &t->pool, MAX_BYTES, &ops);
 	cr_assert(!hub_pipe_is_open(&t->pipe));
 	hub_pipe_open(&t->pipe, fds[1]);
-}
-
-static void turns(struct talk *t)
-{
-	for (unsigned i = 0; i < 20; i++)
-		loop_turn(t->loop, false);
 }
 
 static void done(struct talk *t)
@@ -117,7 +112,7 @@ static void far_send(struct talk *t, const struct hub_message *m)
 			sent += (size_t)n;
 		else
 			cr_assert_eq(errno, EAGAIN);
-		turns(t);
+		pipe_seen_turns(t->loop);
 	}
 	free((char *)bytes.ptr);
 }
@@ -150,7 +145,7 @@ Test(hub_pipe, many_messages_arrive_in_one_turn)
 	for (unsigned i = 0; i < 100; i++)
 		cr_assert_eq(send(t.far, bytes.ptr, bytes.len, 0), (ssize_t)bytes.len);
 	loop_turn(t.loop, false);
-	cr_assert_eq(t.n_messages, 100u);
+	cr_assert_eq(t.seen.n_messages, 100u);
 	cr_assert_eq(t.sum, 100u);
 	cr_assert_null(t.pipe.in);
 	free((char *)bytes.ptr);
@@ -167,7 +162,7 @@ Test(hub_pipe, a_message_may_come_byte_by_byte)
 	bytes = make(&t, &one);
 	for (unsigned i = 0; i < 3 * bytes.len; i++) {
 		cr_assert_eq(send(t.far, bytes.ptr + i % bytes.len, 1, 0), 1);
-		cr_assert_eq(t.n_messages, i / bytes.len);
+		cr_assert_eq(t.seen.n_messages, i / bytes.len);
 		loop_turn(t.loop, false);
 	}
 	cr_assert_eq(t.sum, 15u);
@@ -188,7 +183,7 @@ Test(hub_pipe, messages_of_every_size_arrive)
 		struct hub_message m = of_len(bytes, lens[i]);
 
 		far_send(&t, &m);
-		cr_assert_eq(t.n_messages, i + 1);
+		cr_assert_eq(t.seen.n_messages, i + 1);
 		cr_assert_eq(t.last_len, lens[i]);
 	}
 	cr_assert_eq(t.pool.n_taken, 0u);
@@ -223,14 +218,14 @@ Test(hub_pipe, a_full_queue_drops_until_half_of_it_has_left)
 		n_sent++;
 	cr_assert_eq(n_sent, 15u);
 	for (unsigned i = 0; i < 9; i++) {
-		turns(&t);
+		pipe_seen_turns(t.loop);
 		cr_assert(!hub_pipe_publish(&t.pipe, &m));
 	}
 	cr_assert_leq(t.pipe.stream.out.queued, HUB_PIPE_QUEUE_MAX);
 	cr_assert_eq(t.n_caught_up, 0u);
 	while (t.n_caught_up == 0) {
 		cr_assert_gt(far_take(&t), 0u);
-		turns(&t);
+		pipe_seen_turns(t.loop);
 	}
 	cr_assert_leq(t.pipe.stream.out.queued, HUB_PIPE_QUEUE_MAX / 2);
 	cr_assert_eq(t.n_dropped, 10u);
@@ -260,9 +255,8 @@ Test(hub_pipe, the_end_of_the_other_process_is_told)
 
 	begin(&t);
 	far_close(&t);
-	turns(&t);
-	cr_assert_eq(t.n_closed, 1u);
-	cr_assert_eq(t.error, 0);
+	pipe_seen_turns(t.loop);
+	pipe_seen_check_end(&t.seen, 0);
 	done(&t);
 }
 
@@ -281,10 +275,9 @@ Test(hub_pipe, its_last_words_are_heard_although_it_takes_nothing_more)
 	hub_pipe_flush(&t.pipe);
 	cr_assert(hub_pipe_is_open(&t.pipe));
 	cr_assert(!hub_pipe_publish(&t.pipe, &m));
-	turns(&t);
+	pipe_seen_turns(t.loop);
 	cr_assert_eq(t.sum, 7u);
-	cr_assert_eq(t.n_closed, 1u);
-	cr_assert_eq(t.error, 0);
+	pipe_seen_check_end(&t.seen, 0);
 	cr_assert_eq(t.pipe.n_in_queue, 1u);
 	done(&t);
 }
@@ -302,9 +295,9 @@ Test(hub_pipe, who_dies_with_our_words_unread_is_heard_too)
 	cr_assert_eq(send(t.far, bytes.ptr, bytes.len, 0), (ssize_t)bytes.len);
 	free((char *)bytes.ptr);
 	far_close(&t);
-	turns(&t);
+	pipe_seen_turns(t.loop);
 	cr_assert_eq(t.sum, 7u);
-	cr_assert_eq(t.error, 0);
+	cr_assert_eq(t.seen.error, 0);
 	done(&t);
 }
 
@@ -314,10 +307,9 @@ Test(hub_pipe, garbage_closes_it)
 
 	begin(&t);
 	cr_assert_eq(send(t.far, "GET / HTTP/1.1\r\n\r\n", 18, 0), 18);
-	turns(&t);
-	cr_assert_eq(t.n_closed, 1u);
-	cr_assert_eq(t.error, -EPROTO);
-	cr_assert_eq(t.n_messages, 0u);
+	pipe_seen_turns(t.loop);
+	pipe_seen_check_end(&t.seen, -EPROTO);
+	cr_assert_eq(t.seen.n_messages, 0u);
 	done(&t);
 }
 
@@ -327,11 +319,11 @@ Test(hub_pipe, half_a_message_of_who_dies_is_no_garbage)
 
 	begin(&t);
 	cr_assert_eq(send(t.far, "\x14\0\0", 3, 0), 3);
-	turns(&t);
+	pipe_seen_turns(t.loop);
 	far_close(&t);
-	turns(&t);
-	cr_assert_eq(t.error, 0);
-	cr_assert_eq(t.n_closed, 1u);
+	pipe_seen_turns(t.loop);
+	cr_assert_eq(t.seen.error, 0);
+	cr_assert_eq(t.seen.n_closed, 1u);
 	done(&t);
 }
 
@@ -347,9 +339,9 @@ Test(hub_pipe, may_be_closed_at_a_message_and_opened_again)
 	bytes = make(&t, &one);
 	cr_assert_eq(send(t.far, bytes.ptr, bytes.len, 0), (ssize_t)bytes.len);
 	cr_assert_eq(send(t.far, bytes.ptr, bytes.len, 0), (ssize_t)bytes.len);
-	turns(&t);
-	cr_assert_eq(t.n_messages, 1u);
-	cr_assert_eq(t.n_closed, 0u);
+	pipe_seen_turns(t.loop);
+	cr_assert_eq(t.seen.n_messages, 1u);
+	cr_assert_eq(t.seen.n_closed, 0u);
 
 	far_close(&t);
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
@@ -357,8 +349,8 @@ Test(hub_pipe, may_be_closed_at_a_message_and_opened_again)
 	t.closes = false;
 	hub_pipe_open(&t.pipe, fds[1]);
 	cr_assert_eq(send(t.far, bytes.ptr, bytes.len, 0), (ssize_t)bytes.len);
-	turns(&t);
-	cr_assert_eq(t.n_messages, 2u);
+	pipe_seen_turns(t.loop);
+	cr_assert_eq(t.seen.n_messages, 2u);
 	free((char *)bytes.ptr);
 	done(&t);
 }

@@ -13,6 +13,7 @@
 
 #include "io/ipc.h"
 #include "io/loop.h"
+#include "pipe_seen.h"
 
 struct talk {
 	struct loop *loop;
@@ -20,8 +21,8 @@ struct talk {
 	int far;     /* the other end; -1 once closed */
 	char *buf;   /* the pipe's */
 	char *taken; /* what came to the other end last */
-	unsigned n_messages, n_closed, n_drained;
-	int error;
+	struct pipe_seen seen;
+	unsigned n_drained;
 	struct job_packet last; /* without its views */
 	char last_bytes[64];
 	bool closes; /* at the first message */
@@ -37,7 +38,7 @@ static void on_message(struct job_pipe *p, const struct job_packet *packet)
 	struct talk *t = talk_of(p);
 
 	close_fdp(&t->last.fd);
-	t->n_messages++;
+	t->seen.n_messages++;
 	t->last = *packet;
 	(void)snprintf(t->last_bytes, sizeof(t->last_bytes), "%.*s", (int)packet->bytes.len,
 		       packet->bytes.ptr);
@@ -53,8 +54,7 @@ static void on_drained(struct job_pipe *p)
 static void on_closed(struct job_pipe *p, int error)
 {
 	cr_assert(!job_pipe_is_open(p));
-	talk_of(p)->n_closed++;
-	talk_of(p)->error = error;
+	pipe_seen_end(&talk_of(p)->seen, error);
 }
 
 static const struct job_pipe_ops ops = { on_message, on_drained, on_closed };
@@ -77,12 +77,6 @@ static void begin_with(struct talk *t, size_t max_unsent)
 static void begin(struct talk *t)
 {
 	begin_with(t, SIZE_MAX);
-}
-
-static void turns(struct talk *t)
-{
-	for (unsigned i = 0; i < 20; i++)
-		loop_turn(t->loop, false);
 }
 
 static void done(struct talk *t)
@@ -157,9 +151,9 @@ Test(job_pipe, packets_arrive_in_order)
 	for (uint64_t i = 1; i <= 40; i++)
 		far_send(&t, i);
 	loop_turn(t.loop, false);
-	cr_assert_lt(t.n_messages, 40u, "others have their turn too");
-	turns(&t);
-	cr_assert_eq(t.n_messages, 40u);
+	cr_assert_lt(t.seen.n_messages, 40u, "others have their turn too");
+	pipe_seen_turns(t.loop);
+	cr_assert_eq(t.seen.n_messages, 40u);
 	cr_assert_eq(t.last.id, 40u);
 	done(&t);
 }
@@ -172,12 +166,12 @@ Test(job_pipe, what_the_socket_does_not_take_leaves_later_in_order)
 	begin(&t);
 	(void)fill(&t);
 	send_word(&t, JOB_ENDED, 7, "last");
-	turns(&t);
+	pipe_seen_turns(t.loop);
 	cr_assert_eq(t.n_drained, 0u);
 	for (;;) {
 		struct job_packet p = far_take(&t);
 
-		turns(&t);
+		pipe_seen_turns(t.loop);
 		if (p.word == JOB_ENDED)
 			break;
 		cr_assert_eq(p.id, next++);
@@ -202,7 +196,7 @@ Test(job_pipe, a_newer_report_replaces_one_that_has_not_left)
 	send_word(&t, JOB_PROGRESS, 2, "other");
 	send_word(&t, JOB_PROGRESS, 1, "newer than that");
 	send_word(&t, JOB_ENDED, 1, "");
-	turns(&t);
+	pipe_seen_turns(t.loop);
 	(void)far_take(&t);
 	p = far_take(&t);
 	cr_assert(p.word == JOB_PROGRESS && p.id == 1);
@@ -235,7 +229,7 @@ Test(job_pipe, a_descriptor_may_be_closed_although_its_packet_waits)
 	(void)close(p.fd);
 	do {
 		p = far_take(&t);
-		turns(&t);
+		pipe_seen_turns(t.loop);
 	} while (p.word != JOB_ENDED);
 	cr_assert_eq(pread(p.fd, text, 3, 0), 3);
 	cr_assert_str_eq(text, "abc");
@@ -253,7 +247,7 @@ Test(job_pipe, a_received_descriptor_is_the_owners)
 	p.fd = payload("abc");
 	cr_assert_eq(job_wire_send(t.far, &p), 0);
 	(void)close(p.fd);
-	turns(&t);
+	pipe_seen_turns(t.loop);
 	cr_assert_eq(t.last.fd_len, 3u);
 	cr_assert_geq(fcntl(t.last.fd, F_GETFD), 0);
 	done(&t);
@@ -267,9 +261,9 @@ Test(job_pipe, it_may_be_closed_by_a_message)
 	t.closes = true;
 	far_send(&t, 1);
 	far_send(&t, 2);
-	turns(&t);
-	cr_assert_eq(t.n_messages, 1u);
-	cr_assert_eq(t.n_closed, 0u, "which its owner knows");
+	pipe_seen_turns(t.loop);
+	cr_assert_eq(t.seen.n_messages, 1u);
+	cr_assert_eq(t.seen.n_closed, 0u, "which its owner knows");
 	cr_assert(!job_pipe_is_open(&t.pipe));
 	done(&t);
 }
@@ -283,11 +277,10 @@ Test(job_pipe, the_end_of_the_other_process_is_told_after_its_last_words)
 	(void)close(steal_fd(t.far));
 	send_word(&t, JOB_ENDED, 1, "to nobody");
 	send_word(&t, JOB_ENDED, 2, "to nobody");
-	cr_assert_eq(t.n_closed, 0u);
-	turns(&t);
-	cr_assert_eq(t.n_messages, 1u);
-	cr_assert_eq(t.n_closed, 1u);
-	cr_assert_eq(t.error, 0);
+	cr_assert_eq(t.seen.n_closed, 0u);
+	pipe_seen_turns(t.loop);
+	cr_assert_eq(t.seen.n_messages, 1u);
+	pipe_seen_check_end(&t.seen, 0);
 	done(&t);
 }
 
@@ -299,9 +292,8 @@ Test(job_pipe, the_end_of_one_that_read_nothing_is_told)
 	(void)fill(&t);
 	send_word(&t, JOB_ENDED, 1, "which is more than ten bytes");
 	(void)close(steal_fd(t.far));
-	turns(&t);
-	cr_assert_eq(t.n_closed, 1u);
-	cr_assert_eq(t.error, 0);
+	pipe_seen_turns(t.loop);
+	pipe_seen_check_end(&t.seen, 0);
 	done(&t);
 }
 
@@ -311,9 +303,8 @@ Test(job_pipe, garbage_closes_it)
 
 	begin(&t);
 	cr_assert_eq(send(t.far, "garbage", 7, 0), 7);
-	turns(&t);
-	cr_assert_eq(t.n_closed, 1u);
-	cr_assert_eq(t.error, -EPROTO);
+	pipe_seen_turns(t.loop);
+	pipe_seen_check_end(&t.seen, -EPROTO);
 	done(&t);
 }
 
@@ -326,9 +317,9 @@ Test(job_pipe, the_last_words_of_a_dead_process_are_all_heard_at_once)
 		far_send(&t, i);
 	(void)close(steal_fd(t.far));
 	job_pipe_finish(&t.pipe);
-	cr_assert_eq(t.n_messages, 40u);
+	cr_assert_eq(t.seen.n_messages, 40u);
 	cr_assert(!job_pipe_is_open(&t.pipe));
-	cr_assert_eq(t.n_closed, 0u, "which its owner knows");
+	cr_assert_eq(t.seen.n_closed, 0u, "which its owner knows");
 	done(&t);
 }
 
@@ -340,7 +331,7 @@ Test(job_pipe, last_words_are_not_waited_for)
 	begin(&t);
 	far_send(&t, 1);
 	job_pipe_finish(&t.pipe);
-	cr_assert_eq(t.n_messages, 1u);
+	cr_assert_eq(t.seen.n_messages, 1u);
 	cr_assert(!job_pipe_is_open(&t.pipe));
 	job_pipe_finish(&t.pipe);
 	done(&t);
@@ -361,8 +352,8 @@ Test(job_pipe, it_can_be_opened_again)
 	send_word(&t, JOB_QUEUED, 9, "");
 	cr_assert_eq(far_take(&t).id, 9u);
 	far_send(&t, 1);
-	turns(&t);
-	cr_assert_eq(t.n_messages, 1u);
+	pipe_seen_turns(t.loop);
+	cr_assert_eq(t.seen.n_messages, 1u);
 	done(&t);
 }
 
@@ -375,13 +366,13 @@ Test(job_pipe, who_does_not_read_is_not_listened_to)
 	for (unsigned i = 0; i < 20; i++)
 		send_word(&t, JOB_ENDED, i, "");
 	far_send(&t, 1);
-	turns(&t);
-	cr_assert_eq(t.n_messages, 0u);
+	pipe_seen_turns(t.loop);
+	cr_assert_eq(t.seen.n_messages, 0u);
 	while (far_has_more(&t)) {
 		(void)far_take(&t);
-		turns(&t);
+		pipe_seen_turns(t.loop);
 	}
-	cr_assert_eq(t.n_messages, 1u);
+	cr_assert_eq(t.seen.n_messages, 1u);
 	done(&t);
 }
 
