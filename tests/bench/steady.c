@@ -415,7 +415,7 @@ int main(int argc, char **argv)
 	s->conns = conns;
 	s->last_idle = &s->idle;
 	s->max_conns = s->n_wanted ? (size_t)s->n_wanted : MAX_CONNECTIONS;
-	s->n_windows = s->interval_ms ? (size_t)(s->seconds * 1000 / s->interval_ms) + 1 : 1;
+	s->n_windows = s->interval_ms ? (size_t)((s->seconds * 1000 - 1) / s->interval_ms) + 1 : 1;
 	s->windows = windows = calloc(s->n_windows, sizeof(*windows));
 	s->n_total = (uint64_t)(s->rate * s->seconds);
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
