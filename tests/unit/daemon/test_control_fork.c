@@ -43,6 +43,20 @@ static void begin(struct worker_slot *slot)
 	worker_slot_init(slot, 5);
 }
 
+static void fork_child(struct worker_slot *slot)
+{
+	int control_fd = -1;
+	pid_t pid;
+
+	begin(slot);
+	pid = control_fork(slot, "weir:test", &control_fd);
+	if (pid == 0)
+		be_child(control_fd);
+	cr_assert_gt(pid, 0);
+	cr_assert_eq(slot->pid, pid);
+	cr_assert_eq(control_fd, -1);
+}
+
 static int exit_code_of(pid_t pid)
 {
 	int status;
@@ -53,17 +67,15 @@ static int exit_code_of(pid_t pid)
 }
 
 /* The slot and the child that it has talk to each other. */
-static void check_talk(const struct worker_slot *slot, pid_t pid)
+static void check_talk(const struct worker_slot *slot)
 {
 	struct ipc_message message;
 
-	cr_assert_gt(pid, 0);
-	cr_assert_eq(slot->pid, pid);
 	cr_assert_eq(slot->state, WORKER_STARTING);
 	cr_assert_eq(await(slot->control_fd, &message), 1);
 	cr_assert_eq(message.type, CONTROL_READY);
 	cr_assert_eq(control_send_drain(slot->control_fd), 0);
-	cr_assert_eq(exit_code_of(pid), 0);
+	cr_assert_eq(exit_code_of(slot->pid), 0);
 	/* Nobody else has kept the child's end. */
 	cr_assert_eq(await(slot->control_fd, &message), 0);
 }
@@ -71,15 +83,9 @@ static void check_talk(const struct worker_slot *slot, pid_t pid)
 Test(control_fork, a_child_and_its_slot_talk_to_each_other)
 {
 	struct worker_slot slot;
-	int control_fd = -1;
-	pid_t pid;
 
-	begin(&slot);
-	pid = control_fork(&slot, "weir:test", &control_fd);
-	if (pid == 0)
-		be_child(control_fd);
-	check_talk(&slot, pid);
-	cr_assert_eq(control_fd, -1);
+	fork_child(&slot);
+	check_talk(&slot);
 	(void)close(slot.control_fd);
 }
 
@@ -87,17 +93,12 @@ Test(control_fork, a_child_sees_the_end_of_the_master)
 {
 	struct worker_slot slot;
 	struct ipc_message message;
-	int control_fd = -1;
-	pid_t pid;
 
-	begin(&slot);
-	pid = control_fork(&slot, "weir:test", &control_fd);
-	if (pid == 0)
-		be_child(control_fd);
+	fork_child(&slot);
 	cr_assert_eq(await(slot.control_fd, &message), 1);
 	(void)close(slot.control_fd);
 	/* It has not kept the master's end itself. */
-	cr_assert_eq(exit_code_of(pid), 7);
+	cr_assert_eq(exit_code_of(slot.pid), 7);
 }
 
 Test(control_fork, a_pair_may_have_been_used_before)
@@ -116,7 +117,8 @@ Test(control_fork, a_pair_may_have_been_used_before)
 			_exit(8);
 		be_child(control_fd);
 	}
-	check_talk(&slot, pid);
+	cr_assert_eq(slot.pid, pid);
+	check_talk(&slot);
 	(void)close(slot.control_fd);
 }
 
