@@ -60,8 +60,12 @@ static int scrypt(weir_work *work, weir_str input)
 	memcpy(&order, input.ptr, sizeof(order));
 	if (!EVP_PBE_scrypt(input.ptr + sizeof(order), input.len - sizeof(order), order.salt,
 			    order.salt_len, order.n, order.r, order.p, 2 * MOST_MEMORY, key,
-			    sizeof(key)))
+			    sizeof(key))) {
+		weir_work_log(work, WEIR_LOG_WARN, "no memory for n %llu, r %llu, p %llu",
+			      (unsigned long long)order.n, (unsigned long long)order.r,
+			      (unsigned long long)order.p);
 		return -ENOMEM;
+	}
 	to_hex(order.salt, order.salt_len, salt);
 	to_hex(key, sizeof(key), hash);
 	(void)snprintf(

@@ -184,5 +184,26 @@ WEIR_API WEIR_MUST_USE int weir_work_result(weir_work *work, weir_str result);
  */
 WEIR_API bool weir_work_unwanted(const weir_work *work);
 
+/*
+ * Whose job it is, valid until it returns: its request's scope->request_id, and what
+ * weir_traceparent() says there, for what the job itself asks of others:
+ *
+ *	static int ask_bank(weir_work *work, weir_str input)
+ *	{
+ *		char field[80];
+ *
+ *		weir_work_log(work, WEIR_LOG_INFO, "asks the bank for %.*s", WEIR_ARG(input));
+ *		snprintf(field, sizeof(field), "traceparent: %.*s",
+ *			 WEIR_ARG(weir_work_traceparent(work)));
+ *		return weir_work_result(work, weir_strz(field));	<- what the bank says to it
+ *	}
+ *
+ * ptr NULL: it is not known.
+ */
+WEIR_API weir_str weir_work_request_id(const weir_work *work);
+WEIR_API weir_str weir_work_traceparent(const weir_work *work);
+/* As weir_log(): a line that begins with the job's name, and ends with its request's id if it shall. */
+WEIR_API void weir_work_log(weir_work *work, int level, const char *fmt, ...) WEIR_PRINTF(3, 4);
+
 WEIR_END
 #endif

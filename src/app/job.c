@@ -17,8 +17,10 @@
 
 #include "app/module.h"
 #include "app/req.h"
+#include "app/request_ids.h"
 #include "app/site.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "coro/deadline.h"
 #include "coro/offload.h"
 #include "coro/sched.h"
@@ -171,13 +173,14 @@ COLD int job_fail(struct req *req, int error, const char *fmt, ...)
 static COLD void end_alone(struct weir_job *job)
 {
 	struct site *site = job->site;
-	char words[128];
+	char words[128], id[REQUEST_IDS_LOG_MAX];
 
 	list_del(&job->alone);
 	if (job->error < 0) {
 		job_describe(job, words, sizeof(words));
-		log_write(site->log, LOG_AT_ERROR, "job %s, whose request has ended, %s",
-			  job->names, words);
+		request_ids_words(site->logs_ids ? job->call.request_id : WEIR_STR(""), id);
+		log_write(site->log, LOG_AT_ERROR, "job %s, whose request has ended, %s%s",
+			  job->names, words, id);
 	}
 	site_note_quiet(site);
 }
@@ -300,19 +303,24 @@ int job_make(struct req *req, const weir_job_opts *opts, const weir_job_entry *e
 	size_t module_len = strlen(req->app->name), name_len = strlen(entry->name);
 	size_t pool_len = opts->pool ? strlen(opts->pool) : 0;
 	size_t names_len = module_len + 1 + name_len + 1 + pool_len + 1;
-	struct weir_job *job = calloc(1, sizeof(*job) + names_len);
-	char *pool;
+	weir_str id = req->scope.request_id, parent = weir_traceparent(&req->pub);
+	struct weir_job *job = calloc(1, sizeof(*job) + names_len + id.len + parent.len);
+	char *pool, *whose;
 
 	if (!job)
 		return -ENOMEM;
 	(void)snprintf(job->names, names_len, "%s.%s", req->app->name, entry->name);
 	pool = job->names + module_len + 1 + name_len + 1;
 	memcpy(pool, opts->pool ? opts->pool : "", pool_len);
+	whose = job->names + names_len;
+	(void)str_put(str_put(whose, id), parent);
 	job->call = (struct job_call){
 		.up = &call_ops,
 		.module = { job->names, module_len },
 		.name = { job->names + module_len + 1, name_len },
 		.pool = { pool, pool_len },
+		.request_id = { whose, id.len },
+		.traceparent = { whose + id.len, parent.len },
 		.input_fd = -1,
 		.fn = entry->fn,
 		.priority = opts->priority,

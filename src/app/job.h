@@ -59,7 +59,7 @@ struct weir_job {
 	uint64_t result_len; /* of either */
 	weir_str large;	     /* owned: one that is mapped */
 
-	char names[]; /* "module.name", NUL, the pool, NUL */
+	char names[]; /* "module.name", NUL, the pool, NUL, and whose it is */
 };
 
 /* It is the carrier's: something will be heard of it. */

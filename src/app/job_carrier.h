@@ -56,6 +56,8 @@ struct job_call {
 	const struct job_call_ops *up;
 	weir_str module, name;
 	weir_str pool; /* empty: the default one */
+	/* Whose it is; the second may be empty. */
+	weir_str request_id, traceparent;
 	/* Either; good until started() or the end. The descriptor stays the owner's. */
 	weir_str input;
 	int input_fd; /* a sealed memfd of input_len bytes; -1: none */

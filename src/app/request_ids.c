@@ -59,12 +59,16 @@ weir_str request_ids_trace(const struct req *req)
 	return (weir_str){ req->trace + TRACEPARENT_TRACE_AT, TRACEPARENT_TRACE_LEN };
 }
 
+void request_ids_words(weir_str id, char ret_text[REQUEST_IDS_LOG_MAX])
+{
+	ret_text[0] = '\0';
+	if (id.len > 0)
+		(void)snprintf(ret_text, REQUEST_IDS_LOG_MAX, " [%.*s]", WEIR_ARG(id));
+}
+
 const char *request_ids_for_log(const struct req *req, char text[REQUEST_IDS_LOG_MAX])
 {
-	text[0] = '\0';
-	if (req->site->logs_ids)
-		(void)snprintf(text, REQUEST_IDS_LOG_MAX, " [%.*s]",
-			       WEIR_ARG(req->scope.request_id));
+	request_ids_words(req->site->logs_ids ? req->scope.request_id : WEIR_STR(""), text);
 	return text;
 }
 

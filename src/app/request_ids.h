@@ -16,5 +16,7 @@ weir_str request_ids_trace(const struct req *req);
 /* " [id]", or nothing where the log shall not have it. */
 #define REQUEST_IDS_LOG_MAX 136
 const char *request_ids_for_log(const struct req *req, char text[REQUEST_IDS_LOG_MAX]);
+/* The same where there is no request; nothing for an empty id. */
+void request_ids_words(weir_str id, char ret_text[REQUEST_IDS_LOG_MAX]);
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "app/work.h"
+#include "base/log.h"
 #include "io/loop.h"
 #include "io/sealed.h"
 
@@ -83,7 +84,15 @@ static bool on_look(weir_work *work)
 	return job->is_cancelled || is_late(job);
 }
 
-static const struct work_ops work_ops = { on_report, on_look };
+static void on_log(weir_work *work, int level, const char *text)
+{
+	const struct test_job *job = job_of(work);
+
+	log_write(job->jobs->log, level, "%.*s.%.*s: %s", WEIR_ARG(job->call->module),
+		  WEIR_ARG(job->call->name), text);
+}
+
+static const struct work_ops work_ops = { on_report, on_look, on_log };
 
 static void job_main(void *arg)
 {
@@ -226,6 +235,8 @@ static int submit(struct job_carrier *carrier, struct job_call *call)
 	job->call = call;
 	job->until_ms = call->deadline_ms;
 	work_init(&job->work, &work_ops, jobs->max_result, JOB_CARRIER_INLINE);
+	job->work.request_id = call->request_id;
+	job->work.traceparent = call->traceparent;
 	list_add_tail(&jobs->jobs, &job->link);
 	timer_init(&job->turn, on_turn);
 	loop_timer_start(jobs->loop, &job->turn, loop_now_ms(jobs->loop));
@@ -249,9 +260,9 @@ static const struct job_carrier_ops carrier_ops = { submit, cancel };
 void test_jobs_init(struct test_jobs *jobs, struct loop *loop, const struct log *log,
 		    size_t max_result)
 {
-	*jobs = (struct test_jobs){ .carrier = { &carrier_ops },
-				    .loop = loop,
-				    .max_result = max_result };
+	*jobs = (struct test_jobs){
+		.carrier = { &carrier_ops }, .loop = loop, .log = log, .max_result = max_result
+	};
 	stack_pool_init(&jobs->stacks, STACK_SIZE, GUARD_INSTALL, log);
 	list_init(&jobs->jobs);
 }

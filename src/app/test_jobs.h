@@ -15,7 +15,8 @@ struct test_jobs {
 	struct job_carrier carrier;
 	struct loop *loop; /* borrowed */
 	struct stack_pool stacks;
-	struct list jobs; /* struct test_job, owned */
+	struct list jobs;      /* struct test_job, owned */
+	const struct log *log; /* borrowed */
 	size_t max_result;
 };
 

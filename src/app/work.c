@@ -34,6 +34,7 @@ void work_reset(weir_work *work)
 	work->result_fd = -1;
 	work->result_len = 0;
 	work->result = (weir_str){ 0 };
+	work->request_id = work->traceparent = (weir_str){ 0 };
 	work->has_result = false;
 	work->has_late = false;
 	work->is_unwanted = false;
@@ -103,6 +104,27 @@ int weir_work_report(weir_work *work, const char *fmt, ...)
 }
 
 /* ---- */
+
+weir_str weir_work_request_id(const weir_work *work)
+{
+	return work->request_id;
+}
+
+weir_str weir_work_traceparent(const weir_work *work)
+{
+	return work->traceparent;
+}
+
+void weir_work_log(weir_work *work, int level, const char *fmt, ...)
+{
+	char text[WORK_LOG_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	work->ops->log(work, level, text);
+}
 
 void *weir_work_alloc(weir_work *work, size_t size)
 {

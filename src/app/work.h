@@ -14,12 +14,16 @@
 
 /* The longest report. */
 #define WORK_REPORT_MAX 4096
+/* What of a line for the log is kept. */
+#define WORK_LOG_MAX 1024
 
 struct work_ops {
 	/* Hands a report on without waiting: 0; -EAGAIN: not now, it is kept; -EPIPE. */
 	int (*report)(weir_work *work, weir_str text);
 	/* Whether somebody has said that it is not wanted any more. At most once a millisecond. */
 	bool (*is_unwanted)(weir_work *work);
+	/* One line, which says which job it is from. */
+	void (*log)(weir_work *work, int level, const char *text);
 };
 
 /* The public weir_work. One may run many jobs, one after the other. */
@@ -28,6 +32,9 @@ struct weir_work {
 	size_t max_result;	    /* bytes */
 	size_t max_inline;	    /* a longer result is kept in a sealed memfd (io/sealed) */
 	int64_t deadline_ms;	    /* of CLOCK_MONOTONIC; INT64_MAX: none */
+
+	/* Whose it is, borrowed: set for each job before it runs, until it is reset. May be empty. */
+	weir_str request_id, traceparent;
 
 	/* When it has ended with 0, until it is reset. */
 	bool has_result;

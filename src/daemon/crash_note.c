@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/peek.h"
+#include "base/str.h"
 #include "coro/sched.h"
 
 /* The kernel's own frame can be more than 10 KiB on CPUs with wide registers. */
@@ -91,8 +92,10 @@ static void on_crash(int signal, siginfo_t *info, void *ucontext)
 		record->address = (uint64_t)(uintptr_t)info->si_addr;
 		trace_regs_of(ucontext, &regs);
 		crash_note_fill(record, sched_here, &regs);
-		if (!record->culprit.is_task)
+		if (!record->culprit.is_task) {
 			memcpy(record->culprit.task, watched.note->doing, CULPRIT_NAME);
+			memcpy(record->culprit.request, watched.note->request, CULPRIT_NAME);
+		}
 		atomic_store(&record->state, CRASH_WHOLE);
 	}
 	errno = error;
@@ -190,12 +193,18 @@ void crash_note_map(struct crash_note *note)
 	(void)fclose(maps);
 }
 
-void crash_note_doing(struct crash_note *note, const char *what)
+static void keep(char to[CULPRIT_NAME], weir_str text)
 {
-	size_t len = strnlen(what, CULPRIT_NAME - 1);
+	size_t len = text.len < CULPRIT_NAME ? text.len : CULPRIT_NAME - 1;
 
-	memcpy(note->doing, what, len);
-	note->doing[len] = '\0';
+	(void)str_put(to, (weir_str){ text.ptr, len });
+	to[len] = '\0';
+}
+
+void crash_note_doing(struct crash_note *note, const char *what, weir_str request_id)
+{
+	keep(note->doing, weir_strz(what));
+	keep(note->request, request_id);
 }
 
 /* ---- the master */

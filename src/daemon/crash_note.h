@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <time.h>
+#include <weir/base.h>
 
 #include "base/macro.h"
 #include "base/trace.h"
@@ -51,8 +52,9 @@ enum crash_state {
 struct crash_note {
 	struct crash_record crash;
 	struct crash_record stall;
-	char doing[CULPRIT_NAME];  /* what it does when no task runs */
-	char reason[CRASH_REASON]; /* why it ends itself; "": it does not */
+	char doing[CULPRIT_NAME];   /* what it does when no task runs */
+	char request[CULPRIT_NAME]; /* for whom it does that: a request's id */
+	char reason[CRASH_REASON];  /* why it ends itself; "": it does not */
 	time_t mapped_at;
 	uint32_t maps_len;
 	char maps[CRASH_MAPS]; /* of /proc/self/maps, the lines with files */
@@ -68,8 +70,8 @@ MUST_USE int crash_note_watch(struct crash_note *note);
 void crash_note_unwatch(void);
 /* Remembers which files are where: again, when more of them are. */
 void crash_note_map(struct crash_note *note);
-/* For a child without tasks, such as a job process: what it does from now on, "shop.hash". */
-void crash_note_doing(struct crash_note *note, const char *what);
+/* For a child without tasks, such as a job process: what it does from now on, "shop.hash", and for whom. */
+void crash_note_doing(struct crash_note *note, const char *what, weir_str request_id);
 
 /*
  * Fills in all but signal and state. Signal handlers may call it, and threads for

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "app/request_ids.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "daemon/conf.h"
@@ -11,7 +12,8 @@
 
 struct hub_job *hub_job_new(const struct job_packet *p, int64_t now_us)
 {
-	struct hub_job *job = malloc(sizeof(*job) + p->module.len + p->name.len + p->bytes.len);
+	struct hub_job *job = malloc(sizeof(*job) + p->module.len + p->name.len +
+				     p->request_id.len + p->traceparent.len + p->bytes.len);
 	char *out;
 
 	if (!job)
@@ -26,11 +28,15 @@ struct hub_job *hub_job_new(const struct job_packet *p, int64_t now_us)
 		.fd_len = p->fd_len,
 		.module_len = p->module.len,
 		.name_len = p->name.len,
+		.request_id_len = p->request_id.len,
+		.traceparent_len = p->traceparent.len,
 		.bytes_len = p->bytes.len,
 	};
 	list_init(&job->link);
 	out = str_put(job->text, p->module);
 	out = str_put(out, p->name);
+	out = str_put(out, p->request_id);
+	out = str_put(out, p->traceparent);
 	(void)str_put(out, p->bytes);
 	return job;
 }
@@ -48,6 +54,8 @@ struct hub_job *hub_job_free(struct hub_job *job)
 struct job_packet hub_job_packet(const struct hub_job *job)
 {
 	const char *name = job->text + job->module_len;
+	const char *request_id = name + job->name_len;
+	const char *traceparent = request_id + job->request_id_len;
 
 	return (struct job_packet){
 		.word = JOB_RUN,
@@ -55,7 +63,9 @@ struct job_packet hub_job_packet(const struct hub_job *job)
 		.deadline_ms = job->job.deadline_ms,
 		.module = { job->text, job->module_len },
 		.name = { name, job->name_len },
-		.bytes = { name + job->name_len, job->bytes_len },
+		.request_id = { request_id, job->request_id_len },
+		.traceparent = { traceparent, job->traceparent_len },
+		.bytes = { traceparent + job->traceparent_len, job->bytes_len },
 		.fd = job->fd,
 		.fd_len = job->fd_len,
 	};
@@ -90,9 +100,10 @@ static void describe(const struct hub_job_death *death, char *words, size_t cap)
 void hub_job_say_death(const struct hub_job *job, const struct log *log,
 		       const struct hub_job_death *death)
 {
-	const char *name = job->text + job->module_len, *what = "died";
+	char words[128], id[REQUEST_IDS_LOG_MAX] = "";
+	struct job_packet packet = hub_job_packet(job);
+	const char *what = "died";
 	int level = LOG_AT_ERROR;
-	char words[128];
 
 	if (job->job.why == -ECANCELED) {
 		what = "was cancelled";
@@ -102,7 +113,9 @@ void hub_job_say_death(const struct hub_job *job, const struct log *log,
 		level = LOG_AT_WARN;
 	}
 	describe(death, words, sizeof(words));
-	log_write(log, death->is_said ? LOG_AT_DEBUG : level, "job %.*s.%.*s of pool %s %s: %s",
-		  (int)job->module_len, job->text, (int)job->name_len, name,
-		  job->job.pool->conf->name, what, words);
+	if (death->with_id)
+		request_ids_words(packet.request_id, id);
+	log_write(log, death->is_said ? LOG_AT_DEBUG : level, "job %.*s.%.*s of pool %s %s: %s%s",
+		  WEIR_ARG(packet.module), WEIR_ARG(packet.name), job->job.pool->conf->name, what,
+		  words, id);
 }

@@ -24,8 +24,8 @@ struct hub_job {
 	bool is_held;	    /* its process has not been told of it: its worker must know first */
 	int fd;		    /* owned: its input; -1 */
 	uint64_t fd_len;
-	size_t module_len, name_len, bytes_len;
-	char text[]; /* module, name, bytes */
+	size_t module_len, name_len, request_id_len, traceparent_len, bytes_len;
+	char text[]; /* these, one after the other */
 };
 
 /* A copy of a SUBMIT, whose descriptor is taken if it comes to that. NULL without memory. */
@@ -51,6 +51,7 @@ struct hub_job_death {
 	int status;	 /* as waitpid() says; -1: nobody knows */
 	bool was_killed; /* by us */
 	bool is_said;	 /* the master says it, and which job it ran: for us it is a detail */
+	bool with_id;	 /* the line ends with the id of the job's request */
 	enum hub_job_fault fault;
 };
 

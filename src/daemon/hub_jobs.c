@@ -291,6 +291,7 @@ static void forget(struct hub_jobs_process *process, int status)
 				       .was_killed = process->process.is_killed,
 				       .is_said = process->jobs->has_master &&
 						  !process->process.is_killed,
+				       .with_id = process->jobs->setup.logs_ids,
 				       .fault = process->fault };
 
 	if (process->process.job)

@@ -30,6 +30,7 @@ struct hub_jobs_setup {
 	const struct job_counts *counts; /* NULL: nothing is counted */
 	unsigned n_workers;		 /* slots */
 	int control_fd;			 /* the master */
+	bool logs_ids;			 /* of the requests whose jobs die */
 	/* Without a master, see hub_jobs_orphaned(): kills a job process; no job runs. NULL: nothing. */
 	void (*kill)(pid_t pid);
 	void (*quiet)(struct hub_jobs *jobs);

@@ -213,6 +213,7 @@ static int init_loop(struct hub_process *p)
 							      .log = p->args->log,
 							      .conf = setup->jobs,
 							      .counts = setup->counts,
+							      .logs_ids = setup->logs_ids,
 							      .n_workers = p->args->n_slots,
 							      .control_fd = p->args->control_fd,
 							      .kill = on_kill,

@@ -6,6 +6,7 @@
  * no module and reads no byte that a client sent but in publications and jobs.
  * When the master has died, it stays for the workers that still drain.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "daemon/master.h"
@@ -19,6 +20,7 @@ struct hub_setup {
 	size_t max_publication;		 /* bytes */
 	const struct conf_jobs *jobs;	 /* NULL: no pools */
 	const struct job_counts *counts; /* shared with the master; NULL: none */
+	bool logs_ids;			 /* see hub_jobs_setup */
 	struct tls_keeper *tls;		 /* the master's, to be forgotten; NULL: none */
 };
 

@@ -233,6 +233,8 @@ static int send_submit(struct job_link *link, const struct job_call *call)
 				     .pool = call->pool,
 				     .module = call->module,
 				     .name = call->name,
+				     .request_id = call->request_id,
+				     .traceparent = call->traceparent,
 				     .bytes = call->input,
 				     .fd = call->input_fd,
 				     .fd_len = call->input_len };

@@ -199,6 +199,7 @@ static int make(struct job_process *p, struct buf *words)
 				       .pool_index = p->args->pool,
 				       .max_result = p->conf->jobs.max_result,
 				       .limits = &p->limits,
+				       .logs_ids = p->conf->logs_ids,
 				       .note = p->args->note,
 				       .crash = p->args->crash,
 				       .log = p->args->log,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/module.h"
+#include "app/request_ids.h"
 #include "base/log.h"
 #include "daemon/binding.h"
 #include "daemon/conf.h"
@@ -21,6 +23,11 @@
 #include "io/sealed.h"
 
 enum { KEPT_PIPE, KEPT_CONTROL, KEPT_LOG };
+
+/* Of a job's name, for the master: behind it there is room for the id of its request. */
+#define NAME_MAX_NOTED 64
+
+_Static_assert(NAME_MAX_NOTED + REQUEST_IDS_LOG_MAX <= WORKER_NOTES_NAME, "there is room");
 
 /* ---- what a job says */
 
@@ -46,8 +53,6 @@ static bool on_look(weir_work *work)
 	}
 	return r != -EAGAIN;
 }
-
-static const struct work_ops work_ops = { on_report, on_look };
 
 /* Waits until the hub takes it. */
 static int send_packet(const struct job_run *run, const struct job_packet *packet)
@@ -107,6 +112,30 @@ static bool has_all_descriptors(const struct job_run *run)
 	return true;
 }
 
+/* A line of a job, or about it. */
+static PRINTF_LIKE(3, 4) void say(const struct job_run *run, int level, const char *fmt, ...)
+{
+	char text[WORK_LOG_MAX], id[REQUEST_IDS_LOG_MAX];
+	va_list ap;
+
+	/* Not into what the job has opened in its place. */
+	if (!is_kept(&run->kept[KEPT_LOG]))
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	request_ids_words(run->setup.logs_ids ? run->job->request_id : WEIR_STR(""), id);
+	log_write(run->setup.log, level, "%.*s.%.*s%s%s", WEIR_ARG(run->job->module),
+		  WEIR_ARG(run->job->name), text, id);
+}
+
+static void on_log(weir_work *work, int level, const char *text)
+{
+	say(container_of(work, struct job_run, work), level, ": %s", text);
+}
+
+static const struct work_ops work_ops = { on_report, on_look, on_log };
+
 /* Those of one thread, in decimal, one after the other. */
 static void kill_children_of(const char *tid)
 {
@@ -154,23 +183,17 @@ static int end_children(void)
 	return -EBUSY;
 }
 
-static int mend(struct job_run *run, const struct job_packet *job)
+static int mend(const struct job_run *run)
 {
 	int r;
 
 	if (!has_all_descriptors(run)) {
-		/* Not into what the job has opened in its place. */
-		if (is_kept(&run->kept[KEPT_LOG]))
-			log_write(run->setup.log, LOG_AT_ERROR,
-				  "%.*s.%.*s has closed descriptors that are not its own",
-				  WEIR_ARG(job->module), WEIR_ARG(job->name));
+		say(run, LOG_AT_ERROR, " has closed descriptors that are not its own");
 		return -EBADF;
 	}
 	r = end_children();
 	if (r < 0)
-		log_write(run->setup.log, LOG_AT_ERROR,
-			  "%.*s.%.*s has left children that cannot be ended", WEIR_ARG(job->module),
-			  WEIR_ARG(job->name));
+		say(run, LOG_AT_ERROR, " has left children that cannot be ended");
 	return r;
 }
 
@@ -199,15 +222,20 @@ static int take_input(const struct job_packet *packet, weir_str *ret_input)
 	return 0;
 }
 
-static void note(const struct job_run *run, const struct job_packet *job)
+static void note(const struct job_run *run)
 {
-	char name[WORKER_NOTES_NAME];
+	const struct job_packet *job = run->job;
+	char name[WORKER_NOTES_NAME], id[REQUEST_IDS_LOG_MAX];
+	int n = snprintf(name, NAME_MAX_NOTED, "%.*s.%.*s", WEIR_ARG(job->module),
+			 WEIR_ARG(job->name));
 
-	(void)snprintf(name, sizeof(name), "%.*s.%.*s", WEIR_ARG(job->module), WEIR_ARG(job->name));
 	if (run->setup.crash)
-		crash_note_doing(run->setup.crash, name);
+		crash_note_doing(run->setup.crash, name, job->request_id);
 	if (!run->setup.note)
 		return;
+	request_ids_words(run->setup.logs_ids ? job->request_id : WEIR_STR(""), id);
+	n = n < NAME_MAX_NOTED ? n : NAME_MAX_NOTED - 1;
+	(void)snprintf(name + n, sizeof(name) - (size_t)n, "%s", id);
 	worker_notes_clear(run->setup.note);
 	*worker_notes_last(run->setup.note) = worker_notes_add(run->setup.note, name);
 }
@@ -281,9 +309,12 @@ static int run_job(struct job_run *run, const struct job_packet *packet)
 	int r, result;
 
 	run->id = packet->id;
-	note(run, packet);
+	run->job = packet;
+	run->work.request_id = packet->request_id;
+	run->work.traceparent = packet->traceparent;
+	note(run);
 	result = call(run, packet);
-	r = mend(run, packet);
+	r = mend(run);
 	if (r < 0)
 		return r; /* the note stays: the master says which job it was */
 	if (run->setup.note)

@@ -23,6 +23,7 @@ struct binding;
 struct conf_job_pool;
 struct log;
 struct crash_note;
+struct job_packet;
 struct worker_note;
 
 /* What it needs of its process. All borrowed. */
@@ -32,6 +33,7 @@ struct job_run_setup {
 	uint32_t pool_index;
 	size_t max_result; /* bytes */
 	struct job_limits *limits;
+	bool logs_ids;		  /* lines of jobs end with their request's */
 	struct worker_note *note; /* what the master may read when it has died; NULL: nobody does */
 	struct crash_note *crash; /* how it crashes; NULL: nobody reads that */
 	const struct log *log;
@@ -48,10 +50,11 @@ struct job_run {
 	struct job_run_setup setup;
 	int pipe_fd; /* owned; -1: none */
 	struct weir_work work;
-	uint64_t id;		     /* of the job that runs */
-	bool is_asked;		     /* SIGTERM has come while a job ran */
-	sigset_t mask;		     /* of a job */
-	struct sigaction actions[3]; /* of the signals that are ours */
+	uint64_t id;		      /* of the job that runs */
+	const struct job_packet *job; /* the same; valid as long as it runs */
+	bool is_asked;		      /* SIGTERM has come while a job ran */
+	sigset_t mask;		      /* of a job */
+	struct sigaction actions[3];  /* of the signals that are ours */
 	char *packet,
 		*aside; /* owned: the job's, whose input lies in it, and what comes meanwhile */
 	struct job_run_kept kept[3]; /* descriptors that no job may close: pipe, control, log */

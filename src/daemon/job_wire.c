@@ -1,6 +1,6 @@
 /*
- * job_wire.c - see job_wire.h. A packet is a head of fixed size, three names
- * and the payload. Each word has its fields; the head made again from what was
+ * job_wire.c - see job_wire.h. A packet is a head of fixed size, three names, whose
+ * it is, and the payload. Each word has its fields; the head made again from what was
  * decoded must be the head that came, so nothing hides in the others.
  */
 #include "daemon/job_wire.h"
@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 
 #include "base/str.h"
+#include "proto/traceparent.h"
 
 struct head {
 	uint64_t id;
@@ -26,11 +27,15 @@ struct head {
 	uint8_t pool_len;
 	uint8_t module_len;
 	uint8_t name_len;
-	uint32_t zero;
+	uint8_t request_id_len;
+	uint8_t traceparent_len;
+	uint16_t zero;
 };
 
 _Static_assert(sizeof(struct head) == 64, "a head without holes");
-_Static_assert(sizeof(struct head) + 3 * JOB_NAME_MAX + JOB_INLINE_MAX <= JOB_PACKET_MAX,
+_Static_assert(sizeof(struct head) + 3 * JOB_NAME_MAX + JOB_REQUEST_ID_MAX + TRACEPARENT_LEN +
+			       JOB_INLINE_MAX <=
+		       JOB_PACKET_MAX,
 	       "the longest packet fits");
 
 /* What comes with a word besides its id. */
@@ -46,17 +51,18 @@ enum field {
 	NAMES = 1 << 8,
 	BYTES = 1 << 9,
 	FD = 1 << 10,
+	WHOSE = 1 << 11,
 };
 
 static const unsigned fields[] = {
-	[JOB_SUBMIT] = PRIORITY | ROUTE | MAX_RUN | DEADLINE | POOL | NAMES | BYTES | FD,
+	[JOB_SUBMIT] = PRIORITY | ROUTE | MAX_RUN | DEADLINE | POOL | NAMES | WHOSE | BYTES | FD,
 	[JOB_CANCEL] = 0,
 	[JOB_QUEUED] = 0,
 	[JOB_STARTED] = 0,
 	[JOB_REFUSED] = RESULT,
 	[JOB_PROGRESS] = BYTES,
 	[JOB_ENDED] = RESULT | STATUS | RESIDENT | BYTES | FD,
-	[JOB_RUN] = DEADLINE | NAMES | BYTES | FD,
+	[JOB_RUN] = DEADLINE | NAMES | WHOSE | BYTES | FD,
 	[JOB_IDLE] = ROUTE | RESIDENT,
 };
 
@@ -83,7 +89,19 @@ static struct head head_of(const struct job_packet *p)
 		.pool_len = has & POOL ? (uint8_t)p->pool.len : 0,
 		.module_len = has & NAMES ? (uint8_t)p->module.len : 0,
 		.name_len = has & NAMES ? (uint8_t)p->name.len : 0,
+		.request_id_len = has & WHOSE ? (uint8_t)p->request_id.len : 0,
+		.traceparent_len = has & WHOSE ? (uint8_t)p->traceparent.len : 0,
 	};
+}
+
+/* They end up in logs, and in the requests that a job makes of others. */
+static bool is_somebodys(const struct job_packet *p)
+{
+	struct traceparent parent;
+
+	return (p->request_id.len == 0 || traceparent_is_id(p->request_id)) &&
+	       (p->traceparent.len == 0 || (p->traceparent.len == TRACEPARENT_LEN &&
+					    traceparent_parse(p->traceparent, &parent) >= 0));
 }
 
 static bool makes_sense(const struct job_packet *p)
@@ -92,6 +110,8 @@ static bool makes_sense(const struct job_packet *p)
 
 	if ((has & NAMES) && (p->module.len == 0 || p->name.len == 0))
 		return false;
+	if ((has & WHOSE) && !is_somebodys(p))
+		return false;
 	if ((has & MAX_RUN) && p->max_run_ms < 0)
 		return false;
 	if (p->word == JOB_REFUSED && p->result >= 0)
@@ -99,9 +119,16 @@ static bool makes_sense(const struct job_packet *p)
 	return !(has & FD) || p->fd_len == 0 || p->bytes.len == 0;
 }
 
+/* All but the head and the payload. */
+static size_t words_len(const struct head *head)
+{
+	return (size_t)head->pool_len + head->module_len + head->name_len + head->request_id_len +
+	       head->traceparent_len;
+}
+
 /* ---- out */
 
-enum { N_PARTS = 5 };
+enum { N_PARTS = 7 };
 
 /* The packet in parts, and how long it is. */
 static ssize_t take_apart(const struct job_packet *p, struct head *head,
@@ -120,9 +147,10 @@ static ssize_t take_apart(const struct job_packet *p, struct head *head,
 	parts[1] = (struct iovec){ (void *)p->pool.ptr, head->pool_len };
 	parts[2] = (struct iovec){ (void *)p->module.ptr, head->module_len };
 	parts[3] = (struct iovec){ (void *)p->name.ptr, head->name_len };
-	parts[4] = (struct iovec){ (void *)p->bytes.ptr, n_bytes };
-	return (ssize_t)(sizeof(*head) + head->pool_len + head->module_len + head->name_len +
-			 n_bytes);
+	parts[4] = (struct iovec){ (void *)p->request_id.ptr, head->request_id_len };
+	parts[5] = (struct iovec){ (void *)p->traceparent.ptr, head->traceparent_len };
+	parts[6] = (struct iovec){ (void *)p->bytes.ptr, n_bytes };
+	return (ssize_t)(sizeof(*head) + words_len(head) + n_bytes);
 }
 
 ssize_t job_wire_encode(const struct job_packet *packet, void *buf, size_t cap)
@@ -214,8 +242,7 @@ int job_wire_decode(weir_str in, struct job_packet *ret_packet)
 		return -EPROTO;
 	memcpy(&head, at, sizeof(head));
 	at += sizeof(head);
-	if (!is_word(head.word) ||
-	    (size_t)(end - at) < (size_t)head.pool_len + head.module_len + head.name_len)
+	if (!is_word(head.word) || (size_t)(end - at) < words_len(&head))
 		return -EPROTO;
 	p = (struct job_packet){
 		.word = head.word,
@@ -233,6 +260,8 @@ int job_wire_decode(weir_str in, struct job_packet *ret_packet)
 	p.pool = cut(&at, head.pool_len);
 	p.module = cut(&at, head.module_len);
 	p.name = cut(&at, head.name_len);
+	p.request_id = cut(&at, head.request_id_len);
+	p.traceparent = cut(&at, head.traceparent_len);
 	p.bytes = cut(&at, (size_t)(end - at));
 	again = head_of(&p);
 	if (memcmp(&again, &head, sizeof(head)) != 0 || !makes_sense(&p) ||

@@ -33,6 +33,7 @@
 #define JOB_INLINE_MAX ((size_t)64 * 1024)     /* payload bytes that travel inside a packet */
 #define JOB_PACKET_MAX (JOB_INLINE_MAX + 2048) /* a whole packet */
 #define JOB_NAME_MAX 255		       /* pool, module, name: each */
+#define JOB_REQUEST_ID_MAX 128
 
 enum job_word {
 	JOB_SUBMIT = 1,
@@ -64,6 +65,8 @@ struct job_packet {
 	weir_str pool;	  /* SUBMIT; empty: the default one */
 	weir_str module;  /* SUBMIT, RUN; not empty */
 	weir_str name;	  /* SUBMIT, RUN; not empty */
+	/* SUBMIT, RUN: whose it is. Each as proto/traceparent takes it, or empty. */
+	weir_str request_id, traceparent;
 	weir_str
 		bytes; /* SUBMIT, RUN, PROGRESS, ENDED: the payload; decoded, a view of the packet */
 	int fd;	       /* SUBMIT, RUN, ENDED: a sealed memfd that is the payload; -1 */

@@ -135,6 +135,7 @@ static void fill(struct edition *e, const struct reload *reload)
 	e->hub = (struct hub_setup){ .access_log_fd = e->access_log_fd,
 				     .max_publication = conf->limits.max_publication,
 				     .jobs = &conf->jobs,
+				     .logs_ids = conf->logs_ids,
 				     .counts = reload->counts,
 				     .tls = g->tls };
 	e->job = (struct job_setup){

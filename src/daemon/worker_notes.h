@@ -11,8 +11,8 @@
 
 struct worker_note;
 
-/* The longest name that is kept whole, with its NUL. */
-#define WORKER_NOTES_NAME 64
+/* The longest name that is kept whole, with its NUL: a job's has the id of its request behind it. */
+#define WORKER_NOTES_NAME 200
 
 /* The master's: a note for each slot. */
 struct worker_notes {

@@ -20,6 +20,10 @@ import urllib.parse
 
 import daemon as daemon_module
 
+# How a request says whose it is, where that is taken from anybody.
+IDS = {"X-Request-Id": "abc-1", "traceparent": f"00-{'4b' * 16}-00f067aa0ba902b7-01"}
+TAKES_IDS = "workers: 1\ntake_ids: always\nlog_ids: true\n"
+
 # How a request names an error: "end -10".
 EAGAIN, EBADF, ECHILD, ECANCELED, ENOENT, EMSGSIZE, ETIMEDOUT = -11, -9, -10, -125, -2, -90, -110
 

@@ -56,6 +56,17 @@ def test_one_that_writes_into_a_large_input_dies_of_it(d):
         d.wait_log(r"signal 11 \(SIGSEGV\)|signal 7 \(SIGBUS\)")
 
 
+def test_the_log_says_whose_job_has_died(daemon):
+    d = daemon(jobs.config("processes: 1", jobs.TAKES_IDS), reports=DEATHS)
+    mark = d.mark()
+    assert d.get(target("bad/tell", "kill"), jobs.IDS).text == f"end {ECHILD}"
+    d.wait_log(r"signal 9 \(SIGKILL\).*; it ran e2e_bad_job\.kill \[abc-1\]", after=mark)
+    assert d.get(target("bad/run", "crash"), jobs.IDS).status == 500
+    d.wait_log(r"e2e_bad_job\.run: .*signal 6 \(SIGABRT\).* \[abc-1\]$", after=mark)
+    if not SANITIZED:
+        d.wait_log(r"e2e_bad_job\.crash \(request abc-1\)", after=mark)
+
+
 def test_the_log_has_a_backtrace_of_a_crash(d):
     assert tell(d, "crash") == f"end {ECHILD}"
     if not SANITIZED:

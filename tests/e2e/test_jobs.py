@@ -106,6 +106,29 @@ def test_a_result_beyond_max_result_is_the_jobs_to_hear(daemon):
     assert jobs.is_healthy(d)
 
 
+# ---- whose it is
+
+def test_a_job_knows_its_request_and_so_does_what_it_logs(daemon):
+    d = daemon(jobs.config("processes: 1", jobs.TAKES_IDS))
+    said = d.get(jobs.target("tell", "whose", "a book"), jobs.IDS).text
+    assert re.fullmatch(rf"ok abc-1 00-{'4b' * 16}-(?!00f067aa0ba902b7)[0-9a-f]{{16}}-01", said)
+    d.wait_log(r"e2e_good_job\.whose: has read a book \[abc-1\]$")
+
+
+def test_a_job_of_nobody_known_has_a_trace_of_its_own(d):
+    assert re.fullmatch(r"ok [0-9a-f]{16} 00-[0-9a-f]{32}-[0-9a-f]{16}-00",
+                        d.get(jobs.target("tell", "whose"), jobs.IDS).text)
+    d.wait_log(r"e2e_good_job\.whose: has read $")
+
+
+def test_a_job_whose_process_is_killed_for_its_request_is_said_with_that(daemon):
+    d = daemon(jobs.config("processes: 1, grace: 100ms", jobs.TAKES_IDS))
+    mark = d.mark()
+    said = d.get(jobs.target("tell", "deaf", d.dir / "never", max_run=1), jobs.IDS).text
+    assert said == f"end {ETIMEDOUT}"
+    d.wait_log(r"job e2e_good_job\.deaf of pool default ran for too long: .* was killed \[abc-1\]$", after=mark)
+
+
 # ---- progress
 
 def test_reports_arrive_while_it_runs(d, go):

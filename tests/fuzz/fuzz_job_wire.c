@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/job_wire.h"
+#include "proto/traceparent.h"
 
 static void check_sense(const struct job_packet *p, weir_str in)
 {
@@ -17,6 +18,11 @@ static void check_sense(const struct job_packet *p, weir_str in)
 	assert(p->name.len <= JOB_NAME_MAX && p->bytes.len <= JOB_INLINE_MAX);
 	assert(p->fd == -1 && (p->fd_len == 0 || p->bytes.len == 0));
 	assert(p->max_run_ms >= 0);
+	assert(p->request_id.len == 0 || traceparent_is_id(p->request_id));
+	assert(p->request_id.len <= JOB_REQUEST_ID_MAX);
+	assert(p->traceparent.len == 0 || p->traceparent.len == TRACEPARENT_LEN);
+	if (p->word != JOB_SUBMIT && p->word != JOB_RUN)
+		assert(p->request_id.len + p->traceparent.len == 0);
 	assert(p->word != JOB_REFUSED || p->result < 0);
 	if (p->word == JOB_SUBMIT || p->word == JOB_RUN)
 		assert(p->module.len > 0 && p->name.len > 0);

@@ -71,6 +71,17 @@ static int say_pid(weir_work *work, weir_str input)
 	return weir_work_result(work, weir_strz(text));
 }
 
+/* Whose it is: to the log, and as its result. */
+static int whose(weir_work *work, weir_str input)
+{
+	char text[256];
+
+	weir_work_log(work, WEIR_LOG_INFO, "has read %.*s", WEIR_ARG(input));
+	(void)snprintf(text, sizeof(text), "%.*s %.*s", WEIR_ARG(weir_work_request_id(work)),
+		       WEIR_ARG(weir_work_traceparent(work)));
+	return weir_work_result(work, weir_strz(text));
+}
+
 static int wait_for(weir_work *work, weir_str input, bool can_be_asked)
 {
 	const char *path = path_of(work, input);
@@ -195,4 +206,4 @@ WEIR_MODULE(.name = "e2e_good_job", .startup = e2e_job_startup, .handlers = E2E_
 			      { "deaf", deaf }, { "asked", asked }, { "fail", fail },
 			      { "fail_late", fail_late }, { "nothing", nothing }, { "grow", grow },
 			      { "check", check }, { "chatter", chatter }, { "note", note },
-			      { "count", count }));
+			      { "count", count }, { "whose", whose }));

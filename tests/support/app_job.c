@@ -52,6 +52,8 @@ static int submit(struct job_carrier *carrier, struct job_call *call)
 	copy(to->module, sizeof(to->module), call->module);
 	copy(to->name, sizeof(to->name), call->name);
 	copy(to->pool, sizeof(to->pool), call->pool);
+	copy(to->request_id, sizeof(to->request_id), call->request_id);
+	copy(to->traceparent, sizeof(to->traceparent), call->traceparent);
 	copy_input(to, call);
 	call->number = j->n_calls++;
 	j->n_unsaid++;

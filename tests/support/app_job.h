@@ -24,6 +24,7 @@
 struct app_job_call {
 	struct job_call *call;				/* NULL: it was refused, or has ended */
 	char module[32], name[32], pool[32], input[64]; /* the first bytes of it */
+	char request_id[32], traceparent[64];
 	size_t input_len;
 	int priority;
 	int64_t max_run_ms, deadline_ms;

@@ -2,6 +2,7 @@
 #include "app/job.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,19 @@ Test(job, tells_the_log_when_it_fails_after_its_request)
 	cr_assert_not_null(
 		strstr(h1_world_log(a->w), "job shop.count, whose request has ended, failed: EIO"),
 		"%s", h1_world_log(a->w));
+	app_job_close(j);
+}
+
+Test(job, tells_the_log_whose_it_was)
+{
+	char words[128];
+
+	ask(start_to_finish);
+	a->site.logs_ids = true;
+	(void)snprintf(words, sizeof(words), "has ended, failed: EIO [%s]\n",
+		       j->calls[0].request_id);
+	app_job_end(j, 0, -EIO, "");
+	cr_assert_not_null(strstr(h1_world_log(a->w), words), "%s", h1_world_log(a->w));
 	app_job_close(j);
 }
 

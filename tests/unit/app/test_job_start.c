@@ -2,6 +2,7 @@
 #include <weir/job.h>
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,31 @@ Test(job_start, hands_the_carrier_what_is_to_be_run)
 	cr_assert_eq(j->calls[0].priority, -3);
 	cr_assert_eq(j->calls[0].max_run_ms, 700);
 	cr_assert_eq(j->calls[0].deadline_ms, INT64_MAX);
+	app_job_close(j);
+}
+
+static char trace_of_request[64];
+
+static int start_one_of_a_trace(weir_req *req)
+{
+	(void)snprintf(trace_of_request, sizeof(trace_of_request), "%.*s",
+		       WEIR_ARG(weir_traceparent(req)));
+	return start_one(req);
+}
+
+Test(job_start, tells_the_carrier_whose_it_is)
+{
+	ask(start_one_of_a_trace);
+	cr_assert_eq(strlen(j->calls[0].request_id), SITE_ID_LEN);
+	cr_assert_eq(strlen(j->calls[0].traceparent), 55u);
+	cr_assert_str_eq(j->calls[0].traceparent, trace_of_request);
+	app_job_close(j);
+}
+
+Test(job_start, makes_a_trace_for_a_request_that_has_none)
+{
+	ask(start_one);
+	cr_assert_eq(strlen(j->calls[0].traceparent), 55u);
 	app_job_close(j);
 }
 

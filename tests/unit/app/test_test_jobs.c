@@ -94,10 +94,25 @@ static int repeat(weir_work *work, weir_str input)
 	return r;
 }
 
-WEIR_MODULE(.name = "shop", .jobs = WEIR_JOBS({ "upper", upper }, { "fail", fail },
-					      { "report", report }, { "run", run_until_unwanted },
-					      { "finish", finish }, { "use_stack", use_stack },
-					      { "sleep", sleep_in_job }, { "repeat", repeat }));
+static int whose(weir_work *work, weir_str input)
+{
+	weir_str id = weir_work_request_id(work), parent = weir_work_traceparent(work);
+	char *text = weir_work_alloc(work, id.len + 1 + parent.len);
+
+	if (!text)
+		return -ENOMEM;
+	weir_work_log(work, WEIR_LOG_INFO, "it is somebody's");
+	memcpy(text, id.ptr, id.len);
+	text[id.len] = ' ';
+	memcpy(text + id.len + 1, parent.ptr, parent.len);
+	return weir_work_result(work, (weir_str){ text, id.len + 1 + parent.len });
+}
+
+WEIR_MODULE(.name = "shop",
+	    .jobs = WEIR_JOBS({ "upper", upper }, { "fail", fail }, { "report", report },
+			      { "run", run_until_unwanted }, { "finish", finish },
+			      { "use_stack", use_stack }, { "sleep", sleep_in_job },
+			      { "repeat", repeat }, { "whose", whose }));
 
 /* The query names the job; the body is its input. */
 static int run_job(weir_req *req)
@@ -274,6 +289,30 @@ Test(test_jobs, finish_anyway_if_they_are_to)
 {
 	cr_assert_eq(weir_test_call(leave_one_behind, .module = &weir_module_1)->status, 200);
 	cr_assert(has_finished);
+}
+
+static int ask_whose(weir_req *req)
+{
+	weir_str result, want;
+	weir_job *job;
+	int r;
+
+	r = weir_job_start(req, &job, .name = "whose");
+	if (r >= 0)
+		r = weir_job_await(job, &result);
+	if (r < 0)
+		return r;
+	want = weir_printf(req, "%.*s %.*s", WEIR_ARG(req->scope->request_id),
+			   WEIR_ARG(weir_traceparent(req)));
+	return weir_respond(req, weir_str_eq(result, want) ? 200 : 500, NULL, result);
+}
+
+Test(test_jobs, know_whose_they_are)
+{
+	const weir_reply *r = weir_test_call(ask_whose, .module = &weir_module_1);
+
+	cr_assert_eq(r->status, 200, "%.*s", WEIR_ARG(r->body));
+	cr_assert_gt(r->body.len, 55u);
 }
 
 static int map(weir_req *req)

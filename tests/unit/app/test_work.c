@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@ struct world {
 	unsigned n_reports, n_looks;
 	int refuse; /* what the next report gets */
 	bool is_unwanted;
+	char line[2000]; /* the last for the log */
 };
 
 static int on_report(weir_work *work, weir_str text)
@@ -39,7 +41,14 @@ static bool on_look(weir_work *work)
 	return w->is_unwanted;
 }
 
-static const struct work_ops ops = { on_report, on_look };
+static void on_log(weir_work *work, int level, const char *text)
+{
+	struct world *w = (struct world *)work;
+
+	(void)snprintf(w->line, sizeof(w->line), "%d %s", level, text);
+}
+
+static const struct work_ops ops = { on_report, on_look, on_log };
 
 static struct world *begin(void)
 {
@@ -371,5 +380,43 @@ Test(work, a_child_of_it_is_nobody)
 
 	cr_assert_eq(run(w, forks), 0);
 	cr_assert_eq(w->n_reports, 0u);
+	end(w);
+}
+
+/* ---- whose it is */
+
+static int complains(weir_work *work, weir_str input)
+{
+	weir_work_log(work, WEIR_LOG_WARN, "of %.*s: %.*s", WEIR_ARG(weir_work_request_id(work)),
+		      WEIR_ARG(weir_work_traceparent(work)));
+	return 0;
+}
+
+Test(work, knows_whose_it_is_until_it_is_reset)
+{
+	struct world *w = begin();
+
+	w->work.request_id = WEIR_STR("abc-1");
+	w->work.traceparent = WEIR_STR("00-trace");
+	cr_assert_eq(run(w, complains), 0);
+	cr_assert_str_eq(w->line, "4 of abc-1: 00-trace");
+	work_reset(&w->work);
+	cr_assert_eq(run(w, complains), 0);
+	cr_assert_str_eq(w->line, "4 of : ");
+	end(w);
+}
+
+static int says_too_much(weir_work *work, weir_str input)
+{
+	weir_work_log(work, WEIR_LOG_ERROR, "%1500d", 1);
+	return 0;
+}
+
+Test(work, cuts_what_is_too_long_for_a_line)
+{
+	struct world *w = begin();
+
+	cr_assert_eq(run(w, says_too_much), 0);
+	cr_assert_eq(strlen(w->line), 2 + WORK_LOG_MAX - 1);
 	end(w);
 }

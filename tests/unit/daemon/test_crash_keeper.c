@@ -22,7 +22,7 @@ Test(crash_keeper, gives_each_process_a_note_of_its_own)
 	cr_assert_not_null(first);
 	cr_assert_eq(keeper.notes[1], first);
 	cr_assert_null(keeper.notes[0]);
-	crash_note_doing(first, "something");
+	crash_note_doing(first, "something", WEIR_STR(""));
 	cr_assert_str_empty(crash_keeper_renew(&keeper, 1)->doing);
 	crash_keeper_done(&keeper);
 	crash_keeper_done(&keeper);

@@ -182,7 +182,7 @@ Test(crash_note, has_room_when_a_stack_has_overflowed)
 
 static void crash_at_work(struct crash_note *n)
 {
-	crash_note_doing(n, "shop.hash");
+	crash_note_doing(n, "shop.hash", WEIR_STR("abc-1"));
 	touch_nothing(n);
 }
 
@@ -192,6 +192,7 @@ Test(crash_note, says_what_a_process_without_tasks_does)
 	cr_assert_eq(crash_signal(note, crash_at_work), SIGSEGV);
 	cr_assert_not(note->crash.culprit.is_task);
 	cr_assert_str_eq(note->crash.culprit.task, "shop.hash");
+	cr_assert_str_eq(note->crash.culprit.request, "abc-1");
 	note = crash_note_free(note);
 }
 
@@ -202,8 +203,9 @@ Test(crash_note, cuts_what_is_done_to_its_room)
 	memset(name, 'n', sizeof(name));
 	name[sizeof(name) - 1] = '\0';
 	begin();
-	crash_note_doing(note, name);
+	crash_note_doing(note, name, weir_strz(name));
 	cr_assert_eq(strlen(note->doing), CULPRIT_NAME - 1);
+	cr_assert_eq(strlen(note->request), CULPRIT_NAME - 1);
 	note = crash_note_free(note);
 }
 

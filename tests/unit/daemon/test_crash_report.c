@@ -47,7 +47,7 @@ static __attribute__((noinline)) void abort_it(struct crash_note *n)
 
 static void work_it(struct crash_note *n)
 {
-	crash_note_doing(n, "shop.hash");
+	crash_note_doing(n, "shop.hash", WEIR_STR(""));
 	break_it();
 }
 

@@ -20,6 +20,8 @@ static const struct job_packet submit = { .word = JOB_SUBMIT,
 					  .deadline_ms = 40,
 					  .module = { "primes", 6 },
 					  .name = { "count", 5 },
+					  .request_id = { "abc-1", 5 },
+					  .traceparent = { "00-trace", 8 },
 					  .bytes = { "a\0b", 3 },
 					  .fd = -1 };
 
@@ -40,6 +42,8 @@ Test(hub_job, keeps_what_it_has_to_pass_on)
 	cr_assert_eq(run.deadline_ms, 40);
 	cr_assert(weir_str_eq(run.module, submit.module));
 	cr_assert(weir_str_eq(run.name, submit.name));
+	cr_assert(weir_str_eq(run.request_id, submit.request_id));
+	cr_assert(weir_str_eq(run.traceparent, submit.traceparent));
 	cr_assert(weir_str_eq(run.bytes, submit.bytes));
 	cr_assert_eq(run.fd, -1);
 	(void)hub_job_free(job);
@@ -109,6 +113,13 @@ Test(hub_job, says_how_it_died)
 			    .status = SIGKILL, .was_killed = true, .fault = HUB_JOB_FAULT_CLOSED },
 		    "error hub: job primes.count of pool slow died: its process (pid 42) closed "
 		    "its descriptor, and was killed\n");
+}
+
+Test(hub_job, says_whose_it_was_where_that_is_wanted)
+{
+	check_words(0, (struct hub_job_death){ .status = SIGSEGV, .with_id = true },
+		    "error hub: job primes.count of pool slow died: its process (pid 42) ended: "
+		    "killed by signal 11 (SIGSEGV) [abc-1]\n");
 }
 
 Test(hub_job, what_the_master_says_is_a_detail)

@@ -17,6 +17,8 @@
 #define N_CALLS 8
 
 /* A call, and what was said about it. */
+#define TRACEPARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
 struct heard {
 	struct job_call call;
 	char words[200];
@@ -158,6 +160,8 @@ static int try_submit(unsigned n, const char *input)
 				       .module = WEIR_STR("shop"),
 				       .name = WEIR_STR("count"),
 				       .pool = WEIR_STR("slow"),
+				       .request_id = WEIR_STR("abc-1"),
+				       .traceparent = WEIR_STR(TRACEPARENT),
 				       .input = weir_strz(input),
 				       .input_fd = -1,
 				       .priority = 5,
@@ -229,6 +233,8 @@ Test(job_link, tells_the_hub_all_about_a_job)
 	cr_assert(weir_str_eq(packet.module, WEIR_STR("shop")));
 	cr_assert(weir_str_eq(packet.name, WEIR_STR("count")));
 	cr_assert(weir_str_eq(packet.pool, WEIR_STR("slow")));
+	cr_assert(weir_str_eq(packet.request_id, WEIR_STR("abc-1")));
+	cr_assert(weir_str_eq(packet.traceparent, WEIR_STR(TRACEPARENT)));
 	cr_assert(weir_str_eq(packet.bytes, WEIR_STR("1000")));
 	cr_assert_eq(packet.priority, 5);
 	cr_assert_eq(packet.route, 7u);

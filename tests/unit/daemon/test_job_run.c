@@ -26,6 +26,7 @@
 #include "io/sealed.h"
 
 #define PATIENCE_MS 10000
+#define TRACEPARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 #define MAX_RESULT (1024 * 1024)
 
 struct world {
@@ -40,6 +41,7 @@ struct world {
 
 static int echo(weir_work *work, weir_str input)
 {
+	weir_work_log(work, WEIR_LOG_WARN, "of %.*s", WEIR_ARG(weir_work_traceparent(work)));
 	return weir_work_result(work, input);
 }
 
@@ -270,6 +272,7 @@ __attribute__((noreturn)) static void live(struct world *w, int pipe_fd, int log
 							.pool_index = 3,
 							.max_result = MAX_RESULT,
 							.limits = &limits,
+							.logs_ids = true,
 							.note = worker_notes_at(&w->notes, 0),
 							.log = &log,
 							.control_fd = STDIN_FILENO }) < 0)
@@ -330,6 +333,8 @@ static void run_with(struct world *w, const char *name, weir_str bytes, int fd, 
 				     .deadline_ms = INT64_MAX,
 				     .module = WEIR_STR("test"),
 				     .name = weir_strz(name),
+				     .request_id = WEIR_STR("abc-1"),
+				     .traceparent = WEIR_STR(TRACEPARENT),
 				     .bytes = bytes,
 				     .fd = fd,
 				     .fd_len = fd_len };
@@ -540,7 +545,7 @@ Test(job_run, the_master_can_read_what_runs)
 	run(&w, "waits");
 	cr_assert(receive(&w));
 	worker_notes_read(&w.notes, 0, name);
-	cr_assert_str_eq(name, "test.waits");
+	cr_assert_str_eq(name, "test.waits [abc-1]");
 	cancel(&w, 5);
 	expect_ended(&w, -ECANCELED);
 	worker_notes_read(&w.notes, 0, name);
@@ -548,7 +553,7 @@ Test(job_run, the_master_can_read_what_runs)
 	run(&w, "exits");
 	cr_assert_not(receive(&w));
 	worker_notes_read(&w.notes, 0, name);
-	cr_assert_str_eq(name, "test.exits");
+	cr_assert_str_eq(name, "test.exits [abc-1]");
 	cr_assert_eq(end(&w), 7);
 }
 
@@ -563,6 +568,17 @@ static void expect_log(struct world *w, const char *words)
 	cr_assert_not_null(strstr(text, words), "%s", text);
 }
 
+Test(job_run, a_job_knows_whose_it_is_and_so_does_its_line)
+{
+	struct world w;
+
+	meet(&w);
+	run(&w, "echo");
+	expect_ended(&w, 0);
+	expect_log(&w, "warn: test.echo: of " TRACEPARENT " [abc-1]\n");
+	cr_assert_eq(end(&w), 0);
+}
+
 Test(job_run, who_closes_our_descriptors_fails)
 {
 	char name[WORKER_NOTES_NAME];
@@ -573,7 +589,7 @@ Test(job_run, who_closes_our_descriptors_fails)
 	cr_assert_not(receive(&w));
 	cr_assert_eq(end(&w), 71);
 	worker_notes_read(&w.notes, 0, name);
-	cr_assert_str_eq(name, "test.closes_all");
+	cr_assert_str_eq(name, "test.closes_all [abc-1]");
 }
 
 Test(job_run, who_closes_the_masters_socket_fails)
@@ -584,7 +600,7 @@ Test(job_run, who_closes_the_masters_socket_fails)
 	run(&w, "closes_control");
 	cr_assert_not(receive(&w));
 	cr_assert_eq(end(&w), 71);
-	expect_log(&w, "test.closes_control has closed descriptors that are not its own");
+	expect_log(&w, "test.closes_control has closed descriptors that are not its own [abc-1]");
 }
 
 Test(job_run, who_replaces_our_descriptors_fails)

@@ -13,6 +13,9 @@
 
 #include "base/macro.h"
 #include "io/ipc.h"
+#include "proto/traceparent.h"
+
+#define TRACEPARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 static const struct job_packet submit = { .word = JOB_SUBMIT,
 					  .id = 0x0123456789abcdef,
@@ -23,6 +26,8 @@ static const struct job_packet submit = { .word = JOB_SUBMIT,
 					  .pool = { "slow", 4 },
 					  .module = { "primes", 6 },
 					  .name = { "count", 5 },
+					  .request_id = { "abc-1", 5 },
+					  .traceparent = { TRACEPARENT, TRACEPARENT_LEN },
 					  .bytes = { "a\0b", 3 },
 					  .fd = -1 };
 
@@ -41,6 +46,8 @@ static void expect_same(const struct job_packet *a, const struct job_packet *b)
 	cr_assert(weir_str_eq(a->pool, b->pool));
 	cr_assert(weir_str_eq(a->module, b->module));
 	cr_assert(weir_str_eq(a->name, b->name));
+	cr_assert(weir_str_eq(a->request_id, b->request_id));
+	cr_assert(weir_str_eq(a->traceparent, b->traceparent));
 	cr_assert(weir_str_eq(a->bytes, b->bytes));
 }
 
@@ -82,6 +89,7 @@ Test(job_wire, what_the_hub_says_comes_back)
 					      .deadline_ms = 77,
 					      .module = WEIR_STR("m"),
 					      .name = WEIR_STR("n"),
+					      .request_id = WEIR_STR("7"),
 					      .fd_len = (uint64_t)1 << 40 });
 }
 
@@ -113,10 +121,13 @@ Test(job_wire, what_is_not_of_a_word_is_not_sent)
 Test(job_wire, the_largest_packet_comes_back_and_no_larger_one_is_made)
 {
 	char *bytes = calloc(1, JOB_INLINE_MAX + 1), name[JOB_NAME_MAX + 1] = "";
+	char id[JOB_REQUEST_ID_MAX];
 	char *out = malloc(JOB_PACKET_MAX);
 	struct job_packet p = submit;
 
 	p.pool = p.module = p.name = (weir_str){ name, JOB_NAME_MAX };
+	memset(id, 'i', sizeof(id));
+	p.request_id = (weir_str){ id, sizeof(id) };
 	p.bytes = (weir_str){ bytes, JOB_INLINE_MAX };
 	check_round_trip(p);
 	p.bytes.len++;
@@ -160,6 +171,36 @@ Test(job_wire, what_makes_no_sense_is_not_made)
 	check_not_made((struct job_packet){ .word = JOB_REFUSED });
 	check_not_made((struct job_packet){ 0 });
 	check_not_made((struct job_packet){ .word = JOB_IDLE + 1 });
+}
+
+Test(job_wire, whose_it_is_must_be_what_may_stand_in_logs)
+{
+	char id[JOB_REQUEST_ID_MAX + 1];
+	struct job_packet p = submit, got;
+	weir_str in;
+	char *at;
+
+	memset(id, 'i', sizeof(id));
+	p.request_id = (weir_str){ id, sizeof(id) };
+	check_not_made(p);
+	p.request_id = WEIR_STR("two\nlines");
+	check_not_made(p);
+	p = submit;
+	p.traceparent.len--;
+	check_not_made(p);
+	p.traceparent = WEIR_STR(TRACEPARENT "-more");
+	check_not_made(p);
+
+	in = encode(&submit);
+	at = memmem(in.ptr, in.len, "abc-1", 5);
+	cr_assert_not_null(at);
+	*at = '\n';
+	cr_assert_eq(job_wire_decode(in, &got), -EPROTO);
+	*at = 'a';
+	cr_assert_eq(job_wire_decode(in, &got), 0);
+	at[5] = 'x'; /* the trace's version */
+	cr_assert_eq(job_wire_decode(in, &got), -EPROTO);
+	free((char *)in.ptr);
 }
 
 Test(job_wire, no_part_of_a_packet_is_taken_for_a_whole_one)

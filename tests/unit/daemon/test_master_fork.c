@@ -14,7 +14,7 @@ static int crashing_worker(const struct worker_args *args)
 		(void)signal(signals[i], SIG_DFL);
 	say_begin(args);
 	cr_assert_eq(crash_note_watch(args->crash), 0);
-	crash_note_doing(args->crash, "shop.crash");
+	crash_note_doing(args->crash, "shop.crash", WEIR_STR(""));
 	be_ready(args);
 	obey(args);
 	abort();
