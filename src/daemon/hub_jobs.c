@@ -13,15 +13,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/conf.h"
-#include "daemon/control.h"
 #include "daemon/hub_job.h"
 #include "daemon/job_counts.h"
 #include "daemon/job_pipe.h"
 
 /* A worker that leaves so much unread is not listened to. */
 #define MAX_UNSENT ((size_t)1024 * 1024)
-/* The master takes no more for the moment. */
-#define AGAIN_MS 20
 
 struct hub_jobs_worker {
 	struct hub_jobs *jobs; /* borrowed */
@@ -30,26 +27,9 @@ struct hub_jobs_worker {
 	int broken; /* nothing can be sent any more: why; 0 */
 };
 
-struct hub_jobs_process {
-	struct list link;
-	struct hub_jobs *jobs; /* borrowed */
-	unsigned child;
-	pid_t pid;
-	struct pool_process process;
-	struct job_pipe pipe;
-	int broken;
-	enum hub_job_fault fault;
-	bool wants_kill, wants_retire; /* the master is to be told */
-};
-
 static struct hub_jobs *jobs_of(struct job_pools *pools)
 {
 	return container_of(pools, struct hub_jobs, pools);
-}
-
-static struct hub_jobs_process *process_of(struct pool_process *process)
-{
-	return container_of(process, struct hub_jobs_process, process);
 }
 
 static struct hub_jobs_worker *worker_of(struct hub_jobs *jobs, const struct pool_job *job)
@@ -79,7 +59,7 @@ static void end(struct hub_jobs *jobs)
 		loop_timer_stop(jobs->setup.loop, &jobs->timer);
 	else if (!timer_is_active(&jobs->timer) || jobs->timer.at_ms != next_ms)
 		loop_timer_start(jobs->setup.loop, &jobs->timer, next_ms);
-	if (!jobs->has_master && jobs->setup.quiet && hub_jobs_is_quiet(jobs))
+	if (!jobs->crew.has_master && jobs->setup.quiet && hub_jobs_is_quiet(jobs))
 		jobs->setup.quiet(jobs);
 }
 
@@ -91,39 +71,13 @@ static void on_timer(struct timer *timer)
 	end(jobs);
 }
 
-/* ---- to the master */
-
-static void tell_master(struct hub_jobs *jobs, struct hub_jobs_process *process)
-{
-	int r = 0;
-
-	if (process->wants_kill)
-		r = control_send_job_kill(jobs->setup.control_fd, process->child);
-	else if (process->wants_retire)
-		r = control_send_job_retire(jobs->setup.control_fd, process->child);
-	/* One that is not there any more needs not be told. */
-	if (r != -EAGAIN)
-		process->wants_kill = process->wants_retire = false;
-	else
-		loop_timer_start(jobs->setup.loop, &jobs->again,
-				 loop_now_ms(jobs->setup.loop) + AGAIN_MS);
-}
-
-static void on_again(struct timer *timer)
-{
-	struct hub_jobs *jobs = container_of(timer, struct hub_jobs, again);
-
-	list_for_each (link, &jobs->processes)
-		tell_master(jobs, list_entry(link, struct hub_jobs_process, link));
-}
-
 /* ---- to workers and processes */
 
 /* Without memory, or descriptors, or whatever it is: that pipe is closed, when nobody is busy with it. */
-static void break_later(struct hub_jobs *jobs, int *broken, int error)
+static void break_later(struct hub_jobs_worker *worker, int error)
 {
-	*broken = error;
-	loop_defer(jobs->setup.loop, &jobs->broken);
+	worker->broken = error;
+	loop_defer(worker->jobs->setup.loop, &worker->jobs->broken);
 }
 
 static void tell_worker(struct hub_jobs *jobs, const struct pool_job *job,
@@ -143,23 +97,15 @@ static void tell_worker(struct hub_jobs *jobs, const struct pool_job *job,
 		r = job_pipe_send(&worker->pipe, packet);
 	}
 	if (r < 0)
-		break_later(jobs, &worker->broken, r);
+		break_later(worker, r);
 }
 
-static void tell_process(struct hub_jobs_process *process, const struct job_packet *packet)
-{
-	int r = job_pipe_is_open(&process->pipe) ? job_pipe_send(&process->pipe, packet) : 0;
-
-	if (r < 0)
-		break_later(process->jobs, &process->broken, r);
-}
-
-static void give(struct hub_jobs_process *process, struct hub_job *job)
+static void give(struct pool_process *process, struct hub_job *job)
 {
 	struct job_packet packet = hub_job_packet(job);
 
 	job->is_held = false;
-	tell_process(process, &packet);
+	hub_crew_tell(process, &packet);
 	close_fdp(&job->fd);
 	job->fd = -1;
 }
@@ -204,14 +150,14 @@ static void on_run(struct job_pools *pools, struct pool_process *process, struct
 	/* That it was started has not left yet. */
 	job->is_held = is_blocked(pools, pool_job->item.worker);
 	if (!job->is_held)
-		give(process_of(process), job);
+		give(process, job);
 }
 
 static void on_ask(struct job_pools *pools, struct pool_process *process)
 {
 	if (!hub_job_of(process->job)->is_held)
-		tell_process(process_of(process),
-			     &(struct job_packet){ .word = JOB_CANCEL, .id = process->job->id });
+		hub_crew_tell(process,
+			      &(struct job_packet){ .word = JOB_CANCEL, .id = process->job->id });
 }
 
 static void count_end(struct hub_jobs *jobs, const struct hub_job *job,
@@ -248,31 +194,14 @@ static void on_ended(struct job_pools *pools, struct pool_job *pool_job,
 	(void)hub_job_free(hub_job_of(pool_job));
 }
 
-static void on_kill(struct job_pools *pools, struct pool_process *pool_process)
+static void on_kill(struct job_pools *pools, struct pool_process *process)
 {
-	struct hub_jobs_process *process = process_of(pool_process);
-
-	if (process->fault == HUB_JOB_FAULT_CLOSED && !pool_process->job)
-		log_write(process->jobs->setup.log, LOG_AT_WARN,
-			  "a job process of pool %s (pid %d) has closed its descriptor, and does "
-			  "not end: it is killed",
-			  pool_process->pool->conf->name, (int)process->pid);
-	process->wants_kill = true;
-	/* As long as its pipe is open, its number cannot be another's. */
-	if (!jobs_of(pools)->has_master && jobs_of(pools)->setup.kill &&
-	    job_pipe_is_open(&process->pipe))
-		jobs_of(pools)->setup.kill(process->pid);
-	/* What it says from now on does not count; and it may say a lot. */
-	job_pipe_close(&process->pipe);
-	if (!jobs_of(pools)->has_master)
-		break_later(jobs_of(pools), &process->broken, -EPIPE);
-	tell_master(jobs_of(pools), process);
+	hub_crew_kill(process);
 }
 
-static void on_retire(struct job_pools *pools, struct pool_process *pool_process)
+static void on_retire(struct job_pools *pools, struct pool_process *process)
 {
-	process_of(pool_process)->wants_retire = true;
-	tell_master(jobs_of(pools), process_of(pool_process));
+	hub_crew_retire(process);
 }
 
 static const struct job_pools_ops pools_ops = { on_queued, on_started, on_ended, is_blocked,
@@ -280,125 +209,44 @@ static const struct job_pools_ops pools_ops = { on_queued, on_started, on_ended,
 
 /* ---- processes */
 
-/* The status of a process when there is no master to say it. */
-enum { NOT_KNOWN = -1 };
-
-/* It is no more. */
-static void forget(struct hub_jobs_process *process, int status)
+static void on_crew_begin(struct hub_crew *crew)
 {
-	struct hub_job_death death = { .pid = process->pid,
-				       .status = status,
-				       .was_killed = process->process.is_killed,
-				       .is_said = process->jobs->has_master &&
-						  !process->process.is_killed,
-				       .with_id = process->jobs->setup.logs_ids,
-				       .fault = process->fault };
-
-	if (process->process.job)
-		hub_job_say_death(hub_job_of(process->process.job), process->jobs->setup.log,
-				  &death);
-	job_pipe_close(&process->pipe);
-	list_del(&process->link);
-	job_pools_remove(&process->process, status == NOT_KNOWN ? 0 : status);
-	free(process);
+	begin(container_of(crew, struct hub_jobs, crew));
 }
 
-/* It sends what makes no sense. Its pipe is closed, or will be by on_kill(). */
-static void give_up_process(struct hub_jobs_process *process)
+static void on_crew_end(struct hub_crew *crew)
 {
-	process->fault = HUB_JOB_FAULT_GARBAGE;
-	if (!process->process.job)
-		log_write(process->jobs->setup.log, LOG_AT_ERROR,
-			  "a job process of pool %s (pid %d) sends what makes no sense: "
-			  "it is killed",
-			  process->process.pool->conf->name, (int)process->pid);
-	job_pools_lost(&process->process, true);
+	end(container_of(crew, struct hub_jobs, crew));
 }
 
-static void on_process_closed(struct job_pipe *pipe, int error)
+static void on_report(struct hub_crew *crew, struct pool_job *job, const struct job_packet *packet)
 {
-	struct hub_jobs_process *process = container_of(pipe, struct hub_jobs_process, pipe);
-	struct hub_jobs *jobs = process->jobs;
-
-	begin(jobs);
-	if (!jobs->has_master) {
-		forget(process, NOT_KNOWN);
-	} else if (error == -EPROTO) {
-		give_up_process(process);
-	} else {
-		process->fault = HUB_JOB_FAULT_CLOSED;
-		job_pools_lost(&process->process, false);
-	}
-	end(jobs);
-}
-
-static int on_report(struct hub_jobs_process *process, const struct job_packet *packet)
-{
-	struct pool_job *job = job_pools_job(&process->process, packet->id);
 	struct job_packet report = *packet;
 
-	if (!job)
-		return -EPROTO;
-	tell_worker(process->jobs, job, &report);
-	return 0;
+	tell_worker(container_of(crew, struct hub_jobs, crew), job, &report);
 }
 
-static int on_result(struct hub_jobs_process *process, const struct job_packet *packet)
-{
-	struct job_packet result = *packet;
-
-	if (job_packet_is_torn(packet)) {
-		result.result = -EMFILE;
-		result.fd_len = 0;
-	}
-	return job_pools_finish(&process->process, &result);
-}
-
-static void on_process_message(struct job_pipe *pipe, const struct job_packet *packet)
-{
-	struct hub_jobs_process *process = container_of(pipe, struct hub_jobs_process, pipe);
-	int r = -EPROTO;
-
-	begin(process->jobs);
-	if (packet->word == JOB_IDLE)
-		r = job_pools_idle(&process->process);
-	else if (packet->word == JOB_PROGRESS)
-		r = on_report(process, packet);
-	else if (packet->word == JOB_ENDED)
-		r = on_result(process, packet);
-	close_fdp(&packet->fd);
-	if (r < 0)
-		give_up_process(process);
-	end(process->jobs);
-}
-
-static const struct job_pipe_ops process_ops = { on_process_message, NULL, on_process_closed };
+static const struct hub_crew_ops crew_ops = { on_crew_begin, on_crew_end, on_report };
 
 void hub_jobs_meet(struct hub_jobs *jobs, unsigned child, const struct control_job_process *what,
 		   int take_fd)
 {
-	struct hub_jobs_process *process = malloc(sizeof(*process));
-	int r;
+	hub_crew_meet(&jobs->crew, child, what, take_fd);
+}
 
-	if (!process) {
-		/* Another will be sent, when there may be memory. */
-		log_write(jobs->setup.log, LOG_AT_ERROR, "no memory for another job process");
-		(void)close(take_fd);
-		(void)!control_send_job_kill(jobs->setup.control_fd, child);
-		return;
-	}
-	*process = (struct hub_jobs_process){ .jobs = jobs, .child = child, .pid = what->pid };
-	begin(jobs);
-	r = job_pools_add(&jobs->pools, &process->process, what->pool, what->is_old != 0);
-	if (r < 0) {
-		(void)close(take_fd);
-		free(process);
-		return;
-	}
-	job_pipe_init(&process->pipe, jobs->setup.loop, jobs->buf, SIZE_MAX, &process_ops);
-	list_add_tail(&jobs->processes, &process->link);
-	job_pipe_open(&process->pipe, take_fd);
-	end(jobs);
+void hub_jobs_ended(struct hub_jobs *jobs, unsigned child, int status)
+{
+	hub_crew_ended(&jobs->crew, child, status);
+}
+
+void hub_jobs_orphaned(struct hub_jobs *jobs)
+{
+	hub_crew_orphaned(&jobs->crew);
+}
+
+bool hub_jobs_is_quiet(const struct hub_jobs *jobs)
+{
+	return hub_crew_is_quiet(&jobs->crew);
 }
 
 void hub_jobs_renew(struct hub_jobs *jobs)
@@ -408,45 +256,14 @@ void hub_jobs_renew(struct hub_jobs *jobs)
 	end(jobs);
 }
 
-void hub_jobs_ended(struct hub_jobs *jobs, unsigned child, int status)
-{
-	list_for_each (link, &jobs->processes) {
-		struct hub_jobs_process *process = list_entry(link, struct hub_jobs_process, link);
-
-		if (process->child != child)
-			continue;
-		begin(jobs);
-		/* It gets no job any more; but that it has done one may still be unread. */
-		job_pools_lost(&process->process, false);
-		job_pipe_finish(&process->pipe);
-		forget(process, status);
-		end(jobs);
-		return;
-	}
-}
-
 /* ---- workers */
-
-/* Whose worker has gone before they were told: their processes have nothing to end. */
-static void drop_held(struct hub_jobs *jobs)
-{
-	list_for_each (link, &jobs->processes) {
-		struct pool_process *process =
-			&list_entry(link, struct hub_jobs_process, link)->process;
-		const struct pool_job *job = process->job;
-
-		if (job && job->is_orphan && hub_job_of(process->job)->is_held)
-			(void)!job_pools_finish(
-				process, &(struct job_packet){ .word = JOB_ENDED, .id = job->id });
-	}
-}
 
 static void close_worker(struct hub_jobs_worker *worker)
 {
 	job_pipe_close(&worker->pipe);
 	worker->broken = 0;
 	job_pools_worker_gone(&worker->jobs->pools, worker->slot);
-	drop_held(worker->jobs);
+	hub_crew_drop_held(&worker->jobs->crew);
 }
 
 static void on_worker_closed(struct job_pipe *pipe, int error)
@@ -478,7 +295,7 @@ static void on_worker_drained(struct job_pipe *pipe)
 
 		if (!hub_job_of(job)->is_held)
 			continue;
-		give(process_of(job->process), hub_job_of(job));
+		give(job->process, hub_job_of(job));
 		if (job->why != 0)
 			on_ask(pools, job->process);
 	}
@@ -574,35 +391,7 @@ static void on_broken(struct loop_defer *defer)
 			on_worker_closed(&jobs->workers[i].pipe, error);
 		}
 	}
-	list_for_each_safe (link, &jobs->processes) {
-		struct hub_jobs_process *process = list_entry(link, struct hub_jobs_process, link);
-
-		if (process->broken < 0 && !jobs->has_master)
-			forget(process, NOT_KNOWN);
-		else if (process->broken < 0)
-			job_pools_lost(&process->process, true);
-	}
 	end(jobs);
-}
-
-void hub_jobs_orphaned(struct hub_jobs *jobs)
-{
-	jobs->has_master = false;
-	list_for_each (link, &jobs->processes) {
-		struct hub_jobs_process *process = list_entry(link, struct hub_jobs_process, link);
-
-		if (!job_pipe_is_open(&process->pipe))
-			break_later(jobs, &process->broken, -EPIPE);
-	}
-}
-
-bool hub_jobs_is_quiet(const struct hub_jobs *jobs)
-{
-	list_for_each (link, &jobs->processes) {
-		if (list_entry(link, struct hub_jobs_process, link)->process.job)
-			return false;
-	}
-	return true;
 }
 
 void hub_jobs_say_counts(const struct hub_jobs *jobs)
@@ -638,17 +427,23 @@ int hub_jobs_init(struct hub_jobs *jobs, const struct hub_jobs_setup *setup)
 	uint64_t seed = (uint64_t)clock_monotonic_us() | 1;
 	int r;
 
-	*jobs = (struct hub_jobs){ .setup = *setup, .has_master = true };
-	list_init(&jobs->processes);
+	*jobs = (struct hub_jobs){ .setup = *setup };
 	list_init(&jobs->jobs);
 	timer_init(&jobs->timer, on_timer);
-	timer_init(&jobs->again, on_again);
 	loop_defer_init(&jobs->broken, on_broken);
 	r = job_pools_init(&jobs->pools, conf, setup->n_workers, seed, &pools_ops);
 	if (r < 0)
 		return r;
 	jobs->buf = malloc(JOB_PACKET_MAX);
 	jobs->workers = calloc(setup->n_workers, sizeof(*jobs->workers));
+	hub_crew_init(&jobs->crew, &(struct hub_crew_setup){ .ops = &crew_ops,
+							     .loop = setup->loop,
+							     .log = setup->log,
+							     .pools = &jobs->pools,
+							     .buf = jobs->buf,
+							     .control_fd = setup->control_fd,
+							     .logs_ids = setup->logs_ids,
+							     .kill = setup->kill });
 	if (!jobs->buf || !jobs->workers) {
 		jobs->setup.n_workers = 0;
 		hub_jobs_done(jobs);
@@ -663,17 +458,10 @@ int hub_jobs_init(struct hub_jobs *jobs, const struct hub_jobs_setup *setup)
 void hub_jobs_done(struct hub_jobs *jobs)
 {
 	loop_timer_stop(jobs->setup.loop, &jobs->timer);
-	loop_timer_stop(jobs->setup.loop, &jobs->again);
 	loop_defer_cancel(&jobs->broken);
 	for (unsigned i = 0; i < jobs->setup.n_workers; i++)
 		job_pipe_close(&jobs->workers[i].pipe);
-	list_for_each_safe (link, &jobs->processes) {
-		struct hub_jobs_process *process = list_entry(link, struct hub_jobs_process, link);
-
-		job_pipe_close(&process->pipe);
-		list_del(link);
-		free(process);
-	}
+	hub_crew_done(&jobs->crew);
 	job_pools_done(&jobs->pools);
 	list_for_each_safe (link, &jobs->jobs)
 		(void)hub_job_free(list_entry(link, struct hub_job, link));

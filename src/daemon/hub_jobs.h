@@ -1,9 +1,9 @@
 #ifndef WEIR_DAEMON_HUB_JOBS_H
 #define WEIR_DAEMON_HUB_JOBS_H
 /*
- * hub_jobs.h - the hub's part in jobs: pipes to workers and to job processes,
- * and the master, who keeps those. What is to be done is job_pools' to decide;
- * here it is done. Nothing of it waits for anybody: who does not listen has no
+ * hub_jobs.h - the hub's part in jobs: pipes to workers, and the crew of job
+ * processes (hub_crew). What is to be done is job_pools' to decide; here it is
+ * done. Nothing of it waits for anybody: who does not listen has no
  * job started until he does. Payloads pass through, and are never looked at.
  */
 #include <stdbool.h>
@@ -12,6 +12,7 @@
 
 #include "base/list.h"
 #include "base/macro.h"
+#include "daemon/hub_crew.h"
 #include "daemon/job_pools.h"
 #include "io/loop.h"
 
@@ -38,15 +39,13 @@ struct hub_jobs_setup {
 
 struct hub_jobs {
 	struct hub_jobs_setup setup;
-	bool has_master; /* it has not died */
 	struct job_pools pools;
 	struct hub_jobs_worker *workers; /* owned, one for each slot */
-	struct list processes;		 /* of struct hub_jobs_process, owned */
+	struct hub_crew crew;		 /* the job processes */
 	struct list jobs;		 /* of struct hub_job, owned */
 	void *buf;			 /* owned: what all pipes receive */
 	struct timer timer;		 /* of the pools */
-	struct timer again;		 /* what the master has not taken is sent again */
-	struct loop_defer broken;	 /* pipes that nothing can be sent on are closed */
+	struct loop_defer broken;	 /* workers' pipes that nothing can be sent on are closed */
 };
 
 /* -ENOMEM. */

@@ -351,6 +351,68 @@ Test(hub_jobs, a_process_that_is_used_up_is_retired)
 	world_done(&w);
 }
 
+/* ---- workers that talk nonsense */
+
+Test(hub_jobs, a_worker_that_talks_nonsense_has_no_jobs_any_more)
+{
+	struct job_packet p;
+	struct world w;
+
+	world_begin(&w);
+	(void)world_run_one(&w, 1);
+	world_submit(&w, 0, 2);
+	cr_assert_eq(send(w.workers[0], "garbage", 7, 0), 7);
+	(void)world_take(&w, w.children[0], JOB_CANCEL);
+	while (job_wire_receive(w.workers[0], w.buf, &p) == 1)
+		;
+	cr_assert_eq(job_wire_receive(w.workers[0], w.buf, &p), 0);
+	cr_assert_eq(w.jobs.pools.pools[0].queue.n, 0u);
+	cr_assert_not_null(strstr(world_said(&w), "worker 0 sends what makes no sense"));
+	cr_assert_eq(world_n_lines(w.said), 1u);
+	world_done(&w);
+}
+
+Test(hub_jobs, a_worker_that_uses_a_number_twice_talks_nonsense)
+{
+	struct world w;
+
+	world_begin(&w);
+	world_submit(&w, 0, 1);
+	world_submit(&w, 0, 1);
+	cr_assert_not_null(strstr(world_said(&w), "worker 0 sends what makes no sense"));
+	world_done(&w);
+}
+
+Test(hub_jobs, a_worker_that_says_what_only_the_hub_says_talks_nonsense)
+{
+	struct world w;
+
+	world_begin(&w);
+	world_say(&w, w.workers[1],
+		  &(struct job_packet){ .word = JOB_ENDED, .fd = 0, .fd_len = 1 });
+	cr_assert_not_null(strstr(world_said(&w), "worker 1 sends what makes no sense"));
+	world_done(&w);
+}
+
+Test(hub_jobs, the_next_worker_in_a_slot_has_nothing_of_the_former)
+{
+	struct world w;
+	uint64_t number;
+
+	world_begin(&w);
+	number = world_run_one(&w, 1);
+	(void)close(w.workers[0]);
+	world_connect_worker(&w, 0);
+	(void)world_take(&w, w.children[0], JOB_CANCEL);
+	world_submit(&w, 0, 1);
+	(void)world_take(&w, w.workers[0], JOB_QUEUED);
+	world_say(&w, w.children[0], &(struct job_packet){ .word = JOB_ENDED, .id = number });
+	(void)world_take(&w, w.workers[0], JOB_STARTED);
+	world_expect_nothing(&w, w.workers[0]);
+	cr_assert_str_eq(world_said(&w), "");
+	world_done(&w);
+}
+
 Test(hub_jobs, it_says_what_it_has_counted)
 {
 	struct job_pool_counts now;

@@ -1,4 +1,6 @@
-/* test_hub_jobs_ends.c - those who die and who talk nonsense. */
+/* test_hub_crew.c - job processes that die, and that talk nonsense. */
+#include "daemon/hub_crew.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,12 +9,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon/hub_jobs.h"
 #include "hub_jobs_world.h"
 
 /* ---- deaths and nonsense */
 
-Test(hub_jobs, a_process_that_dies_fails_its_job_and_no_other)
+Test(hub_crew, a_process_that_dies_fails_its_job_and_no_other)
 {
 	struct job_packet p;
 	struct world w;
@@ -34,7 +35,7 @@ Test(hub_jobs, a_process_that_dies_fails_its_job_and_no_other)
 	world_done(&w);
 }
 
-Test(hub_jobs, the_last_result_of_a_dead_process_counts_and_it_gets_no_other_job)
+Test(hub_crew, the_last_result_of_a_dead_process_counts_and_it_gets_no_other_job)
 {
 	struct job_packet p = { .word = JOB_ENDED };
 	struct world w;
@@ -71,7 +72,7 @@ static void check_killed(struct world *w)
 	world_done(w);
 }
 
-Test(hub_jobs, a_job_that_writes_garbage_on_its_descriptor_is_killed)
+Test(hub_crew, a_job_that_writes_garbage_on_its_descriptor_is_killed)
 {
 	struct world w;
 
@@ -82,7 +83,7 @@ Test(hub_jobs, a_job_that_writes_garbage_on_its_descriptor_is_killed)
 	check_killed(&w);
 }
 
-Test(hub_jobs, a_job_that_says_what_only_others_say_is_killed)
+Test(hub_crew, a_job_that_says_what_only_others_say_is_killed)
 {
 	struct world w;
 
@@ -92,7 +93,7 @@ Test(hub_jobs, a_job_that_says_what_only_others_say_is_killed)
 	check_killed(&w);
 }
 
-Test(hub_jobs, a_job_that_reports_for_another_is_killed)
+Test(hub_crew, a_job_that_reports_for_another_is_killed)
 {
 	struct world w;
 	uint64_t number;
@@ -104,7 +105,7 @@ Test(hub_jobs, a_job_that_reports_for_another_is_killed)
 	check_killed(&w);
 }
 
-Test(hub_jobs, a_job_that_closes_its_descriptor_is_killed_after_the_grace)
+Test(hub_crew, a_job_that_closes_its_descriptor_is_killed_after_the_grace)
 {
 	struct world w;
 
@@ -117,7 +118,7 @@ Test(hub_jobs, a_job_that_closes_its_descriptor_is_killed_after_the_grace)
 	check_killed(&w);
 }
 
-Test(hub_jobs, an_idle_process_that_talks_nonsense_is_killed)
+Test(hub_crew, an_idle_process_that_talks_nonsense_is_killed)
 {
 	struct world w;
 
@@ -133,7 +134,7 @@ Test(hub_jobs, an_idle_process_that_talks_nonsense_is_killed)
 	world_done(&w);
 }
 
-Test(hub_jobs, an_idle_process_that_closes_its_descriptor_is_killed_after_the_grace)
+Test(hub_crew, an_idle_process_that_closes_its_descriptor_is_killed_after_the_grace)
 {
 	struct world w;
 
@@ -147,69 +148,9 @@ Test(hub_jobs, an_idle_process_that_closes_its_descriptor_is_killed_after_the_gr
 	world_done(&w);
 }
 
-Test(hub_jobs, a_worker_that_talks_nonsense_has_no_jobs_any_more)
-{
-	struct job_packet p;
-	struct world w;
-
-	world_begin(&w);
-	(void)world_run_one(&w, 1);
-	world_submit(&w, 0, 2);
-	cr_assert_eq(send(w.workers[0], "garbage", 7, 0), 7);
-	(void)world_take(&w, w.children[0], JOB_CANCEL);
-	while (job_wire_receive(w.workers[0], w.buf, &p) == 1)
-		;
-	cr_assert_eq(job_wire_receive(w.workers[0], w.buf, &p), 0);
-	cr_assert_eq(w.jobs.pools.pools[0].queue.n, 0u);
-	cr_assert_not_null(strstr(world_said(&w), "worker 0 sends what makes no sense"));
-	cr_assert_eq(world_n_lines(w.said), 1u);
-	world_done(&w);
-}
-
-Test(hub_jobs, a_worker_that_uses_a_number_twice_talks_nonsense)
-{
-	struct world w;
-
-	world_begin(&w);
-	world_submit(&w, 0, 1);
-	world_submit(&w, 0, 1);
-	cr_assert_not_null(strstr(world_said(&w), "worker 0 sends what makes no sense"));
-	world_done(&w);
-}
-
-Test(hub_jobs, a_worker_that_says_what_only_the_hub_says_talks_nonsense)
-{
-	struct world w;
-
-	world_begin(&w);
-	world_say(&w, w.workers[1],
-		  &(struct job_packet){ .word = JOB_ENDED, .fd = 0, .fd_len = 1 });
-	cr_assert_not_null(strstr(world_said(&w), "worker 1 sends what makes no sense"));
-	world_done(&w);
-}
-
-Test(hub_jobs, the_next_worker_in_a_slot_has_nothing_of_the_former)
-{
-	struct world w;
-	uint64_t number;
-
-	world_begin(&w);
-	number = world_run_one(&w, 1);
-	(void)close(w.workers[0]);
-	world_connect_worker(&w, 0);
-	(void)world_take(&w, w.children[0], JOB_CANCEL);
-	world_submit(&w, 0, 1);
-	(void)world_take(&w, w.workers[0], JOB_QUEUED);
-	world_say(&w, w.children[0], &(struct job_packet){ .word = JOB_ENDED, .id = number });
-	(void)world_take(&w, w.workers[0], JOB_STARTED);
-	world_expect_nothing(&w, w.workers[0]);
-	cr_assert_str_eq(world_said(&w), "");
-	world_done(&w);
-}
-
 /* ---- a master that has died, and others that cannot be */
 
-Test(hub_jobs, without_a_master_the_end_of_a_pipe_is_the_end_of_its_process)
+Test(hub_crew, without_a_master_the_end_of_a_pipe_is_the_end_of_its_process)
 {
 	struct job_packet p;
 	struct world w;
@@ -222,7 +163,7 @@ Test(hub_jobs, without_a_master_the_end_of_a_pipe_is_the_end_of_its_process)
 	p = world_take(&w, w.workers[0], JOB_ENDED);
 	cr_assert_eq(p.result, -ECHILD);
 	cr_assert_eq(p.status, 0);
-	cr_assert(list_is_empty(&w.jobs.processes));
+	cr_assert(list_is_empty(&w.jobs.crew.processes));
 	cr_assert_not_null(strstr(world_said(&w), "died: its process (pid 100) has gone"));
 	world_done(&w);
 }
@@ -241,12 +182,12 @@ static void on_quiet(struct hub_jobs *jobs)
 	n_quiet++;
 }
 
-Test(hub_jobs, without_a_master_who_should_be_killed_is_killed_and_forgotten)
+Test(hub_crew, without_a_master_who_should_be_killed_is_killed_and_forgotten)
 {
 	struct world w;
 
 	world_begin(&w);
-	w.jobs.setup.kill = on_kill;
+	w.jobs.crew.setup.kill = on_kill;
 	w.jobs.setup.quiet = on_quiet;
 	(void)world_run_one(&w, 1);
 	hub_jobs_orphaned(&w.jobs);
@@ -258,13 +199,13 @@ Test(hub_jobs, without_a_master_who_should_be_killed_is_killed_and_forgotten)
 	world_wait_ms(&w, 1);
 	cr_assert_eq(killed, 100);
 	cr_assert_eq(world_take(&w, w.workers[0], JOB_ENDED).result, -ECANCELED);
-	cr_assert(list_is_empty(&w.jobs.processes));
+	cr_assert(list_is_empty(&w.jobs.crew.processes));
 	cr_assert(hub_jobs_is_quiet(&w.jobs));
 	cr_assert_gt(n_quiet, 0u);
 	world_done(&w);
 }
 
-Test(hub_jobs, a_process_of_the_former_hub_that_says_nothing_is_killed)
+Test(hub_crew, a_process_of_the_former_hub_that_says_nothing_is_killed)
 {
 	struct world w;
 
@@ -276,7 +217,7 @@ Test(hub_jobs, a_process_of_the_former_hub_that_says_nothing_is_killed)
 	world_done(&w);
 }
 
-Test(hub_jobs, introductions_that_make_no_sense_are_ignored)
+Test(hub_crew, introductions_that_make_no_sense_are_ignored)
 {
 	struct control_job_process what = { .pool = 7 };
 	struct world w;
