@@ -63,7 +63,7 @@ static int on_report(weir_work *work, weir_str text)
 	struct test_job *job = job_of(work);
 
 	/* How fast it reports must not depend on the time of day. */
-	work->n_may_report = 2;
+	work->reports.n = 2;
 	job->call->up->progress(job->call, text);
 	come_back_in(job, 0);
 	return 0;

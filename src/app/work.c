@@ -49,28 +49,15 @@ void work_done(weir_work *work)
 
 /* ---- reports */
 
-static bool may_report(weir_work *work)
-{
-	int64_t now_us = clock_monotonic_us();
-	int64_t n_more = (now_us - work->counted_us) / REPORT_EVERY_US;
-
-	if (n_more > 0) {
-		n_more += work->n_may_report;
-		work->n_may_report = n_more < REPORTS_AT_ONCE ? (unsigned)n_more : REPORTS_AT_ONCE;
-		work->counted_us = now_us;
-	}
-	return work->n_may_report > 0;
-}
-
 static int report(weir_work *work, weir_str text)
 {
 	int r = -EAGAIN;
 
-	if (may_report(work))
+	if (token_bucket_has(&work->reports, clock_monotonic_us()))
 		r = work->ops->report(work, text);
 	if (r != -EAGAIN) {
 		work->has_late = false;
-		work->n_may_report -= work->n_may_report > 0;
+		token_bucket_take(&work->reports);
 		return r;
 	}
 	work->has_late = true;
@@ -185,12 +172,12 @@ int work_run(weir_work *work, weir_job_fn *fn, weir_str input, int64_t deadline_
 	work->pid = getpid();
 	work->deadline_ms = deadline_ms;
 	work->looked_us = 0;
-	work->n_may_report = REPORTS_AT_ONCE;
+	token_bucket_init(&work->reports, REPORTS_AT_ONCE, REPORT_EVERY_US, clock_monotonic_us());
 	r = fn(work, input);
 	/* A child of the job's that has come back here would go on as a second one of us. */
 	if (getpid() != work->pid)
 		_exit(r < 0);
-	work->n_may_report = 1;
+	work->reports.n = 1;
 	report_late(work);
 	return r < 0 ? r : 0;
 }

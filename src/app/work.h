@@ -11,6 +11,7 @@
 #include <weir/job.h>
 
 #include "base/arena.h"
+#include "base/token_bucket.h"
 
 /* The longest report. */
 #define WORK_REPORT_MAX 4096
@@ -49,9 +50,8 @@ struct weir_work {
 	int64_t looked_us; /* when is_unwanted() was asked last */
 	bool is_unwanted;
 
-	unsigned n_may_report; /* at once; more do, with time */
-	int64_t counted_us;    /* when time was last added */
-	bool has_late;	       /* a report that has not been handed on */
+	struct token_bucket reports; /* how many more may be handed on now */
+	bool has_late;		     /* a report that has not been */
 	size_t late_len;
 	char late[WORK_REPORT_MAX];
 };

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/token_bucket.h"
 #include "coro/sched.h"
 #include "daemon/control.h"
 #include "daemon/crash_note.h"
@@ -47,12 +48,11 @@ struct watchdog {
 	_Atomic uint32_t asked; /* the number of the turn that the signal is about; 0: of none */
 
 	/* the thread's own */
-	struct beat_turn turn; /* that it has seen last */
-	int64_t met_us;	       /* when it saw that first */
-	uint32_t runs;	       /* of tasks, then */
-	unsigned n_may_say;
-	int64_t may_say_us; /* since when it may say so many */
-	unsigned n_unsaid;  /* since it has said something */
+	struct beat_turn turn;	   /* that it has seen last */
+	int64_t met_us;		   /* when it saw that first */
+	uint32_t runs;		   /* of tasks, then */
+	struct token_bucket lines; /* that it may say */
+	unsigned n_unsaid;	   /* since it has said something */
 };
 
 /* What was seen of a stall. */
@@ -182,18 +182,11 @@ static void report(struct watchdog *w)
 
 static bool may_say(struct watchdog *w)
 {
-	int64_t now_us = clock_monotonic_us(), n_more = (now_us - w->may_say_us) / SAID_EVERY_US;
-
-	if (n_more > 0) {
-		n_more += w->n_may_say;
-		w->n_may_say = n_more < SAID_MAX ? (unsigned)n_more : SAID_MAX;
-		w->may_say_us = now_us;
-	}
-	if (w->n_may_say == 0) {
+	if (!token_bucket_has(&w->lines, clock_monotonic_us())) {
 		w->n_unsaid++;
 		return false;
 	}
-	w->n_may_say--;
+	token_bucket_take(&w->lines);
 	return true;
 }
 
@@ -319,8 +312,7 @@ int watchdog_start(const struct watchdog_setup *setup, struct watchdog **ret_wat
 		return -ENOMEM;
 	w->setup = *setup;
 	w->loop_tid = gettid();
-	w->n_may_say = SAID_MAX;
-	w->may_say_us = clock_monotonic_us();
+	token_bucket_init(&w->lines, SAID_MAX, SAID_EVERY_US, clock_monotonic_us());
 	w->beat = &setup->lag->beat;
 	(void)sigfillset(&action.sa_mask);
 	(void)sigaction(LOOK_SIGNAL, &action, &w->previous);
