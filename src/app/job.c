@@ -267,6 +267,9 @@ int job_submit(struct weir_job *job)
 {
 	struct submit_call call = { .job = job };
 
+	/* While it was not the carrier's nobody could be told. */
+	if (job->is_unwanted)
+		return -ECANCELED;
 	sched_outside(submit_outside, &call);
 	if (call.result >= 0)
 		set_state(job, JOB_IS_ASKED);
@@ -283,10 +286,11 @@ static void cancel_outside(void *arg)
 
 static void ask_to_end(struct weir_job *job)
 {
-	if (job->is_unwanted || !job_is_carried(job))
+	if (job->is_unwanted)
 		return;
 	job->is_unwanted = true;
-	sched_outside(cancel_outside, job);
+	if (job_is_carried(job))
+		sched_outside(cancel_outside, job);
 }
 
 void job_abandon(struct weir_job *job)

@@ -46,7 +46,7 @@ struct weir_job {
 	size_t index;		 /* job_map.c's */
 	enum job_state state;
 	uint32_t flags;
-	bool is_unwanted; /* the carrier was asked to end it */
+	bool is_unwanted; /* it was cancelled: the carrier was asked to end it, if it had it */
 	bool is_said;	  /* the request's words for the log are about its failure */
 	char *input;	  /* owned: what call.input is; until it has started */
 
@@ -71,7 +71,7 @@ static inline bool job_is_carried(const struct weir_job *job)
 /* The request's, without an input yet. -ENOMEM. */
 MUST_USE int job_make(struct req *req, const weir_job_opts *opts, const weir_job_entry *entry,
 		      struct weir_job **ret_job);
-/* A new one, or one that was refused. An error: it was refused. */
+/* A new one, or one that was refused. An error: it was refused. -ECANCELED: nobody wants it any more. */
 MUST_USE int job_submit(struct weir_job *job);
 /* The task that waits was cancelled: so is the job, unless it is to finish anyway. */
 void job_abandon(struct weir_job *job);

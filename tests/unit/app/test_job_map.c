@@ -161,6 +161,41 @@ static void fill_up(unsigned n)
 	}
 }
 
+/* The third one has found no room: one runs, one waits. */
+static void ask_for_three(void)
+{
+	n_items = 3;
+	ask(map, 1, 1);
+	cr_assert_eq(j->n_refused, 1u);
+	cr_assert_eq(items[2].job->state, JOB_IS_REFUSED);
+}
+
+/* Another task's doing. */
+Test(job_map, sends_none_again_that_was_cancelled_meanwhile)
+{
+	ask_for_three();
+	weir_job_cancel(items[2].job);
+	echo_all();
+	cr_assert_eq(j->n_calls, 3u, "it was not submitted again");
+	cr_assert_eq(items[0].error, 0);
+	cr_assert_eq(items[1].error, 0);
+	cr_assert_eq(items[2].error, -ECANCELED);
+	cr_assert_eq(seen, -ECANCELED);
+	app_job_close(j);
+}
+
+Test(job_map, sends_again_what_nobody_has_cancelled)
+{
+	ask_for_three();
+	weir_job_cancel(items[1].job);
+	app_job_end(j, 1, -ECANCELED, "");
+	echo_all();
+	cr_assert_eq(j->n_calls, 4u);
+	cr_assert_eq(items[2].error, 0);
+	cr_assert_eq(seen, -ECANCELED);
+	app_job_close(j);
+}
+
 Test(job_map, tries_again_for_a_second)
 {
 	n_items = 2;
