@@ -15,11 +15,13 @@
 #include <linux/fs.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -268,12 +270,44 @@ static const uint32_t denied[] = {
 #endif
 };
 
-/* Typing into the terminal that standard error may be, and attributes of files that can be read. */
-static const uint32_t denied_ioctls[] = { TIOCSTI, TIOCLINUX, (uint32_t)FS_IOC_SETFLAGS,
-					  (uint32_t)FS_IOC_FSSETXATTR };
+/*
+ * Calls whose second argument says what they do. Typing into the terminal that standard error may be,
+ * attributes of files that can be read, and the kernel's signals to whoever is said to own a descriptor.
+ */
+static const struct {
+	uint32_t nr, what;
+} denied_actions[] = {
+	{ SYS_ioctl, TIOCSTI },
+	{ SYS_ioctl, TIOCLINUX },
+	{ SYS_ioctl, (uint32_t)FS_IOC_SETFLAGS },
+	{ SYS_ioctl, (uint32_t)FS_IOC_FSSETXATTR },
+	{ SYS_ioctl, FIOSETOWN },
+	{ SYS_ioctl, SIOCSPGRP },
+	{ SYS_fcntl, F_SETOWN },
+	{ SYS_fcntl, F_SETOWN_EX },
+};
+
+/*
+ * Calls whose first argument is a process or a thread, 0 the one that calls. A job's own threads beside the
+ * first are others here: a filter cannot know their numbers.
+ */
+static const uint32_t own_only[] = {
+	SYS_kill,
+	SYS_tgkill,
+	SYS_prlimit64,
+	SYS_sched_setaffinity,
+	SYS_sched_setscheduler,
+	SYS_sched_setparam,
+	SYS_sched_setattr,
+	SYS_migrate_pages,
+	SYS_move_pages,
+};
+
+/* Of ioprio_set(2), which has no header of its own. */
+#define IOPRIO_PROCESS 1
 
 struct filter {
-	struct sock_filter code[2 * ARRAY_LEN(denied) + 96];
+	struct sock_filter code[2 * ARRAY_LEN(denied) + 5 * ARRAY_LEN(denied_actions) + 160];
 	unsigned short n;
 };
 
@@ -340,6 +374,20 @@ static void only_self(struct filter *f, uint32_t nr)
 	deny(f, nr, EPERM);
 }
 
+/* Its first argument says whose number the second is: only a process's, and only this one's. */
+static void only_self_as(struct filter *f, uint32_t nr, uint32_t process)
+{
+	for_call(f, nr, 6);
+	add(f, LOAD, 0, 0, ARGUMENT(0));
+	add(f, IF_EQUAL, 0, 4, process);
+	add(f, LOAD, 0, 0, ARGUMENT(1));
+	add(f, IF_EQUAL, 1, 0, (uint32_t)getpid());
+	add(f, IF_EQUAL, 0, 1, 0);
+	add(f, RETURN, 0, 0, SECCOMP_RET_ALLOW);
+	add(f, LOAD, 0, 0, (uint32_t)offsetof(struct seccomp_data, nr));
+	deny(f, nr, EPERM);
+}
+
 static void build(struct filter *f)
 {
 	/* Another architecture's calls have other numbers. */
@@ -356,18 +404,19 @@ static void build(struct filter *f)
 	/* Its flags cannot be seen; who gets this uses clone(). */
 	deny(f, NR_clone3, ENOSYS);
 	deny_cutting(f);
-	only_self(f, SYS_kill);
-	only_self(f, SYS_tgkill);
-	only_self(f, SYS_prlimit64);
+	for (size_t i = 0; i < ARRAY_LEN(own_only); i++)
+		only_self(f, own_only[i]);
+	only_self_as(f, SYS_setpriority, PRIO_PROCESS);
+	only_self_as(f, SYS_ioprio_set, IOPRIO_PROCESS);
 	/* Threads only. */
 	for_call(f, SYS_clone, 3);
 	add(f, LOAD, 0, 0, ARGUMENT(0));
 	add(f, IF_ANY_BIT, 1, 0, CLONE_THREAD);
 	add(f, RETURN, 0, 0, DENY(EPERM));
-	for (size_t i = 0; i < ARRAY_LEN(denied_ioctls); i++) {
-		for_call(f, SYS_ioctl, 3);
+	for (size_t i = 0; i < ARRAY_LEN(denied_actions); i++) {
+		for_call(f, denied_actions[i].nr, 3);
 		add(f, LOAD, 0, 0, ARGUMENT(1));
-		add(f, IF_EQUAL, 0, 1, denied_ioctls[i]);
+		add(f, IF_EQUAL, 0, 1, denied_actions[i].what);
 		add(f, RETURN, 0, 0, DENY(EPERM));
 	}
 	add(f, RETURN, 0, 0, SECCOMP_RET_ALLOW);

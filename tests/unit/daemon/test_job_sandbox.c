@@ -6,10 +6,13 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -19,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -301,9 +305,151 @@ static int limits_parent(const char *arg)
 	return error_of(prlimit(getppid(), RLIMIT_CORE, &limit, NULL));
 }
 
+static int renices_parent(const char *arg)
+{
+	return error_of(setpriority(PRIO_PROCESS, (id_t)getppid(), 1));
+}
+
+static int renices_its_user(const char *arg)
+{
+	return error_of(setpriority(PRIO_USER, 0, 0));
+}
+
+static int delays_input_of_parent(const char *arg)
+{
+	/* IOPRIO_WHO_PROCESS; the best-effort class, at its lowest. */
+	return error_of(syscall(SYS_ioprio_set, 1, getppid(), 2 << 13 | 7));
+}
+
+static int pins_parent(const char *arg)
+{
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof(all));
+	return error_of(sched_setaffinity(getppid(), sizeof(all), &all));
+}
+
+static int schedules_parent(const char *arg)
+{
+	struct sched_param param = { 0 };
+
+	return error_of(sched_setscheduler(getppid(), SCHED_OTHER, &param));
+}
+
+static int sets_param_of_parent(const char *arg)
+{
+	struct sched_param param = { 0 };
+
+	return error_of(sched_setparam(getppid(), &param));
+}
+
+static int sets_attr_of_parent(const char *arg)
+{
+	/* struct sched_attr as it was first; newer headers have it, and older ones have not. */
+	uint32_t attr[12] = { sizeof(attr) };
+
+	return error_of(syscall(SYS_sched_setattr, getppid(), attr, 0));
+}
+
+static int reads_memory_of_parent(const char *arg)
+{
+	static char here, there;
+	struct iovec to = { &here, 1 }, from = { &there, 1 };
+
+	return error_of(process_vm_readv(getppid(), &to, 1, &from, 1, 0));
+}
+
+static int writes_memory_of_parent(const char *arg)
+{
+	static char here, there;
+	struct iovec from = { &here, 1 }, to = { &there, 1 };
+
+	return error_of(process_vm_writev(getppid(), &from, 1, &to, 1, 0));
+}
+
+static int signals_a_thread_of_parent(const char *arg)
+{
+	return error_of(syscall(SYS_tgkill, getppid(), getppid(), 0));
+}
+
+static int signals_any_thread(const char *arg)
+{
+	return error_of(syscall(SYS_tkill, getppid(), 0));
+}
+
+static int opens_parent(const char *arg)
+{
+	return error_of(syscall(SYS_pidfd_open, getppid(), 0));
+}
+
+static int has_parent_signalled(const char *arg)
+{
+	return error_of(fcntl(0, F_SETOWN, getppid()));
+}
+
+static int has_parent_signalled_by_ioctl(const char *arg)
+{
+	int owner = getppid();
+
+	return error_of(ioctl(0, FIOSETOWN, &owner));
+}
+
+static int moves_memory_of_parent(const char *arg)
+{
+	return error_of(syscall(SYS_move_pages, getppid(), 0, NULL, NULL, NULL, 0));
+}
+
 static int shares_memory(const char *arg)
 {
 	return error_of(shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600));
+}
+
+Test(job_sandbox, changes_nothing_of_how_others_run)
+{
+	SKIP_ON_VALGRIND();
+	cr_assert_eq(attempts(renices_parent), EPERM);
+	cr_assert_eq(attempts(renices_its_user), EPERM);
+	cr_assert_eq(attempts(delays_input_of_parent), EPERM);
+	cr_assert_eq(attempts(pins_parent), EPERM);
+	cr_assert_eq(attempts(schedules_parent), EPERM);
+	cr_assert_eq(attempts(sets_param_of_parent), EPERM);
+	cr_assert_eq(attempts(sets_attr_of_parent), EPERM);
+	cr_assert_eq(attempts(moves_memory_of_parent), EPERM);
+}
+
+Test(job_sandbox, has_no_other_way_to_signal_others_or_to_see_their_memory)
+{
+	SKIP_ON_VALGRIND();
+	cr_assert_eq(attempts(signals_a_thread_of_parent), EPERM);
+	cr_assert_eq(attempts(signals_any_thread), EPERM);
+	cr_assert_eq(attempts(opens_parent), EPERM);
+	cr_assert_eq(attempts(has_parent_signalled), EPERM);
+	cr_assert_eq(attempts(has_parent_signalled_by_ioctl), EPERM);
+	cr_assert_eq(attempts(reads_memory_of_parent), EPERM);
+	cr_assert_eq(attempts(writes_memory_of_parent), EPERM);
+}
+
+static int runs_as_it_likes(const char *arg)
+{
+	struct sched_param param = { 0 };
+	cpu_set_t cpus;
+
+	if (setpriority(PRIO_PROCESS, 0, 19) < 0 ||
+	    setpriority(PRIO_PROCESS, (id_t)getpid(), 19) < 0)
+		return error_of(-1);
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0 ||
+	    sched_setaffinity(0, sizeof(cpus), &cpus) < 0 ||
+	    sched_setaffinity(getpid(), sizeof(cpus), &cpus) < 0)
+		return error_of(-1);
+	if (syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 7) < 0)
+		return error_of(-1);
+	return error_of(sched_setscheduler(0, SCHED_BATCH, &param));
+}
+
+Test(job_sandbox, says_how_it_runs_itself)
+{
+	SKIP_ON_VALGRIND();
+	cr_assert_eq(attempts(runs_as_it_likes), 0);
 }
 
 Test(job_sandbox, reaches_no_other_process)
