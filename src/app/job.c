@@ -145,10 +145,11 @@ void job_describe(const struct weir_job *job, char *ret_words, size_t size)
 
 	if (job->error >= 0) {
 		(void)snprintf(ret_words, size, "has a result that is no sealed memfd");
-	} else if (job->error != -ECHILD) {
+	} else if (job->error != -ECHILD || job->status == JOB_STATUS_OWN) {
 		(void)snprintf(ret_words, size, "failed: %s", name ? name : "an unknown error");
-	} else if (job->status == 0) {
-		(void)snprintf(ret_words, size, "was lost: the hub died while it ran");
+	} else if (job->status == JOB_STATUS_UNKNOWN) {
+		(void)snprintf(ret_words, size,
+			       "was lost: the hub or the master died while it ran");
 	} else {
 		proc_describe(job->status, how);
 		(void)snprintf(ret_words, size, "failed: its process ended: %s", how);

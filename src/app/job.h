@@ -53,7 +53,7 @@ struct weir_job {
 	struct buf unread, report; /* the newest, and the one that was read */
 	bool has_unread;
 	int error;	     /* refused: why; over: its result */
-	int status;	     /* over, with -ECHILD: as waitpid() says; 0: not known */
+	int status;	     /* over, with -ECHILD: as job_end's */
 	char *small;	     /* owned: a result that came as it is */
 	int large_fd;	     /* owned: one in a memfd, until it is mapped; -1 */
 	uint64_t result_len; /* of either */

@@ -33,9 +33,15 @@ struct job_carrier_ops {
 	void (*cancel)(struct job_carrier *carrier, struct job_call *call);
 };
 
+/* With -ECHILD, how its process has ended: as waitpid() says, or one of these. */
+enum {
+	JOB_STATUS_UNKNOWN = -1, /* who would say it, the hub or the master, has died */
+	JOB_STATUS_OWN = -2,	 /* it has not: -ECHILD is what the job has returned */
+};
+
 struct job_end {
 	int result;	 /* 0, or a negative errno */
-	int status;	 /* with -ECHILD: as waitpid() says; 0: not known */
+	int status;	 /* with -ECHILD: see above */
 	weir_str bytes;	 /* good until ended() returns */
 	int take_fd;	 /* instead of bytes, a memfd that nobody has looked at; else -1 */
 	uint64_t fd_len; /* what it is said to hold */

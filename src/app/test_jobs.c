@@ -133,7 +133,7 @@ static int result_of(const struct test_job *job)
 static void end(struct test_job *job)
 {
 	struct job_call *call = job->call;
-	struct job_end how = { .result = result_of(job), .take_fd = -1 };
+	struct job_end how = { .result = result_of(job), .status = JOB_STATUS_OWN, .take_fd = -1 };
 
 	if (how.result == 0) {
 		how.bytes = job->work.result;

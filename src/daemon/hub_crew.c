@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "app/job_carrier.h"
 #include "base/log.h"
 #include "daemon/conf.h"
 #include "daemon/control.h"
@@ -134,9 +135,6 @@ void hub_crew_drop_held(struct hub_crew *crew)
 
 /* ---- processes */
 
-/* The status of a process when there is no master to say it. */
-enum { NOT_KNOWN = -1 };
-
 /* It is no more. */
 static void forget(struct hub_crew_process *process, int status)
 {
@@ -153,7 +151,7 @@ static void forget(struct hub_crew_process *process, int status)
 				  &death);
 	job_pipe_close(&process->pipe);
 	list_del(&process->link);
-	job_pools_remove(&process->process, status == NOT_KNOWN ? 0 : status);
+	job_pools_remove(&process->process, status);
 	free(process);
 }
 
@@ -176,7 +174,7 @@ static void on_process_closed(struct job_pipe *pipe, int error)
 
 	begin(crew);
 	if (!crew->has_master) {
-		forget(process, NOT_KNOWN);
+		forget(process, JOB_STATUS_UNKNOWN);
 	} else if (error == -EPROTO) {
 		give_up_process(process);
 	} else {
@@ -282,7 +280,7 @@ static void on_broken(struct loop_defer *defer)
 		struct hub_crew_process *process = list_entry(link, struct hub_crew_process, link);
 
 		if (process->broken < 0 && !crew->has_master)
-			forget(process, NOT_KNOWN);
+			forget(process, JOB_STATUS_UNKNOWN);
 		else if (process->broken < 0)
 			job_pools_lost(&process->process, true);
 	}

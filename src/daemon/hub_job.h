@@ -48,7 +48,7 @@ enum hub_job_fault {
 
 struct hub_job_death {
 	pid_t pid;
-	int status;	 /* as waitpid() says; -1: nobody knows */
+	int status;	 /* as waitpid() says; or JOB_STATUS_UNKNOWN (app/job_carrier) */
 	bool was_killed; /* by us */
 	bool is_said;	 /* the master says it, and which job it ran: for us it is a detail */
 	bool with_id;	 /* the line ends with the id of the job's request */

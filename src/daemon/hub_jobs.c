@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/job_carrier.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/conf.h"
@@ -188,7 +189,9 @@ static void on_ended(struct job_pools *pools, struct pool_job *pool_job,
 		packet.fd_len = how->packet->fd_len;
 	}
 	packet.result = how->result;
-	packet.status = how->status;
+	packet.status = how->packet ? JOB_STATUS_OWN : how->status;
+	if (how->result != -ECHILD)
+		packet.status = 0;
 	tell_worker(jobs, pool_job, &packet);
 	count_end(jobs, hub_job_of(pool_job), how);
 	(void)hub_job_free(hub_job_of(pool_job));

@@ -80,7 +80,9 @@ static void refuse(struct job_link *link, struct job_call *call, int error)
 
 static void end(struct job_link *link, struct job_call *call, int error)
 {
-	struct job_end how = { .result = error, .take_fd = -1 };
+	struct job_end how = { .result = error,
+			       .status = error == -ECHILD ? JOB_STATUS_UNKNOWN : 0,
+			       .take_fd = -1 };
 
 	drop(link, call);
 	call->up->ended(call, &how);

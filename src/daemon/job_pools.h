@@ -83,7 +83,7 @@ struct job_pool {
 
 struct pool_job_end {
 	int result;			 /* -ECHILD: its process has died */
-	int status;			 /* then: as waitpid() says */
+	int status;			 /* then: as job_pools_remove() was told */
 	bool was_killed;		 /* it did not end when it was asked to */
 	const struct job_packet *packet; /* what its process has said; NULL: nothing */
 };
@@ -154,7 +154,7 @@ void job_pools_renew(struct job_pools *pools);
 /* A new one. is_old: it was another hub's, and may still run a job of that. -ENOENT: no such pool. */
 MUST_USE int job_pools_add(struct job_pools *pools, struct pool_process *process, uint32_t pool,
 			   bool is_old);
-/* It has ended, as waitpid() says; it is its owner's again. */
+/* It has ended, as waitpid() says, or JOB_STATUS_UNKNOWN; it is its owner's again. */
 void job_pools_remove(struct pool_process *process, int status);
 
 /* It takes a job. -EPROTO: that cannot be. */

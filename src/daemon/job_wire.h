@@ -55,7 +55,7 @@ struct job_packet {
 	enum job_word word;
 	uint64_t id;	  /* the worker's number; towards job processes the hub's; IDLE: the pid */
 	int32_t result;	  /* REFUSED, ENDED: of the job; REFUSED is a negative errno */
-	int32_t status;	  /* ENDED to a worker with -ECHILD: as waitpid() says; 0: not known */
+	int32_t status;	  /* ENDED to a worker with -ECHILD: as job_end's (app/job_carrier) */
 	int32_t priority; /* SUBMIT: larger first */
 	uint32_t route;	  /* SUBMIT: for fairness; IDLE: the index of its pool */
 	int64_t max_run_ms;  /* SUBMIT: 0: the pool's */

@@ -45,6 +45,7 @@ def test_one_that_dies_is_an_error_of_its_own_request_and_said(d, job, how):
         line = d.wait_log(how, after=mark)
         assert re.search(job, d.err.text), f"the log does not say which job it was: {line}"
         assert d.get(target("bad/run", job)).status == 500
+        d.wait_log(rf"job e2e_bad_job\.{job} failed: its process ended: .*({how})", after=mark)
         (d.dir / "go").touch()
         assert other.end() == "ok let go"
 

@@ -82,6 +82,21 @@ Test(job, tells_the_log_when_it_fails_after_its_request)
 	app_job_close(j);
 }
 
+static void check_words_of_death(int status, const char *words)
+{
+	ask(start_to_finish);
+	app_job_die(j, 0, status);
+	cr_assert_not_null(strstr(h1_world_log(a->w), words), "%s", h1_world_log(a->w));
+	app_job_close(j);
+}
+
+Test(job, knows_a_process_that_ended_well_from_one_that_nobody_knows_of)
+{
+	check_words_of_death(0, "shop.count, whose request has ended, failed: its process ended: ");
+	check_words_of_death(JOB_STATUS_UNKNOWN, "has ended, was lost: the hub or the master died");
+	check_words_of_death(JOB_STATUS_OWN, "has ended, failed: ECHILD\n");
+}
+
 Test(job, tells_the_log_whose_it_was)
 {
 	char words[128];

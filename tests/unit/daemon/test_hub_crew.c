@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "app/job_carrier.h"
 #include "hub_jobs_world.h"
 
 /* ---- deaths and nonsense */
@@ -52,6 +53,36 @@ Test(hub_crew, the_last_result_of_a_dead_process_counts_and_it_gets_no_other_job
 	world_expect_nothing(&w, w.workers[0]);
 	world_add_idle(&w, 1);
 	(void)world_take(&w, w.workers[0], JOB_STARTED);
+	world_done(&w);
+}
+
+static int status_after(int status)
+{
+	struct world w;
+
+	world_begin(&w);
+	(void)world_run_one(&w, 1);
+	hub_jobs_ended(&w.jobs, 0, status);
+	status = world_take(&w, w.workers[0], JOB_ENDED).status;
+	world_done(&w);
+	return status;
+}
+
+Test(hub_crew, a_process_that_ends_well_is_known_to_have_done_so)
+{
+	cr_assert_eq(status_after(0), 0);
+	cr_assert_eq(status_after(SIGKILL), SIGKILL);
+}
+
+Test(hub_crew, a_jobs_own_echild_is_no_death)
+{
+	struct job_packet p = { .word = JOB_ENDED, .result = -ECHILD };
+	struct world w;
+
+	world_begin(&w);
+	p.id = world_run_one(&w, 1);
+	world_say(&w, w.children[0], &p);
+	cr_assert_eq(world_take(&w, w.workers[0], JOB_ENDED).status, JOB_STATUS_OWN);
 	world_done(&w);
 }
 
@@ -162,7 +193,7 @@ Test(hub_crew, without_a_master_the_end_of_a_pipe_is_the_end_of_its_process)
 	(void)close(steal_fd(w.children[0]));
 	p = world_take(&w, w.workers[0], JOB_ENDED);
 	cr_assert_eq(p.result, -ECHILD);
-	cr_assert_eq(p.status, 0);
+	cr_assert_eq(p.status, JOB_STATUS_UNKNOWN);
 	cr_assert(list_is_empty(&w.jobs.crew.processes));
 	cr_assert_not_null(strstr(world_said(&w), "died: its process (pid 100) has gone"));
 	world_done(&w);

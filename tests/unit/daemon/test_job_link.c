@@ -424,7 +424,7 @@ Test(job_link, gives_what_was_not_started_to_the_next_hub_and_fails_the_rest)
 	answer_word(JOB_QUEUED, ids[1], 0);
 	answer_word(JOB_ENDED, ids[2], 0);
 	kill_hub();
-	cr_assert_str_eq(calls[0].words, "started ended:ECHILD:0: ");
+	cr_assert_str_eq(calls[0].words, "started ended:ECHILD:-1: ");
 	cr_assert_str_eq(calls[1].words, "queued ");
 	cr_assert_not_null(strstr(log_text(), "the hub is gone, and 1 jobs that ran with it"), "%s",
 			   said);
@@ -452,7 +452,7 @@ Test(job_link, hears_the_last_words_of_a_hub_before_it_speaks_to_the_next)
 		     0);
 	hub = ends[0];
 	job_link_connect(&jobs, ends[1]);
-	cr_assert_str_eq(calls[0].words, "started ended:ECHILD:0: ");
+	cr_assert_str_eq(calls[0].words, "started ended:ECHILD:-1: ");
 	(void)expect(JOB_SUBMIT, "never read");
 	expect_nothing();
 	done();
