@@ -1,5 +1,6 @@
 """Jobs that misbehave: each ends in an error of its own request and a line in the log, and the pool
 is as good as before."""
+import errno
 import os
 import re
 import signal
@@ -179,8 +180,17 @@ def test_a_sandbox_keeps_jobs_from_everything_but_their_paths(daemon, tmp_path):
     assert d.get(f"/large?size={1 << 20}").text == str(1 << 20)
 
 
+def test_a_sandbox_keeps_jobs_from_other_processes_of_their_user(daemon):
+    d = daemon(jobs.config("processes: 1, sandbox: true"))
+    found = dict(re.findall(r"(\w+) (-?\d+)", tell(d, "try_others")))
+    assert len(found) == 10 and set(found.values()) == {str(-errno.EPERM)}, found
+    assert jobs.is_healthy(d)
+
+
 def test_without_a_sandbox_they_may(daemon, tmp_path):
     (tmp_path / "file").write_text("x")
     d = daemon(jobs.config("processes: 1"))
     found = dict(re.findall(r"(\w+) (-?\d+)", tell(d, "try", tmp_path / "file")))
     assert (int(found["read"]), int(found["write"]), int(found["passwd"])) == (0, 0, 0), found
+    found = dict(re.findall(r"(\w+) (-?\d+)", tell(d, "try_others")))
+    assert [found[what] for what in ("nice", "pin", "param", "signal", "pidfd")] == ["0"] * 5, found

@@ -5,12 +5,16 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -245,6 +249,43 @@ static int try_all(weir_work *work, weir_str input)
 	return weir_work_result(work, weir_strz(text));
 }
 
+static int try_memory(pid_t pid)
+{
+	static char here, there;
+	struct iovec to = { &here, 1 }, from = { &there, 1 };
+
+	return process_vm_readv(pid, &to, 1, &from, 1, 0) < 0 ? -errno : 0;
+}
+
+static int error_of(long r)
+{
+	return r < 0 ? -errno : 0;
+}
+
+/* To another process of the same user, the master; nothing of it changes anything. */
+static int try_others(weir_work *work, weir_str input)
+{
+	struct sched_param param = { 0 };
+	pid_t pid = getppid();
+	char text[512];
+	cpu_set_t cpus;
+	int n;
+
+	(void)sched_getaffinity(pid, sizeof(cpus), &cpus);
+	n = snprintf(text, sizeof(text), "nice %d pin %d policy %d param %d io %d limit %d ",
+		     error_of(setpriority(PRIO_PROCESS, (id_t)pid,
+					  getpriority(PRIO_PROCESS, (id_t)pid))),
+		     error_of(sched_setaffinity(pid, sizeof(cpus), &cpus)),
+		     error_of(sched_setscheduler(pid, SCHED_OTHER, &param)),
+		     error_of(sched_setparam(pid, &param)),
+		     error_of(syscall(SYS_ioprio_set, 1, pid, 0)),
+		     error_of(prlimit(pid, RLIMIT_CORE, NULL, &(struct rlimit){ 0 })));
+	(void)snprintf(text + n, sizeof(text) - (size_t)n, "signal %d thread %d pidfd %d memory %d",
+		       error_of(kill(pid, 0)), error_of(syscall(SYS_tgkill, pid, pid, 0)),
+		       error_of(syscall(SYS_pidfd_open, pid, 0)), try_memory(pid));
+	return weir_work_result(work, weir_strz(text));
+}
+
 WEIR_MODULE(.name = "e2e_bad_job", .handlers = E2E_JOB_HANDLERS,
 	    .jobs = WEIR_JOBS({ "crash", crash }, { "exit", leave }, { "exit_well", leave_well },
 			      { "kill", kill_itself }, { "stop", stop_itself },
@@ -254,4 +295,4 @@ WEIR_MODULE(.name = "e2e_bad_job", .handlers = E2E_JOB_HANDLERS,
 			      { "nonsense", talk_nonsense }, { "close", close_all },
 			      { "shut", shut_all }, { "write_input", write_input },
 			      { "two_results", two_results }, { "too_much", too_much },
-			      { "try", try_all }));
+			      { "try", try_all }, { "try_others", try_others }));
