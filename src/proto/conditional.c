@@ -102,7 +102,8 @@ bool conditional_may_range(const weir_header *fields, size_t n_fields,
 	if (!value.ptr)
 		return true;
 	value = str_trim(value);
-	if (value.len > 0 && (value.ptr[0] == '"' || value.ptr[0] == 'W'))
+	/* A weak tag is never the same. "W" alone is a Wednesday. */
+	if (str_starts(value, WEIR_STR("\"")) || str_starts(value, WEIR_STR("W/")))
 		return weir_str_eq(value, state->etag);
 	/* Section 8.8.2.2: in the same second it could have changed once more. */
 	return http_date_parse(value, state->now, &when) == 0 && when == state->modified &&

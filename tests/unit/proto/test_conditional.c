@@ -91,3 +91,15 @@ Test(conditional, a_range_is_for_who_has_the_rest_of_the_same)
 	/* it may change once more in this second */
 	cr_expect_not(may_range(SAME, state.modified + 1));
 }
+
+/* It begins with the letter of a weak tag. */
+Test(conditional, a_range_goes_on_on_wednesdays)
+{
+	struct conditional_state at = { WEIR_STR("\"a\""), 0, 784111777 };
+	weir_header field = { WEIR_STR("if-range"), WEIR_STR("Wed, 02 Nov 1994 08:49:37 GMT") };
+
+	at.modified = 783766177;
+	cr_expect(conditional_may_range(&field, 1, &at));
+	at.modified++;
+	cr_expect_not(conditional_may_range(&field, 1, &at));
+}
