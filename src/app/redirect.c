@@ -1,7 +1,8 @@
 /*
  * redirect.c - see redirect.h. The hard thing is what a client may put into a
- * parameter: nothing but a path's characters goes into the target as it is, and
- * a parameter cannot make a path into another site ("//evil.example").
+ * parameter: nothing but a path's characters goes into a path as it is, behind it not even these;
+ * and a parameter cannot choose another site, for it stands behind the host, and
+ * cannot make a path into one ("//evil.example").
  */
 #include "app/redirect.h"
 
@@ -63,6 +64,18 @@ static bool is_absolute(const char *to)
 	return n > 0 && isalpha((unsigned char)to[0]) && to[n] == ':';
 }
 
+/* Where a target's path begins, or what is in place of one: behind scheme and host. */
+static const char *path_of(const char *to)
+{
+	const char *p = to[0] == '/' ? to : strchr(to, ':') + 1;
+
+	if (p[0] == '/' && p[1] == '/')
+		p += 2;
+	else if (p[0] == '/')
+		return p;
+	return p + strcspn(p, "/?#");
+}
+
 int redirect_check(const char *to, const char *path, char reterr_words[REDIRECT_WORDS])
 {
 	weir_str before, name;
@@ -82,12 +95,20 @@ int redirect_check(const char *to, const char *path, char reterr_words[REDIRECT_
 		return -EINVAL;
 	}
 	while (next_name(&rest, &before, &name)) {
-		if (name.len <= MAX_NAME && has_parameter(path, name))
-			continue;
-		(void)snprintf(reterr_words, REDIRECT_WORDS,
-			       "the route's path has no parameter {%.*s}",
-			       (int)(name.len < MAX_NAME ? name.len : MAX_NAME), name.ptr);
-		return -EINVAL;
+		int shown = (int)(name.len < MAX_NAME ? name.len : MAX_NAME);
+
+		if (name.len > MAX_NAME || !has_parameter(path, name)) {
+			(void)snprintf(reterr_words, REDIRECT_WORDS,
+				       "the route's path has no parameter {%.*s}", shown, name.ptr);
+			return -EINVAL;
+		}
+		if (name.ptr - 1 < path_of(to)) {
+			(void)snprintf(reterr_words, REDIRECT_WORDS,
+				       "{%.*s} would be part of the host, which clients must not "
+				       "choose: put a / between them",
+				       shown, name.ptr);
+			return -EINVAL;
+		}
 	}
 	return 0;
 }
@@ -109,15 +130,19 @@ int redirect_new(const struct redirect_spec *spec, struct builtin_settings **ret
 	return 0;
 }
 
-/* Characters of a path (RFC 3986, section 3.3) stay; all others become %XX. */
-static char *put_encoded(char *out, weir_str text)
+/* RFC 3986, sections 3.3 and 2.3: characters of a path; and those that mean nothing in a query. */
+#define PATH_MARKS "-._~!$&'()*+,;=:@/"
+#define PLAIN_MARKS "-._~"
+
+/* Letters, digits and marks stay; all others become %XX. */
+static char *put_encoded(char *out, weir_str text, const char *marks)
 {
 	static const char digits[] = "0123456789ABCDEF";
 
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.ptr[i];
 
-		if (isalnum(c) || (c && strchr("-._~!$&'()*+,;=:@/", c))) {
+		if (isalnum(c) || (c && strchr(marks, c))) {
 			*out++ = (char)c;
 			continue;
 		}
@@ -128,12 +153,14 @@ static char *put_encoded(char *out, weir_str text)
 	return out;
 }
 
-/* Behind a single slash at the beginning another would begin a host. */
-static weir_str without_slashes(weir_str value)
+/* Behind a single slash at the beginning another would begin a host, unless the target has one. */
+static weir_str without_host(weir_str location, const char *to)
 {
-	while (value.len > 0 && value.ptr[0] == '/')
-		value = (weir_str){ value.ptr + 1, value.len - 1 };
-	return value;
+	if (to[0] != '/' || to[1] == '/')
+		return location;
+	while (location.len > 1 && location.ptr[1] == '/')
+		location = (weir_str){ location.ptr + 1, location.len - 1 };
+	return location;
 }
 
 /* How long it may become at the most. */
@@ -158,6 +185,7 @@ static weir_str make_location(weir_req *req, const struct redirect_spec *spec)
 	char *start = weir_alloc(req, bound(req, spec) + 1), *out = start;
 	const char *rest = spec->to;
 	weir_str query = spec->keeps_query ? req->scope->query : (weir_str){ NULL, 0 };
+	const char *marks = PATH_MARKS;
 	weir_str before, name;
 	bool goes_on = true;
 
@@ -165,17 +193,15 @@ static weir_str make_location(weir_req *req, const struct redirect_spec *spec)
 		return (weir_str){ NULL, 0 };
 	while (goes_on) {
 		char z[MAX_NAME + 1];
-		weir_str value;
 
 		goes_on = next_name(&rest, &before, &name);
 		out = str_put(out, before);
 		if (!goes_on)
 			break;
+		if (memchr(before.ptr, '?', before.len) || memchr(before.ptr, '#', before.len))
+			marks = PLAIN_MARKS;
 		(void)snprintf(z, sizeof(z), "%.*s", WEIR_ARG(name));
-		value = weir_param(req, z);
-		if (out == start + 1 && *start == '/')
-			value = without_slashes(value);
-		out = put_encoded(out, value);
+		out = put_encoded(out, weir_param(req, z), marks);
 	}
 	if (query.len > 0) {
 		char *hash = memchr(start, '#', (size_t)(out - start));
@@ -188,7 +214,7 @@ static weir_str make_location(weir_req *req, const struct redirect_spec *spec)
 		memcpy(at + 1, query.ptr, query.len);
 		out += 1 + query.len;
 	}
-	return (weir_str){ start, (size_t)(out - start) };
+	return without_host((weir_str){ start, (size_t)(out - start) }, spec->to);
 }
 
 int redirect_handler(weir_req *pub)

@@ -30,11 +30,17 @@ ParameterizedTestParameters(redirect, goes_to)
 		  "/n/%0D%0ASet-Cookie:%20a" },
 		{ "/n/{p}", "/o/{p}", "/o/%3fa%23b%25", 308, true, "/n/%3Fa%23b%25" },
 		{ "/n/{p}", "/o/{p}", "/o/gr%C3%BCn", 308, true, "/n/gr%C3%BCn" },
+		/* behind a question mark, nobody adds fields of a form, or changes a plus */
+		{ "/n?a={p}", "/o/{p}", "/o/1&b=2+3;c", 308, true, "/n?a=1%26b%3D2%2B3%3Bc" },
+		{ "/n?a={p}", "/o/{p...}", "/o/x/y", 308, true, "/n?a=x%2Fy" },
+		{ "/n#{p}", "/o/{p}", "/o/a&b", 308, true, "/n#a%26b" },
 		/* no other site */
 		{ "/{p}", "/o/{p...}", "/o//evil.example/", 308, true, "/evil.example/" },
 		{ "/{p}", "/o/{p...}", "/o/%2f%2fevil.example/", 308, true, "/evil.example/" },
 		{ "/{p}", "/o/{p...}", "/o/%5cevil.example", 308, true, "/%5Cevil.example" },
 		{ "/{p}", "/o/{p...}", "/o/", 308, true, "/" },
+		{ "/{p}/{a}", "/o/{a}/{p...}", "/o/evil.example/", 308, true, "/evil.example" },
+		{ "//e.org/{p}", "/o/{p...}", "/o//a", 308, true, "//e.org//a" },
 	};
 
 	return cr_make_param_array(struct row, rows, sizeof(rows) / sizeof(*rows));
@@ -74,6 +80,11 @@ ParameterizedTestParameters(redirect, refuses)
 		{ "/\\x", "character 2 cannot" },
 		{ "/{c}", "the route's path has no parameter {c}" },
 		{ "/{}", "the route's path has no parameter {}" },
+		{ "https://e.org{b}", "{b} would be part of the host" },
+		{ "https://{a}.e.org/x", "{a} would be part of the host" },
+		{ "//{a}/x", "{a} would be part of the host" },
+		{ "x:{a}", "{a} would be part of the host" },
+		{ "https://e.org{a}/x", "{a} would be part of the host" },
 	};
 
 	return cr_make_param_array(struct bad, rows, sizeof(rows) / sizeof(*rows));
