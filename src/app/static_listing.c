@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -68,22 +69,45 @@ static int add(struct entries *entries, const char *name, const struct stat *st)
 	return 0;
 }
 
+struct directory {
+	const struct static_root *root;
+	const char *name; /* beneath the root: "", or with a slash at its end */
+};
+
+/* Of a link, what it leads to, if it is followed: of others not even the size is told. */
+static int look_at(const struct directory *directory, int fd, const char *name,
+		   struct stat *ret_stat)
+{
+	char *path;
+	int r;
+
+	if (fstatat(fd, name, ret_stat, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (!S_ISLNK(ret_stat->st_mode))
+		return 0;
+	if (asprintf(&path, "%s%s", directory->name, name) < 0)
+		return -ENOMEM;
+	r = static_root_stat(directory->root, path, ret_stat);
+	free(path);
+	return r;
+}
+
 /* What would be answered, as far as one can tell without opening it. */
-static bool is_shown(const struct static_root *root, int fd, const char *name,
+static bool is_shown(const struct directory *directory, int fd, const char *name,
 		     struct stat *ret_stat)
 {
-	int flags = root->symlinks == STATIC_SYMLINKS_NO ? AT_SYMLINK_NOFOLLOW : 0;
+	weir_str text = weir_strz(name);
 
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return false;
-	if (!static_root_has_name(root, weir_strz(name)) || !str_is_utf8(weir_strz(name)))
+	if (!static_root_has_name(directory->root, text) || !str_is_utf8(text))
 		return false;
-	return fstatat(fd, name, ret_stat, flags) == 0 &&
+	return look_at(directory, fd, name, ret_stat) == 0 &&
 	       (S_ISREG(ret_stat->st_mode) || S_ISDIR(ret_stat->st_mode));
 }
 
 /* take_fd is closed. */
-static int read_entries(const struct static_root *root, int take_fd, struct entries *entries)
+static int read_entries(const struct directory *directory, int take_fd, struct entries *entries)
 {
 	DIR *dir = fdopendir(take_fd);
 	struct dirent *dirent;
@@ -97,7 +121,7 @@ static int read_entries(const struct static_root *root, int take_fd, struct entr
 	while (r >= 0 && (dirent = readdir(dir))) {
 		struct stat st;
 
-		if (is_shown(root, dirfd(dir), dirent->d_name, &st))
+		if (is_shown(directory, dirfd(dir), dirent->d_name, &st))
 			r = add(entries, dirent->d_name, &st);
 	}
 	(void)closedir(dir);
@@ -194,12 +218,13 @@ static int put_page(struct buf *page, const char *directory, const struct entrie
 int static_listing_make(const struct static_root *root, const char *directory, struct buf *page)
 {
 	_cleanup_(entries_done) struct entries entries = { NULL, 0, 0 };
+	struct directory of = { root, directory };
 	int fd, r;
 
 	r = static_root_open_directory(root, directory, true, &fd);
 	if (r < 0)
 		return r;
-	r = read_entries(root, fd, &entries);
+	r = read_entries(&of, fd, &entries);
 	if (r < 0)
 		return r;
 	if (entries.n > 0)

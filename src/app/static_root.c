@@ -13,6 +13,8 @@
 
 /* O_NONBLOCK: a FIFO without a writer opens at once; with a file it means nothing. */
 #define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+/* Is it a "..", and anything was renamed meanwhile, wherever, the kernel wants to be asked again. */
+#define MAX_TRIES 100
 
 static uint64_t resolve_flags(enum static_symlinks symlinks)
 {
@@ -36,8 +38,7 @@ static COLD int walk(const struct static_root *root, const char *name, int flags
 	int fd = root->fd, next, r;
 
 	if (root->symlinks == STATIC_SYMLINKS_YES)
-		return (fd = openat(fd, name[0] ? name : ".", OPEN_FLAGS | flags)) < 0 ? -errno
-										       : fd;
+		return (fd = openat(fd, name[0] ? name : ".", flags)) < 0 ? -errno : fd;
 	if (name[0] == '/')
 		return -EXDEV;
 	for (;;) {
@@ -50,7 +51,7 @@ static COLD int walk(const struct static_root *root, const char *name, int flags
 		if (len <= NAME_MAX && strncmp(name, "../", 3) != 0 && strcmp(name, "..") != 0) {
 			*str_put(segment, (weir_str){ name, len }) = '\0';
 			next = openat(fd, len ? segment : ".",
-				      is_last ? OPEN_FLAGS | flags | O_NOFOLLOW
+				      is_last ? flags | O_NOFOLLOW
 					      : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		}
 		r = next < 0 ? -errno : next;
@@ -65,13 +66,16 @@ static COLD int walk(const struct static_root *root, const char *name, int flags
 
 static int do_open(const struct static_root *root, const char *name, int flags, bool may_block)
 {
-	struct open_how how = { .flags = (uint64_t)(OPEN_FLAGS | flags),
+	struct open_how how = { .flags = (uint64_t)flags,
 				.resolve = resolve_flags(root->symlinks) };
+	unsigned n_tries = may_block ? MAX_TRIES : 1;
 	long fd;
 
 	if (!may_block)
 		how.resolve |= RESOLVE_CACHED;
-	fd = syscall(SYS_openat2, root->fd, name[0] ? name : ".", &how, sizeof(how));
+	do
+		fd = syscall(SYS_openat2, root->fd, name[0] ? name : ".", &how, sizeof(how));
+	while (fd < 0 && errno == EAGAIN && --n_tries > 0);
 	if (fd < 0 && errno == ENOSYS)
 		return may_block ? walk(root, name, flags) : -EAGAIN;
 	return fd < 0 ? -errno : (int)fd;
@@ -83,7 +87,7 @@ static int judge(int error, bool may_block)
 	switch (error) {
 	/* A kernel before 5.12 does not know RESOLVE_CACHED. */
 	case -EINVAL:
-	/* It is not in memory; or, though it may block, something was renamed meanwhile. */
+	/* It is not in memory; or, though it may block, something is renamed all the time. */
 	case -EAGAIN:
 		return may_block ? -ENOENT : -EAGAIN;
 	case -ENOTDIR:
@@ -112,7 +116,7 @@ int static_root_open(struct static_root *root, const char *path, enum static_sym
 	root->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root->fd < 0)
 		return -errno;
-	fd = do_open(root, "", O_DIRECTORY, true);
+	fd = do_open(root, "", OPEN_FLAGS | O_DIRECTORY, true);
 	if (fd < 0) {
 		static_root_close(root);
 		return fd;
@@ -153,7 +157,7 @@ bool static_root_has_name(const struct static_root *root, weir_str name)
 int static_root_open_file(const struct static_root *root, const char *name, bool may_block,
 			  int *ret_fd, struct stat *ret_stat)
 {
-	int fd = do_open(root, name, 0, may_block), r = 0;
+	int fd = do_open(root, name, OPEN_FLAGS, may_block), r = 0;
 
 	if (fd < 0)
 		return judge(fd, may_block);
@@ -174,10 +178,21 @@ int static_root_open_file(const struct static_root *root, const char *name, bool
 int static_root_open_directory(const struct static_root *root, const char *name, bool may_block,
 			       int *ret_fd)
 {
-	int fd = do_open(root, name, O_DIRECTORY, may_block);
+	int fd = do_open(root, name, OPEN_FLAGS | O_DIRECTORY, may_block);
 
 	if (fd < 0)
 		return judge(fd, may_block);
 	*ret_fd = fd;
 	return 0;
+}
+
+int static_root_stat(const struct static_root *root, const char *name, struct stat *ret_stat)
+{
+	int fd = do_open(root, name, O_PATH | O_CLOEXEC, true), r;
+
+	if (fd < 0)
+		return judge(fd, true);
+	r = fstat(fd, ret_stat) < 0 ? -errno : 0;
+	(void)close(fd);
+	return r;
 }

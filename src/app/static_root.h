@@ -47,5 +47,11 @@ MUST_USE int static_root_open_file(const struct static_root *root, const char *n
 /* The same for a directory; -ENOENT for a file. "" is the root. */
 MUST_USE int static_root_open_directory(const struct static_root *root, const char *name,
 					bool may_block, int *ret_fd);
+/*
+ * What is there by that name, and where a link leads, as far as the policy lets one know. It
+ * may block.
+ */
+MUST_USE int static_root_stat(const struct static_root *root, const char *name,
+			      struct stat *ret_stat);
 
 #endif

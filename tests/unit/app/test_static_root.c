@@ -4,6 +4,8 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "static_files.h"
 
@@ -143,6 +145,43 @@ Test(static_root, opens_without_waiting)
 	cr_assert_eq(static_root_open_directory(&root, "sub/", false, &fd), 0);
 	(void)close(fd);
 	cr_expect_eq(static_root_open_directory(&root, "a.txt", true, &fd), -ENOENT);
+	static_root_close(&root);
+	static_files_remove();
+}
+
+static atomic_bool is_over;
+
+static void *rename_all_the_time(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&is_over)) {
+		(void)rename("a", "b");
+		(void)rename("b", "a");
+	}
+	return NULL;
+}
+
+/* The kernel cannot tell whether ".." left the root if anything is renamed meanwhile, wherever. */
+Test(static_root, a_link_upward_is_found_while_others_rename)
+{
+	struct static_root root;
+	struct stat st;
+	pthread_t thread;
+	int fd, r = 0;
+
+	static_files_make();
+	cr_assert_eq(symlink("../a.txt", "sub/up"), 0);
+	static_files_write("a", "");
+	cr_assert_eq(static_root_open(&root, ".", STATIC_SYMLINKS_BENEATH, false), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, rename_all_the_time, NULL), 0);
+	for (int i = 0; i < 50000 && r == 0; i++) {
+		r = static_root_open_file(&root, "sub/up", true, &fd, &st);
+		if (r == 0)
+			(void)close(fd);
+	}
+	atomic_store(&is_over, true);
+	(void)pthread_join(thread, NULL);
+	cr_expect_eq(r, 0);
 	static_root_close(&root);
 	static_files_remove();
 }
