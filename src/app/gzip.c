@@ -18,6 +18,7 @@
 #include "app/req_io.h"
 #include "base/str.h"
 #include "coro/offload.h"
+#include "coro/wait.h"
 #include "proto/coding.h"
 #include "proto/fields.h"
 #include "proto/http.h"
@@ -166,6 +167,33 @@ static bool is_worth_it(const struct gzip_rules *rules, const weir_event *start,
 	       !has_token(find(start, WEIR_STR("cache-control")), WEIR_STR("no-transform"));
 }
 
+/*
+ * It cannot be coded, but all of it would have been for another client, or this one: so a cache
+ * has to know (sections 15.3.7 and 15.4.5). Of what has not changed the type is not said.
+ */
+static bool is_of_coded(const struct gzip_rules *rules, const weir_event *start)
+{
+	weir_str type = find(start, WEIR_STR("content-type"));
+	bool is_part = start->status == 206 || find(start, WEIR_STR("content-range")).ptr;
+
+	if (start->status != 304 &&
+	    !(is_part &&
+	      (is_listed(rules, type) || str_starts(type, WEIR_STR("multipart/byteranges")))))
+		return false;
+	return !find(start, WEIR_STR("content-encoding")).ptr &&
+	       !has_token(find(start, WEIR_STR("cache-control")), WEIR_STR("no-transform"));
+}
+
+/* The client has the coded one, whose tag is weak, and asks whether that has changed. */
+static bool has_weak(const struct req *req, weir_str etag)
+{
+	weir_str asked = fields_get(req->scope.headers, req->scope.n_headers,
+				    WEIR_STR("if-none-match"));
+	const char *found = asked.len > 0 ? memmem(asked.ptr, asked.len, etag.ptr, etag.len) : NULL;
+
+	return found && found - asked.ptr >= 2 && !memcmp(found - 2, "W/", 2);
+}
+
 static bool is_wanted(const struct req *req)
 {
 	unsigned weights[CODING_COUNT];
@@ -176,6 +204,16 @@ static bool is_wanted(const struct req *req)
 
 /* ---- the head */
 
+/* A tag: of other bytes with the same meaning (section 8.8.1). */
+static bool is_to_be_weak(const struct req *req, const struct gzip_state *state,
+			  const weir_header *field, bool is_coding)
+{
+	if (!str_eq_nocase(field->name, WEIR_STR("etag")) ||
+	    !str_starts(field->value, WEIR_STR("\"")))
+		return false;
+	return state->start.status == 304 ? has_weak(req, field->value) : is_coding;
+}
+
 /* As the handler said it, and that it depends on what the client takes. */
 static int copy_fields(struct req *req, struct gzip_state *state, bool is_coding)
 {
@@ -184,7 +222,6 @@ static int copy_fields(struct req *req, struct gzip_state *state, bool is_coding
 	for (size_t i = 0; i < state->start.n_headers; i++) {
 		weir_str name = state->start.headers[i].name;
 		weir_str value = state->start.headers[i].value;
-		bool is_strong = value.len > 0 && value.ptr[0] == '"';
 		int r;
 
 		if (str_eq_nocase(name, WEIR_STR("vary")))
@@ -193,11 +230,11 @@ static int copy_fields(struct req *req, struct gzip_state *state, bool is_coding
 		if (is_coding && (str_eq_nocase(name, WEIR_STR("content-length")) ||
 				  str_eq_nocase(name, WEIR_STR("accept-ranges"))))
 			continue;
-		/* Other bytes, the same meaning (section 8.8.1). */
-		if (is_coding && is_strong && str_eq_nocase(name, WEIR_STR("etag")))
+		if (is_to_be_weak(req, state, &state->start.headers[i], is_coding)) {
 			value = weir_printf(&req->pub, "W/%.*s", WEIR_ARG(value));
-		if (!value.ptr && value.len == 0 && state->start.headers[i].value.ptr)
-			return -ENOMEM;
+			if (!value.ptr)
+				return -ENOMEM;
+		}
 		r = req_fields_add(req, &state->fields, name, value);
 		if (r < 0)
 			return r;
@@ -257,6 +294,8 @@ static int on_start(struct gzip *gzip, struct req *req, const weir_event *ev)
 	req->gzip = state;
 	if (length.ptr && str_to_u64(length, &promised) >= 0 && promised <= INT64_MAX)
 		state->promised = (int64_t)promised;
+	if (is_of_coded(&gzip->rules, ev))
+		return pass(req, state);
 	if (!is_worth_it(&gzip->rules, ev, state->promised)) {
 		state->phase = GZIP_PASSING;
 		return gzip->io.next->send(gzip->io.next, &req->pub, ev);
@@ -317,8 +356,8 @@ static int send_coded(struct req *req, const struct gzip_state *state, weir_str 
 	return r;
 }
 
-/* 32 bits of length at once. */
-#define SLICE ((size_t)1 << 30)
+/* A millisecond's work: then others have their turn. */
+#define SLICE ((size_t)32 * 1024)
 
 static int on_coding(struct req *req, struct gzip_state *state, const weir_event *ev)
 {
@@ -334,8 +373,10 @@ static int on_coding(struct req *req, struct gzip_state *state, const weir_event
 	while (r >= 0 && rest.len > 0) {
 		weir_str slice = { rest.ptr, rest.len < SLICE ? rest.len : SLICE };
 
-		r = send_coded(req, state, slice, flush);
 		rest = (weir_str){ rest.ptr + slice.len, rest.len - slice.len };
+		r = send_coded(req, state, slice, rest.len > 0 ? Z_NO_FLUSH : flush);
+		if (r >= 0 && rest.len > 0)
+			r = wait_yield();
 	}
 	if (r < 0 || ev->more)
 		return r;
@@ -346,27 +387,47 @@ static int on_coding(struct req *req, struct gzip_state *state, const weir_event
 	return r < 0 ? r : send_bytes(req, state, (weir_str){ NULL, 0 }, false);
 }
 
+/* What is larger goes as it comes, without a length: there is no second copy of it. */
+#define WHOLE_MAX ((size_t)4 << 20)
+
+/* All of it into *room bytes; 1, and *room is how many it takes, 0 if these are too few. Suspends. */
+static int code_whole(struct stream *s, weir_str body, char *out, size_t *room)
+{
+	int z = Z_OK, r;
+
+	s->z.next_in = (const Bytef *)body.ptr;
+	s->z.next_out = (Bytef *)out;
+	s->z.avail_out = (uInt)*room;
+	for (size_t done = 0; done < body.len && s->z.avail_out > 0; done += SLICE) {
+		bool is_last = body.len - done <= SLICE;
+
+		if (done > 0) {
+			r = wait_yield();
+			if (r < 0)
+				return r;
+		}
+		s->z.avail_in = (uInt)(is_last ? body.len - done : SLICE);
+		z = deflate(&s->z, is_last ? Z_FINISH : Z_NO_FLUSH);
+	}
+	*room -= s->z.avail_out;
+	return z == Z_STREAM_END;
+}
+
 /* The whole body at once: its compressed length is known before the head goes. */
 static int send_whole(struct req *req, struct gzip_state *state, weir_str body)
 {
-	struct stream *s = state->stream;
 	size_t room = body.len - body.len / 8; /* less is not worth it */
 	char *out = malloc(room);
-	int r, z;
+	int r;
 
 	if (!out)
 		return -ENOMEM;
-	s->z.next_in = (const Bytef *)body.ptr;
-	s->z.avail_in = (uInt)body.len;
-	s->z.next_out = (Bytef *)out;
-	s->z.avail_out = (uInt)room;
-	z = deflate(&s->z, Z_FINISH);
-	if (z == Z_STREAM_END) {
-		room -= s->z.avail_out;
+	r = code_whole(state->stream, body, out, &room);
+	if (r > 0) {
 		r = begin_coding(req, state, (int64_t)room);
 		if (r >= 0)
 			r = send_bytes(req, state, (weir_str){ out, room }, false);
-	} else {
+	} else if (r == 0) {
 		r = pass(req, state);
 		if (r >= 0)
 			r = send_bytes(req, state, body, false);
@@ -377,7 +438,7 @@ static int send_whole(struct req *req, struct gzip_state *state, weir_str body)
 
 static int on_body(struct req *req, struct gzip_state *state, const weir_event *ev)
 {
-	bool is_whole = !ev->more && ev->body.len > 0 && ev->body.len < SLICE;
+	bool is_whole = !ev->more && ev->body.len > 0 && ev->body.len <= WHOLE_MAX;
 	int r;
 
 	if (state->phase == GZIP_HOLDING && is_whole && ev->body.len == (uint64_t)state->promised)

@@ -1,4 +1,7 @@
-/* static_cache.c - see static_cache.h. Who is full forgets what was not used for longest. */
+/*
+ * static_cache.c - see static_cache.h. Who is full forgets what was not used for longest. What
+ * is no longer believed goes as soon as something else comes.
+ */
 #include "app/static_cache.h"
 
 #include <assert.h>
@@ -72,6 +75,9 @@ void static_cache_put(struct static_cache *cache, struct static_file *file, int6
 		drop(cache, former);
 	if (cache->max_files == 0)
 		return;
+	/* Those are of no use, and hold what may be deleted open. */
+	while (cache->n_files > 0 && now_ms >= oldest(cache)->fresh_until_ms)
+		drop(cache, oldest(cache));
 	if (cache->n_files == cache->max_files)
 		drop(cache, oldest(cache));
 	file->fresh_until_ms = now_ms + cache->fresh_ms;

@@ -52,7 +52,6 @@ struct static_file {
 	struct list used;
 	uint64_t hash;
 	int64_t fresh_until_ms;
-	int64_t seen_ms; /* when it was last looked at whether it is the same */
 	bool is_cached;
 	size_t name_len;
 	char name[]; /* beneath the root */

@@ -12,7 +12,7 @@
 #include "coro/offload.h"
 #include "proto/range.h"
 
-/* So much of a file at once, when it has been seen to be in memory. */
+/* So much of a file at once, when it has been seen to be in memory; or all of what nobody gets. */
 #define CHUNK ((uint64_t)1 << 20)
 /* The same where a layer of middleware wants to see it. */
 #define COPY_CHUNK ((size_t)64 * 1024)
@@ -82,13 +82,13 @@ static int copy_part(struct req *req, struct part_call *call)
 
 static int send_file_part(struct req *req, struct static_body *body, uint64_t offset, uint64_t len)
 {
-	uint64_t end = offset + len;
+	uint64_t end = offset + len, chunk = req->ex->is_bodiless ? len : CHUNK;
 	int r = 0;
 
 	for (; offset < end && r >= 0; offset += len) {
 		struct part_call call = { .body = body, .offset = offset };
 
-		len = end - offset < CHUNK ? end - offset : CHUNK;
+		len = end - offset < chunk ? end - offset : chunk;
 		call.len = len;
 		if (!req->ex->is_bodiless && !static_file_is_warm(body, offset, len))
 			r = offload(warm_on_thread, &call);

@@ -39,7 +39,6 @@ struct access_log {
 
 	struct timer timer; /* active while there are lines */
 	size_t start, end;  /* of what is not yet written */
-	unsigned n_lines;   /* in the buffer, to be counted if they are lost */
 	uint64_t n_dropped;
 	uint64_t n_told; /* of n_dropped, those the error log knows about */
 

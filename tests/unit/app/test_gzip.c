@@ -217,9 +217,11 @@ ParameterizedTestParameters(gzip, codes)
 		{ "nothing", "", "", "text/plain", 200, 0, false, false },
 		{ "an image", "", "", "image/png", 200, 1000, false, false },
 		{ "events", "", "", "text/event-stream", 200, 1000, false, false },
-		{ "a part", "", "", "text/plain", 206, 1000, false, false },
+		{ "a part", "", "", "text/plain", 206, 1000, false, true },
 		{ "a part too", "content-range", "bytes 0-999/2000", "text/plain", 200, 1000, false,
-		  false },
+		  true },
+		{ "a part of an image", "", "", "image/png", 206, 1000, false, false },
+		{ "what has not changed", "", "", "text/plain", 304, 0, false, true },
 		{ "coded already", "content-encoding", "br", "text/plain", 200, 1000, false,
 		  false },
 		{ "forbidden", "cache-control", "private, no-transform", "text/plain", 200, 1000,
@@ -250,6 +252,29 @@ ParameterizedTest(struct row *row, gzip, codes)
 	done(&w);
 }
 
+static int not_modified(weir_req *req)
+{
+	int r = weir_set_header(req, "etag", WEIR_STR("\"a\""));
+
+	return r < 0 ? r : weir_respond(req, 304, NULL, WEIR_STR(""));
+}
+
+/* RFC 9111, section 4.3.4: a strong tag that a cache does not have would refresh nothing there. */
+Test(gzip, what_has_not_changed_has_the_tag_that_was_asked_for)
+{
+	struct world w;
+
+	init(&w, not_modified);
+	client_send(w.c, "GET / HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n"
+			 "If-None-Match: \"b\", W/\"a\"\r\n\r\n");
+	cr_expect(strstr(client_text(w.c), "etag: W/\"a\"\r\n"));
+	client_forget(w.c);
+	client_send(w.c, "GET / HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n"
+			 "If-None-Match: W/\"b\", \"a\"\r\n\r\n");
+	cr_expect(strstr(client_text(w.c), "etag: \"a\"\r\n"));
+	done(&w);
+}
+
 Test(gzip, a_head_says_the_same_without_a_body)
 {
 	const char *text;
@@ -263,6 +288,70 @@ Test(gzip, a_head_says_the_same_without_a_body)
 	cr_expect_str_eq(text + strlen(text) - 4, "\r\n\r\n");
 	cr_expect(strstr(ask(&w, "GET", "gzip"), "HTTP/1.1 200"));
 	done(&w);
+}
+
+static char huge[1000000];
+static unsigned n_answered, n_before_it;
+
+static int respond_hugely(weir_req *req)
+{
+	return weir_respond(req, 200, "text/plain", (weir_str){ huge, sizeof(huge) });
+}
+
+static int write_hugely(weir_req *req)
+{
+	int r = weir_start(req, 200, "text/plain");
+
+	return r < 0 ? r : weir_write(req, (weir_str){ huge, sizeof(huge) });
+}
+
+static int (*hugely)(weir_req *req);
+
+static int answer_hugely(weir_req *req)
+{
+	int r = hugely(req);
+
+	n_before_it = n_answered;
+	return r;
+}
+
+static int answer_at_once(weir_req *req)
+{
+	n_answered++;
+	return weir_respond(req, 200, "text/plain", WEIR_STR("x"));
+}
+
+static unsigned others_answered(int (*fn)(weir_req *req))
+{
+	static const char coded[] = "GET / HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n";
+	static const char plain[] = "GET /other HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct client *others[2];
+	struct world w;
+
+	n_answered = n_before_it = 0;
+	hugely = fn;
+	init(&w, answer_hugely);
+	app_world_route(w.a, "/other", answer_at_once);
+	for (size_t i = 0; i < sizeof(huge); i++)
+		huge[i] = (char)('a' + i % 23);
+	/* One of them is read before it, the other one behind it. */
+	others[0] = client_new(w.a->w);
+	w.c = client_new(w.a->w);
+	others[1] = client_new(w.a->w);
+	(void)client_push(others[0], plain, strlen(plain));
+	(void)client_push(w.c, coded, strlen(coded));
+	(void)client_push(others[1], plain, strlen(plain));
+	h1_world_pass(w.a->w, 1);
+	cr_expect(strstr(client_text(w.c), "content-encoding: gzip\r\n"));
+	done(&w);
+	return n_before_it;
+}
+
+/* A megabyte takes tens of milliseconds. */
+Test(gzip, others_have_their_turn_meanwhile)
+{
+	cr_expect_eq(others_answered(respond_hugely), 2);
+	cr_expect_eq(others_answered(write_hugely), 2);
 }
 
 static int promise_more(weir_req *req)

@@ -63,6 +63,23 @@ Test(static_cache, forgets_what_was_not_used_for_longest)
 	static_cache_done(&cache);
 }
 
+/* Else a file that was deleted would take its room on the disk for as long as it is not asked for. */
+Test(static_cache, lets_go_of_what_nobody_asks_for)
+{
+	struct static_cache cache;
+
+	static_cache_init(&cache, 10, 1000);
+	put(&cache, "a", 0);
+	put(&cache, "b", 0);
+	put(&cache, "c", 500);
+	cr_expect_eq(cache.n_files, 3);
+	put(&cache, "d", 1000);
+	cr_expect_eq(cache.n_files, 2);
+	cr_expect(has(&cache, "c", 1000));
+	cr_expect(has(&cache, "d", 1000));
+	static_cache_done(&cache);
+}
+
 Test(static_cache, has_one_of_each_name)
 {
 	struct static_file *first = make("a"), *second = make("a");

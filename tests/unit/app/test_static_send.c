@@ -2,6 +2,7 @@
 #include "app/static_send.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "app/req.h"
 #include "app/static_file.h"
@@ -61,6 +62,21 @@ Test(static_send, all_of_it)
 				       "content-type: text/plain\r\n\r\n00000004"));
 		cr_expect_str_eq(text + strlen(text) - 8, "19921996");
 	}
+}
+
+/* Not a chunk at a time: of a sparse file that would take for ever. */
+Test(static_send, a_head_of_the_largest_file_takes_no_time, .timeout = 60)
+{
+	struct app_world *a = app_world_new();
+	struct client *c = client_new(a->w);
+
+	range = (weir_str){ NULL, 0 };
+	body = (struct static_body){ .fd = STDIN_FILENO, .size = INT64_MAX, .n_fields = 0 };
+	app_world_route(a, "/x", send_it);
+	client_send(c, "HEAD /x HTTP/1.1\r\nHost: x\r\n\r\n");
+	cr_expect_str_eq(client_text(c),
+			 "HTTP/1.1 200 OK\r\ncontent-length: 9223372036854775807\r\n\r\n");
+	app_world_free(a);
 }
 
 Test(static_send, a_part)
