@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "app_world.h"
+#include "oom.h"
 
 static const weir_str types[] = { { "text/", 5 }, { "application/json", 16 } };
 
@@ -387,4 +388,60 @@ Test(gzip, who_does_not_answer_has_a_page)
 	init(&w, forget);
 	cr_expect(strstr(ask(&w, "GET", "gzip"), "HTTP/1.1 418 "));
 	done(&w);
+}
+
+/* ---- memory */
+
+static struct {
+	weir_handler *fn;
+	unsigned at;
+	bool has_failed;
+} oom;
+
+static int run_without_memory(weir_req *req)
+{
+	int r;
+
+	oom_fail_at(oom.at);
+	r = oom.fn(req);
+	oom.has_failed = oom_has_failed();
+	return r;
+}
+
+/* Whatever became of the first answer, there is nothing left of it for the next one. */
+static bool expect_large_after(unsigned n)
+{
+	static char out[60000];
+	bool has_failed;
+	struct world w;
+
+	oom.at = n;
+	init(&w, run_without_memory);
+	(void)ask(&w, "GET", "gzip");
+	has_failed = oom.has_failed;
+	oom.at = 0;
+	w.c = client_new(w.a->w);
+	cr_assert(strstr(ask(&w, "GET", "gzip"), "content-encoding: gzip\r\n"), "after %u", n);
+	cr_assert_eq(inflate_body(&w, out, sizeof(out)), sizeof(large));
+	cr_assert_eq(memcmp(out, large, sizeof(large)), 0);
+	done(&w);
+	return has_failed;
+}
+
+static void expect_survival(weir_handler *fn)
+{
+	unsigned n = 0;
+
+	fill();
+	oom.fn = fn;
+	while (expect_large_after(++n))
+		cr_assert_lt(n, 100);
+	cr_expect_gt(n, 1);
+}
+
+Test(gzip, survives_when_any_allocation_fails)
+{
+	expect_survival(respond_long);
+	expect_survival(respond_in_pieces);
+	expect_survival(respond_openly);
 }

@@ -6,6 +6,7 @@
 
 #include "app/mime.h"
 #include "app/static_root.h"
+#include "oom.h"
 #include "static_files.h"
 
 struct world {
@@ -146,5 +147,27 @@ Test(static_file, what_is_no_file_is_an_error)
 	cr_expect_eq(static_file_open(&w.spec, WEIR_STR("sub"), true, &file), -EISDIR);
 	cr_expect_eq(static_file_open(&w.spec, WEIR_STR("x"), true, &file), -ENOENT);
 	cr_expect_null(file);
+	done(&w);
+}
+
+/* Not even a form that could do without. */
+Test(static_file, survives_when_any_allocation_fails)
+{
+	struct static_file *file = NULL;
+	struct world w;
+	unsigned n = 0;
+	int r;
+
+	init(&w);
+	w.spec.is_precompressed = true;
+	static_files_write("a.txt.gz", "x");
+	do {
+		oom_fail_at(++n);
+		r = static_file_open(&w.spec, WEIR_STR("a.txt"), true, &file);
+		cr_assert_eq(r, oom_has_failed() ? -ENOMEM : 0, "allocation %u", n);
+	} while (r < 0);
+	cr_expect_gt(n, 3);
+	cr_expect(file->bodies[CODING_GZIP].is_there);
+	(void)static_file_unref(file);
 	done(&w);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "app/static_root.h"
+#include "oom.h"
 #include "static_files.h"
 
 static char *make(const char *directory, enum static_symlinks symlinks)
@@ -88,6 +89,30 @@ Test(static_listing, of_what_is_no_directory_there_is_none)
 	cr_expect_eq(static_listing_make(&root, "a.txt/", &page), -ENOENT);
 	cr_expect_eq(static_listing_make(&root, "nothing/", &page), -ENOENT);
 	buf_done(&page);
+	static_root_close(&root);
+	static_files_remove();
+}
+
+Test(static_listing, survives_when_any_allocation_fails)
+{
+	struct static_root root;
+	struct buf page;
+	char name[16];
+	int r = -ENOMEM;
+
+	static_files_make();
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(name, sizeof(name), "%d", i);
+		static_files_write(name, "x");
+	}
+	cr_assert_eq(static_root_open(&root, ".", STATIC_SYMLINKS_BENEATH, false), 0);
+	for (unsigned n = 1; r == -ENOMEM; n++) {
+		buf_init(&page, 0);
+		oom_fail_at(n);
+		r = static_listing_make(&root, "", &page);
+		cr_assert_eq(r, oom_has_failed() ? -ENOMEM : 0, "allocation %u", n);
+		buf_done(&page);
+	}
 	static_root_close(&root);
 	static_files_remove();
 }
