@@ -120,6 +120,15 @@ const char *access_format_field(size_t i)
 	return i < ARRAY_LEN(fields) ? fields[i].name : NULL;
 }
 
+weir_str access_format_header(const struct access_format *format, size_t i)
+{
+	for (size_t k = 0; k < format->n_steps; k++) {
+		if (format->steps[k].is_header && i-- == 0)
+			return format->steps[k].text;
+	}
+	return (weir_str){ NULL, 0 };
+}
+
 /* ---- reading a format */
 
 static enum special special_of(const struct field *field)
@@ -403,6 +412,10 @@ static void put_protocol(struct writer *w, unsigned version)
 {
 	char text[] = "HTTP/1.1";
 
+	if (version == 0) {
+		put_nothing(w);
+		return;
+	}
 	text[5] = (char)('0' + version / 10 % 10);
 	text[7] = (char)('0' + version % 10);
 	put_quoted(w, (weir_str){ text, 8 });
@@ -418,8 +431,12 @@ static weir_str event_of(const struct access_log_line *line)
 static void put_request(struct writer *w, const struct access_log_line *line)
 {
 	put_value(w, line->method, 64);
+	if (line->method.len == 0)
+		return;
 	put(w, WEIR_STR(" "));
 	put_value(w, line->target, 2048);
+	if (line->version == 0)
+		return;
 	put(w, WEIR_STR(" "));
 	put_protocol(w, line->version);
 }

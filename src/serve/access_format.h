@@ -36,6 +36,9 @@ bool access_format_has_phases(const struct access_format *format);
 /* Names of fields, from 0 on; NULL behind the last. */
 const char *access_format_field(size_t i);
 
+/* Names of fields of a request's head that it has, in lower case; ptr NULL behind the last. */
+weir_str access_format_header(const struct access_format *format, size_t i);
+
 /* When a line is written: both are made once a second. */
 struct access_format_date {
 	const char *log; /* CLOCK_LOG_DATE */

@@ -142,10 +142,12 @@ static char *put_request_line(char *out, const struct access_log_line *line)
 	out = put_escaped(out, line->method, METHOD_MAX);
 	*out++ = ' ';
 	out = put_escaped(out, line->target, TARGET_MAX);
-	out = put(out, " HTTP/", 6);
-	*out++ = (char)('0' + line->version / 10 % 10);
-	*out++ = '.';
-	*out++ = (char)('0' + line->version % 10);
+	if (line->version > 0) {
+		out = put(out, " HTTP/", 6);
+		*out++ = (char)('0' + line->version / 10 % 10);
+		*out++ = '.';
+		*out++ = (char)('0' + line->version % 10);
+	}
 	*out++ = '"';
 	return out;
 }

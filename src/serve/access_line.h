@@ -17,7 +17,7 @@ struct access_log_line {
 	weir_str client; /* the address, without a port: sock_host() */
 	weir_str method; /* absent when there was no readable request line */
 	weir_str target;
-	unsigned version; /* 10, 11, 20 */
+	unsigned version; /* 10, 11, 20; 0: it was not said */
 	int status;
 	uint64_t bytes; /* of the body */
 	weir_str referer, user_agent;
@@ -29,10 +29,10 @@ struct access_log_line {
 	weir_str route, handler; /* "/users/{id}", "shop.user"; empty: there is none */
 	weir_str request_id, trace_id;
 	/*
-	 * Phases of the duration: until its handler began, of what was there to be read; that its
+	 * Before the duration: until what was there to be read was read. Phases of it: that its
 	 * tasks waited for jobs, and for the client to take the answer; and what remains.
 	 */
-	uint64_t queue_us, handler_us, job_us, write_us;
+	uint64_t queue_us, job_us, write_us, handler_us;
 	const weir_header *headers; /* of the request */
 	size_t n_headers;
 

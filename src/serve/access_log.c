@@ -117,8 +117,8 @@ static ssize_t write_piece(const struct access_log *al, size_t len)
 	do {
 		if (al->sink == SINK_SOCKET)
 			n = send(al->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-		else if (al->sink == SINK_PIPE && poll(&room, 1, 0) == 0)
-			return -EAGAIN;
+		else if (al->sink == SINK_PIPE && poll(&room, 1, 0) <= 0)
+			return -EAGAIN; /* a signal that is pending is no room either: EINTR */
 		else
 			n = write(al->fd, text, len);
 	} while (n < 0 && errno == EINTR);
@@ -134,15 +134,20 @@ static void tell_dropped(struct access_log *al)
 	al->n_told = al->n_dropped;
 }
 
+static void drop(struct access_log *al)
+{
+	for (size_t i = al->start; i < al->end; i++)
+		al->n_dropped += al->buffer[i] == '\n';
+	al->start = al->end = 0;
+	al->is_stalled = false;
+}
+
 static void fail(struct access_log *al, int error)
 {
 	if (!al->is_failing)
 		log_write(al->log, LOG_AT_ERROR, "access log: cannot write: %s", strerror(-error));
 	al->is_failing = true;
-	for (size_t i = al->start; i < al->end; i++)
-		al->n_dropped += al->buffer[i] == '\n';
-	al->start = al->end = 0;
-	al->is_stalled = false;
+	drop(al);
 }
 
 void access_log_flush(struct access_log *al)
@@ -212,6 +217,11 @@ void access_log_write(struct access_log *al, const struct access_log_line *line)
 		loop_timer_start(al->loop, &al->timer, loop_now_ms(al->loop) + FLUSH_MS);
 }
 
+weir_str access_log_header(const struct access_log *al, size_t i)
+{
+	return al->format ? access_format_header(al->format, i) : (weir_str){ NULL, 0 };
+}
+
 uint64_t access_log_n_dropped(const struct access_log *al)
 {
 	return al->n_dropped;
@@ -244,6 +254,9 @@ struct access_log *access_log_free(struct access_log *al)
 		return NULL;
 	access_log_flush(al);
 	loop_timer_stop(al->loop, &al->timer);
+	drop(al);
+	if (!al->is_failing)
+		tell_dropped(al);
 	free(al);
 	return NULL;
 }

@@ -28,6 +28,9 @@ MUST_USE int access_log_new(struct loop *loop, const struct log *log, int fd,
 struct access_log *access_log_free(struct access_log *access_log);
 DEFINE_CLEANUP(struct access_log, access_log_free)
 
+/* As access_format_header(). */
+weir_str access_log_header(const struct access_log *access_log, size_t i);
+
 /* Never blocks and never fails: a line that finds no room is dropped, and counted. */
 void access_log_write(struct access_log *access_log, const struct access_log_line *line);
 /* Now, not within a second. */

@@ -1,8 +1,11 @@
 /* exchange_log.c - see exchange_log.h. */
 #include "serve/exchange_log.h"
 
+#include <string.h>
+
 #include "base/str.h"
 #include "proto/fields.h"
+#include "proto/http.h"
 #include "serve/access_log.h"
 #include "serve/exchange.h"
 
@@ -24,28 +27,33 @@ static weir_str host_of(weir_str name)
 	return colon ? (weir_str){ name.ptr, (size_t)(colon - name.ptr) } : name;
 }
 
-static weir_str field(const struct exchange *ex, weir_str name)
+static weir_str field(const struct h1_head *head, weir_str name)
 {
-	return fields_get(ex->head.fields, ex->head.n_fields, name);
+	return fields_get(head->fields, head->n_fields, name);
+}
+
+static inline void fill_head(const struct h1_head *head, struct access_log_line *line)
+{
+	line->method = head->method;
+	line->target = head->target;
+	line->version = head->version;
+	line->referer = field(head, WEIR_STR("referer"));
+	line->user_agent = field(head, WEIR_STR("user-agent"));
+	line->host = field(head, WEIR_STR("host"));
+	line->headers = head->fields;
+	line->n_headers = head->n_fields;
 }
 
 void exchange_log_fill(const struct exchange *ex, struct access_log_line *ret_line)
 {
 	*ret_line = (struct access_log_line){
 		.client = host_of(ex->client),
-		.method = ex->head.method,
-		.target = ex->head.target,
-		.version = ex->head.version,
 		.status = ex->status ? ex->status : EXCHANGE_STATUS_LEFT,
 		.bytes = ex->is_bodiless ? 0 : ex->sent,
 		.received = ex->received,
-		.referer = field(ex, WEIR_STR("referer")),
-		.user_agent = field(ex, WEIR_STR("user-agent")),
 		.scheme = ex->scheme,
-		.host = field(ex, WEIR_STR("host")),
-		.headers = ex->head.fields,
-		.n_headers = ex->head.n_fields,
 	};
+	fill_head(&ex->head, ret_line);
 	if (ex->up->describe)
 		ex->up->describe(ex, ret_line);
 }
@@ -73,5 +81,52 @@ void exchange_log_write(struct access_log *access_log, const struct exchange *ex
 	line.duration_us = duration_us;
 	phases = line.job_us + line.write_us;
 	line.handler_us = phases < duration_us ? duration_us - phases : 0;
+	access_log_write(access_log, &line);
+}
+
+/* "HTTP/1.1" is 11; 0: it is nothing of the kind. */
+static unsigned version_of(weir_str text)
+{
+	const char *p = text.ptr;
+
+	if (text.len != 8 || memcmp(p, "HTTP/", 5) != 0 || p[6] != '.' || p[5] < '0' ||
+	    p[5] > '9' || p[7] < '0' || p[7] > '9')
+		return 0;
+	return (unsigned)(p[5] - '0') * 10 + (unsigned)(p[7] - '0');
+}
+
+/* Of bytes that are wrong somewhere: what looks like a request line, as far as it does. */
+static void fill_request_line(weir_str bytes, struct access_log_line *line)
+{
+	weir_str rest = bytes, text, method;
+
+	if (str_starts(rest, WEIR_STR("\r\n")))
+		rest = (weir_str){ rest.ptr + 2, rest.len - 2 };
+	text = str_split(&rest, '\n');
+	if (text.len > 0 && text.ptr[text.len - 1] == '\r')
+		text.len--;
+	method = str_split(&text, ' ');
+	if (!text.ptr || !http_is_token(method))
+		return;
+	line->method = method;
+	line->target = str_split(&text, ' ');
+	if (text.ptr)
+		line->version = version_of(text);
+}
+
+void exchange_log_refuse(struct access_log *access_log, const struct exchange_log_refusal *refusal)
+{
+	struct access_log_line line = { .client = host_of(refusal->client),
+					.scheme = refusal->scheme,
+					.status = refusal->status,
+					.bytes = refusal->sent,
+					.duration_us = refusal->duration_us };
+
+	if (!access_log)
+		return;
+	if (refusal->head)
+		fill_head(refusal->head, &line);
+	else if (refusal->bytes.len > 0)
+		fill_request_line(refusal->bytes, &line);
 	access_log_write(access_log, &line);
 }

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "io/tls_info.h"
+#include "serve/errpage.h"
 #include "serve/exchange_log.h"
 #include "serve/h1_answer.h"
 #include "serve/h1_body.h"
@@ -39,10 +40,40 @@ static COLD bool says_head(const struct h1_conn *c)
 	return len >= skip + 5 && memcmp(bytes + skip, "HEAD ", 5) == 0;
 }
 
-COLD void h1_steps_refuse(struct h1_conn *c, enum fault fault)
+/* Since the first byte of half a head: that is when its time-out was set. */
+static uint64_t time_of_head(const struct h1_conn *c)
+{
+	const struct timeouts *heads = &c->server->heads;
+
+	if (c->state != H1_HEAD || heads->after_ms == 0)
+		return 0;
+	return (uint64_t)(loop_now_ms(heads->loop) - c->waiting.at_ms + heads->after_ms) * 1000;
+}
+
+/* head: NULL if it could not be read. */
+static void log_refusal(const struct h1_conn *c, const struct h1_head *head, enum fault fault)
+{
+	char page[ERRPAGE_MAX];
+	int status = fault_status(fault);
+	struct exchange_log_refusal refusal = {
+		.client = { c->names, c->client_len },
+		.scheme = c->stream.tls ? WEIR_STR("https") : WEIR_STR("http"),
+		.head = head,
+		.status = status,
+		.sent = says_head(c) ? 0 : errpage_body(page, status, fault_words(fault)),
+		.duration_us = time_of_head(c)
+	};
+
+	if (!head && has_bytes(c))
+		refusal.bytes = (weir_str){ c->in->data + c->in->start, block_len(c->in) };
+	exchange_log_refuse(c->server->access_log, &refusal);
+}
+
+static COLD void refuse(struct h1_conn *c, const struct h1_head *head, enum fault fault)
 {
 	struct server *server = c->server;
 
+	log_refusal(c, head, fault);
 	server->n_refused++;
 	if (server->tally)
 		tally_count_refused(server->tally, fault_status(fault));
@@ -51,6 +82,11 @@ COLD void h1_steps_refuse(struct h1_conn *c, enum fault fault)
 	c->must_linger = true;
 	h1_conn_end(c);
 	h1_answer_refuse(c, fault, says_head(c));
+}
+
+COLD void h1_steps_refuse(struct h1_conn *c, enum fault fault)
+{
+	refuse(c, NULL, fault);
 }
 
 /* ---- from a head to an exchange */
@@ -102,13 +138,13 @@ static void start_exchange(struct h1_conn *c, struct exchange *ex)
 	ex->up->start(ex);
 }
 
-/* No exchange comes of it: the head is refused for ex->fault. */
-static COLD void refuse_head(struct h1_conn *c, struct exchange *ex)
+/* No exchange comes of it: the head, which could be read or not, is refused for ex->fault. */
+static COLD void refuse_head(struct h1_conn *c, struct exchange *ex, bool is_read)
 {
 	enum fault fault = ex->fault != FAULT_NONE ? ex->fault : FAULT_OVERLOADED; /* -ENOMEM */
 
+	refuse(c, is_read ? &ex->head : NULL, fault);
 	exchange_release(&c->server->exchanges, ex);
-	h1_steps_refuse(c, fault);
 }
 
 /* A whole head was read; behind[0..n_behind) follows. 0, or it is refused. */
@@ -158,7 +194,7 @@ static bool take_head(struct h1_conn *c)
 		return false;
 	}
 	if (n < 0 || judge_head(c, ex, bytes + n, len - (size_t)n) < 0) {
-		refuse_head(c, ex);
+		refuse_head(c, ex, n > 0);
 		return true;
 	}
 	in->start += (size_t)n;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "io/stream.h"
 #include "serve/errpage.h"
+#include "serve/exchange_log.h"
 #include "serve/h1_conn.h"
 #include "serve/h1_time.h"
 #include "serve/headcount.h"
@@ -209,15 +210,21 @@ void server_refuse(struct server *server, int take_fd, weir_str client)
 {
 	char page[ERRPAGE_MAX], request[4096];
 	size_t len = errpage_write(page, FAULT_OVERLOADED, server_own(server), true);
+	struct exchange_log_refusal refusal = { .client = client,
+						.status = fault_status(FAULT_OVERLOADED) };
+	ssize_t n;
 
 	server->n_refused++;
 	log_write(server->log, LOG_AT_INFO, "%.*s: refused with 503: no descriptor is left",
 		  WEIR_ARG(client));
 	/* What is unread when the socket is closed makes a reset of it, which may overtake the answer. */
-	(void)recv(take_fd, request, sizeof(request), MSG_DONTWAIT);
+	n = recv(take_fd, request, sizeof(request), MSG_DONTWAIT);
+	refusal.bytes = (weir_str){ request, n > 0 ? (size_t)n : 0 };
 	(void)send(take_fd, page, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	(void)shutdown(take_fd, SHUT_WR);
 	(void)close(take_fd);
+	refusal.sent = errpage_body(page, refusal.status, fault_words(FAULT_OVERLOADED));
+	exchange_log_refuse(server->access_log, &refusal);
 }
 
 COLD void server_renew_own(struct server *server)

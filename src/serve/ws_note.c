@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/macro.h"
+#include "proto/fields.h"
 #include "serve/access_log.h"
 #include "serve/exchange.h"
 #include "serve/exchange_log.h"
@@ -20,7 +21,7 @@ struct ws_note {
 	int64_t started_ms;
 	struct ws_counts counts;
 	struct access_log_line line;
-	char texts[];
+	weir_header headers[]; /* those that lines have; all texts stand behind them */
 };
 
 #define N_TEXTS 11
@@ -35,41 +36,72 @@ static void texts_of(struct access_log_line *line, weir_str *ret_texts[N_TEXTS])
 	memcpy(ret_texts, texts, sizeof(texts));
 }
 
+/* As much of it as is kept. */
+static weir_str cut(weir_str text)
+{
+	return (weir_str){ text.ptr, text.len < TEXT_MAX ? text.len : TEXT_MAX };
+}
+
+/* The field of the head that is the i-th of those in a line. Its name, the format's, lasts. */
+static weir_header header(const struct access_log *access_log, const struct exchange *ex, size_t i)
+{
+	weir_str name = access_log_header(access_log, i);
+
+	return (weir_header){ name, cut(fields_get(ex->head.fields, ex->head.n_fields, name)) };
+}
+
+/* The text is now at out; where it ends. */
+static char *move_text(weir_str *text, char *out)
+{
+	char *start = out;
+
+	if (text->len > 0)
+		out = mempcpy(out, text->ptr, text->len);
+	text->ptr = start;
+	return out;
+}
+
+static void copy_texts(struct ws_note *note, const struct exchange *ex, size_t n_headers)
+{
+	char *out = (char *)(note->headers + n_headers);
+	weir_str *texts[N_TEXTS];
+
+	texts_of(&note->line, texts);
+	for (size_t i = 0; i < N_TEXTS; i++) {
+		*texts[i] = cut(*texts[i]);
+		out = move_text(texts[i], out);
+	}
+	for (size_t i = 0; i < n_headers; i++) {
+		note->headers[i] = header(note->access_log, ex, i);
+		out = move_text(&note->headers[i].value, out);
+	}
+	note->line.headers = note->headers;
+	note->line.n_headers = n_headers;
+}
+
 struct ws_note *ws_note_new(struct access_log *access_log, const struct exchange *ex,
 			    int64_t now_ms)
 {
 	struct access_log_line line;
 	weir_str *texts[N_TEXTS];
 	struct ws_note *note;
-	size_t len = 0;
-	char *out;
+	size_t len = 0, n_headers = 0;
 
 	if (!access_log || !ex->is_logged)
 		return NULL;
 	exchange_log_fill(ex, &line);
 	texts_of(&line, texts);
-	for (size_t i = 0; i < N_TEXTS; i++) {
-		if (texts[i]->len > TEXT_MAX)
-			texts[i]->len = TEXT_MAX;
-		len += texts[i]->len;
-	}
-	note = malloc(sizeof(*note) + len);
+	for (size_t i = 0; i < N_TEXTS; i++)
+		len += cut(*texts[i]).len;
+	for (; access_log_header(access_log, n_headers).ptr; n_headers++)
+		len += header(access_log, ex, n_headers).value.len;
+	note = malloc(sizeof(*note) + n_headers * sizeof(weir_header) + len);
 	if (!note)
 		return NULL;
 	*note = (struct ws_note){
 		.access_log = access_log, .rule = ex->log_rule, .started_ms = now_ms, .line = line
 	};
-	note->line.headers = NULL;
-	note->line.n_headers = 0;
-	texts_of(&note->line, texts);
-	out = note->texts;
-	for (size_t i = 0; i < N_TEXTS; i++) {
-		char *text = out;
-
-		if (texts[i]->len > 0)
-			out = mempcpy(out, texts[i]->ptr, texts[i]->len);
-		texts[i]->ptr = text;
-	}
+	copy_texts(note, ex, n_headers);
 	return note;
 }
 

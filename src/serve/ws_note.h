@@ -14,7 +14,7 @@ struct ws_session;
 
 /*
  * When it is accepted. NULL: it has no such line, or there is no memory, which is worth no
- * session. The line's fields of the request's head, header:NAME, are empty.
+ * session.
  */
 struct ws_note *ws_note_new(struct access_log *access_log, const struct exchange *ex,
 			    int64_t now_ms);

@@ -161,3 +161,26 @@ def test_ids_are_taken_from_proxies_and_from_nobody_else(daemon):
             s.close_and_wait(1000)
         for line in stop_and_read(d, 4):
             assert line.startswith(f"abc-1 {'4b' * 16} ") == is_taken, line
+
+
+def test_who_is_refused_without_an_exchange_has_a_line(daemon):
+    d = daemon(config("{client} {request} {status} {bytes} {handler_time} {route} {user_agent}",
+                      header_timeout="2s", max_head="1KiB", max_target="512B"))
+    big = "x" * 2000
+    for sent, status in ((b"nonsense\r\n\r\n", 400), (b"GET /a HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n" % big.encode(), 431),
+                         (b"GET /half HTTP/1.1\r\nHost", 408),
+                         (b"PUT /cake HTTP/1.1\r\nHost: x\r\nUser-Agent: me\r\nExpect: cake\r\n\r\n", 417)):
+        with d.connect() as c:
+            c.send(sent)
+            assert c.response().status == status
+    lines = [re.sub(r"(4\d\d) [1-9]\d+ ", r"\1 N ", line) for line in stop_and_read(d, 4)]
+    assert lines == ["127.0.0.1 - 400 N 0.000000 - -", "127.0.0.1 GET /a HTTP/1.1 431 N 0.000000 - -",
+                     "127.0.0.1 GET /half HTTP/1.1 408 N 0.000000 - -",
+                     "127.0.0.1 PUT /cake HTTP/1.1 417 N 0.000000 - me"]
+
+
+def test_sessions_that_end_have_the_fields_of_their_head(daemon):
+    d = daemon(config("{event} {header:Host} {header:X-None}"))
+    with Session(d.address) as s:
+        s.ask("one")
+    assert [line.split(" ", 1)[1] for line in stop_and_read(d, 2)] == ["localhost -"] * 2

@@ -209,3 +209,18 @@ Test(access_format, knows_what_has_to_be_measured)
 	cr_expect_str_eq(access_format_field(0), "time_iso");
 	cr_expect_null(access_format_field(1000));
 }
+
+Test(access_format, knows_which_fields_of_a_head_it_has)
+{
+	struct access_format *format;
+	const char *words;
+	weir_str field;
+
+	cr_assert_eq(access_format_new(WEIR_STR("{header:X-A} {status}{header:b}"), &format, &words,
+				       &field),
+		     0);
+	cr_expect(weir_str_eq(access_format_header(format, 0), WEIR_STR("x-a")));
+	cr_expect(weir_str_eq(access_format_header(format, 1), WEIR_STR("b")));
+	cr_expect_null(access_format_header(format, 2).ptr);
+	(void)access_format_free(format);
+}

@@ -143,6 +143,20 @@ Test(access_log, a_reader_that_sleeps_costs_lines_not_time, .timeout = 10)
 	world_done(&world);
 }
 
+Test(access_log, what_is_lost_at_the_end_is_told)
+{
+	struct world world;
+
+	world_init(&world);
+	write_lines(&world, 1100);
+	access_log_flush(world.access_log);
+	cr_assert_eq(access_log_n_dropped(world.access_log), 0u);
+	world.access_log = access_log_free(world.access_log);
+	cr_assert_eq(slurp(&world, world.log_fd), 1u);
+	cr_assert_not_null(strstr(world.text, "lines were dropped"), "%s", world.text);
+	world_done(&world);
+}
+
 Test(access_log, lines_are_never_torn_by_another_writer)
 {
 	struct world world;

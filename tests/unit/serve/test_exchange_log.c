@@ -2,6 +2,7 @@
 #include "serve/exchange_log.h"
 
 #include <criterion/criterion.h>
+#include <criterion/parameterized.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "h1_world.h"
+#include "serve/access_format.h"
 #include "serve/access_log.h"
 
 struct logged {
@@ -67,7 +69,8 @@ Test(exchange_log, has_a_line_for_each_answer)
 		       "GET /\xc3\xa9\" HTTP/1.1\r\nHost: x\r\n\r\n");
 	cr_assert_str_eq(lines(&l),
 			 "192.0.2.7 - - \"GET /a?b=c HTTP/1.1\" 200 6 \"http://y/\" \"curl/7\"\n"
-			 "192.0.2.7 - - \"HEAD /h HTTP/1.1\" 200 0 \"-\" \"-\"\n");
+			 "192.0.2.7 - - \"HEAD /h HTTP/1.1\" 200 0 \"-\" \"-\"\n"
+			 "192.0.2.7 - - \"GET /\\xc3\\xa9\\\" HTTP/1.1\" 400 49 \"-\" \"-\"\n");
 	logged_done(&l);
 }
 
@@ -172,4 +175,74 @@ Test(exchange_log, a_sample_is_of_whole_requests)
 		n += is_wanted;
 	}
 	cr_expect(n > 800 && n < 1200, "%u", n);
+}
+
+struct refused {
+	char bytes[96];
+	char line[96];
+};
+
+ParameterizedTestParameters(exchange_log, has_what_is_known_of_who_is_refused)
+{
+	static struct refused rows[] = {
+		{ "GET /a b HTTP/1.1\r\n\r\n", "\"GET /a\" 400 " },
+		{ "GET / HTTP/1.1\r\n\r\n", "\"GET / HTTP/1.1\" 400 " },
+		{ "HEAD / HTTP/1.0\r\n a:b\r\n\r\n", "\"HEAD / HTTP/1.0\" 400 0 " },
+		{ "\r\nPUT /\xff HTTP/1.1\r\n\r\n", "\"PUT /\\xff HTTP/1.1\" 400 " },
+		{ "G\x01T / HTTP/1.1\r\n\r\n", "\"-\" 400 " },
+		{ "\x16\x03\x01", "\"-\" 400 " },
+		{ "GET /\n", "\"GET /\" 400 " },
+		{ "GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n", "\"GET /%zz HTTP/1.1\" 400 " },
+		{ "GET / HTTP/1.1\r\nUser-Agent: me\r\nHost: x\r\nExpect: cake\r\n\r\n",
+		  "\"GET / HTTP/1.1\" 417 " },
+	};
+
+	return cr_make_param_array(struct refused, rows, sizeof(rows) / sizeof(*rows));
+}
+
+ParameterizedTest(struct refused *row, exchange_log, has_what_is_known_of_who_is_refused)
+{
+	struct logged l;
+	struct client *c;
+	const char *text;
+
+	logged_init(&l);
+	c = client_new(l.w);
+	client_send(c, row->bytes);
+	(void)client_text(c);
+	text = strchr(lines(&l), '"');
+	cr_expect(text && !strncmp(text, row->line, strlen(row->line)), "%s instead of %s", l.text,
+		  row->line);
+	cr_expect_eq(!!strstr(l.text, "\"me\"\n"), !!strstr(row->bytes, ": me"));
+	logged_done(&l);
+}
+
+/* As long as it took until then. */
+Test(exchange_log, knows_how_long_half_a_head_was_waited_for)
+{
+	const char *words = NULL;
+	struct access_format *format;
+	struct logged l;
+	struct client *c;
+	weir_str field;
+
+	logged_init(&l);
+	cr_assert_eq(
+		access_format_new(WEIR_STR("{client} {request} {status} {duration} {queue_time} "
+					   "{handler_time} {route} {scheme} {bytes}"),
+				  &format, &words, &field),
+		0);
+	(void)access_log_free(l.access_log);
+	cr_assert_eq(access_log_new(l.w->loop, &l.w->log, l.fds[1], format, &l.access_log), 0);
+	l.w->server.access_log = l.access_log;
+	c = client_new(l.w);
+	client_send(c, "GET /slow HT");
+	h1_world_pass(l.w, (int)l.w->server.heads.after_ms);
+	(void)client_text(c);
+	(void)lines(&l);
+	cr_expect(strstr(l.text, "GET /slow 408 "), "%s", l.text);
+	cr_expect(strstr(l.text, ".000000 0.000000 0.000000 - http 53\n"), "%s", l.text);
+	cr_expect_not(strstr(l.text, " 0.000000 0.000000 0.000000"), "%s", l.text);
+	logged_done(&l);
+	(void)access_format_free(format);
 }

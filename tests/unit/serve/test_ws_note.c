@@ -45,15 +45,20 @@ static void make(const char *format)
 
 static const char *end_session(const struct exchange_log_rule *rule, int code)
 {
-	char client[] = "192.0.2.7:80", target[] = "/chat/a";
-	struct exchange ex = {
-		.client = weir_strz(client),
-		.status = 101,
-		.is_logged = true,
-		.log_rule = rule,
-		.up = &up,
-		.head = { .method = WEIR_STR("GET"), .target = weir_strz(target), .version = 11 }
-	};
+	char client[] = "192.0.2.7:80", target[] = "/chat/a", shop[] = "south";
+	weir_header fields[] = { { WEIR_STR("host"), WEIR_STR("x") },
+				 { WEIR_STR("x-shop"), weir_strz(shop) },
+				 { WEIR_STR("x-shop"), WEIR_STR("north") } };
+	struct exchange ex = { .client = weir_strz(client),
+			       .status = 101,
+			       .is_logged = true,
+			       .log_rule = rule,
+			       .up = &up,
+			       .head = { .method = WEIR_STR("GET"),
+					 .target = weir_strz(target),
+					 .version = 11,
+					 .fields = fields,
+					 .n_fields = 3 } };
 	struct ws_session session = { .close_code = (uint16_t)code };
 	struct ws_note *note = ws_note_new(w.access_log, &ex, 1000);
 	ssize_t n;
@@ -62,6 +67,7 @@ static const char *end_session(const struct exchange_log_rule *rule, int code)
 	/* The request's memory has other uses by then. */
 	memset(client, '#', sizeof(client) - 1);
 	memset(target, '#', sizeof(target) - 1);
+	memset(shop, '#', sizeof(shop) - 1);
 	cr_expect_null(ws_note_end(note, &session, 3500));
 	access_log_flush(w.access_log);
 	n = read(w.fds[0], w.text, sizeof(w.text) - 1);
@@ -79,11 +85,12 @@ static void unmake(void)
 Test(ws_note, says_how_long_and_how_much)
 {
 	make("{client} {target} {route} {event} {status} {close_code} {duration} {messages_in} "
-	     "{messages_out} {received} {bytes} {request_id} {header:host}");
+	     "{messages_out} {received} {bytes} {request_id} {header:X-Shop} {header:host} "
+	     "{header:origin}");
 	cr_expect_str_eq(
 		end_session(NULL, 1001),
 		"192.0.2.7 /chat/a /chat/{room} websocket_close 101 1001 2.500000 3 4 30 40 "
-		"0123456789abcdef -\n");
+		"0123456789abcdef south x -\n");
 	unmake();
 }
 
