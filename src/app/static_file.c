@@ -94,6 +94,7 @@ static int open_body(struct static_file *file, const struct static_file_spec *sp
 		(void)close(fd);
 		body->fd = -1;
 	}
+	file->has_fds |= body->fd >= 0;
 	body->is_there = true;
 	file->codings |= 1u << coding;
 	return 0;
@@ -199,6 +200,8 @@ struct static_file *static_file_unref(struct static_file *file)
 
 bool static_file_is_same(const struct static_file *file)
 {
+	if (!file->has_fds)
+		return true;
 	for (int c = 0; c < CODING_COUNT; c++) {
 		const struct static_body *body = &file->bodies[c];
 		struct stat st;

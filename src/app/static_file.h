@@ -45,6 +45,7 @@ struct static_file {
 	unsigned n_refs;
 	struct static_body bodies[CODING_COUNT];
 	unsigned codings; /* of those that are there, bits: 1 << enum coding */
+	bool has_fds;	  /* one of them is not in memory */
 	char type[160];
 
 	/* kept by static_cache.c */

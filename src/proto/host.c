@@ -89,18 +89,20 @@ static size_t name_len(weir_str s)
 static bool is_port(weir_str s)
 {
 	const char *end = s.ptr + s.len;
-	uint64_t port;
+	unsigned port = 0;
 
 	if (s.ptr[0] != ':')
 		return false;
 	for (const char *p = s.ptr + 1; p < end; p++) {
-		if (*p < '0' || *p > '9')
+		unsigned digit = (unsigned)(unsigned char)*p - '0';
+
+		if (digit > 9)
+			return false;
+		port = port * 10 + digit;
+		if (port > 65535)
 			return false;
 	}
-	/* Four digits are never too many. */
-	if (s.len <= 5)
-		return true;
-	return str_to_u64((weir_str){ s.ptr + 1, s.len - 1 }, &port) == 0 && port <= 65535;
+	return true;
 }
 
 /* Names with rarer characters, and IPv6 addresses. */
