@@ -74,8 +74,8 @@ const struct option_spec option_static_rows[] = {
 	  .type = OPTION_NAME,
 	  .is_required = true,
 	  .pattern = "^(/|[A-Za-z][A-Za-z0-9+.-]*:)",
-	  .help = "A path, or a whole URL. {name} is what the route's parameter of that name "
-		  "has." },
+	  .help = "A path, or a whole URL. {name}, behind the host, is what the route's parameter "
+		  "of\nthat name has." },
 	{ .name = "status",
 	  REDIRECT(status),
 	  .type = OPTION_COUNT,
