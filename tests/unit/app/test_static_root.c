@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "on_valgrind.h"
 #include "static_files.h"
 
 struct row {
@@ -49,6 +50,8 @@ static int try(enum static_symlinks symlinks, const char *name)
 
 ParameterizedTest(struct row *row, static_root, opens)
 {
+	if (RUNNING_ON_VALGRIND)
+		cr_skip_test("there is no openat2(2)");
 	static_files_make();
 	cr_expect_eq(try(STATIC_SYMLINKS_NO, row->name), row->no, "%s", row->name);
 	cr_expect_eq(try(STATIC_SYMLINKS_BENEATH, row->name), row->beneath, "%s", row->name);
@@ -137,6 +140,8 @@ Test(static_root, opens_without_waiting)
 	struct stat st;
 	int fd;
 
+	if (RUNNING_ON_VALGRIND)
+		cr_skip_test("there is no openat2(2)");
 	static_files_make();
 	cr_assert_eq(static_root_open(&root, ".", STATIC_SYMLINKS_BENEATH, false), 0);
 	cr_assert_eq(static_root_open_file(&root, "a.txt", false, &fd, &st), 0);
@@ -169,6 +174,8 @@ Test(static_root, a_link_upward_is_found_while_others_rename)
 	pthread_t thread;
 	int fd, r = 0;
 
+	if (RUNNING_ON_VALGRIND)
+		cr_skip_test("there is no openat2(2)");
 	static_files_make();
 	cr_assert_eq(symlink("../a.txt", "sub/up"), 0);
 	static_files_write("a", "");
