@@ -54,6 +54,23 @@ static void on_tls_readable(struct ev_loop *ev, ev_io *w, int events)
 	s->ops->readable(s);
 }
 
+/* Bytes that wait and cannot be taken would bring one event after the other. */
+static void await_room(struct stream *s)
+{
+	ev_io_start(loop_ev(s->loop), &s->writing);
+	s->awaits_room = ev_is_active(&s->reading);
+	ev_io_stop(loop_ev(s->loop), &s->reading);
+}
+
+static void stop_awaiting_room(struct stream *s)
+{
+	if (!s->awaits_room)
+		return;
+	s->awaits_room = false;
+	ev_io_start(loop_ev(s->loop), &s->reading);
+	feed(s);
+}
+
 static APART ssize_t recv_tls(struct stream *s, struct block *block)
 {
 	bool may_recv = !s->is_fed;
@@ -61,8 +78,12 @@ static APART ssize_t recv_tls(struct stream *s, struct block *block)
 
 	s->is_fed = false;
 	n = tls_stream_recv(s->tls, block->data + block->end, block_room(block), may_recv);
-	if (n == -EAGAIN && tls_stream_wants_room(s->tls))
+	if (s->awaits_bytes) {
+		s->awaits_bytes = false;
 		ev_io_start(loop_ev(s->loop), &s->writing);
+	}
+	if (n == -EAGAIN && tls_stream_wants_room(s->tls))
+		await_room(s);
 	if (n <= 0)
 		return n;
 	block->end += (size_t)n;
@@ -75,7 +96,12 @@ static APART int flush_tls(struct stream *s)
 {
 	int r = tls_stream_flush(s->tls, &s->out);
 
-	if (r == -EAGAIN)
+	if (r != -EAGAIN)
+		return r;
+	/* Room may be there all the time. */
+	if (tls_stream_wants_bytes(s->tls))
+		s->awaits_bytes = true;
+	else
 		ev_io_start(loop_ev(s->loop), &s->writing);
 	return r;
 }
@@ -85,17 +111,13 @@ static void on_tls_writable(struct ev_loop *ev, ev_io *w, int events)
 	struct stream *s = container_of(w, struct stream, writing);
 	int r;
 
-	r = outq_is_empty(&s->out) ? 0 : tls_stream_flush(s->tls, &s->out);
+	ev_io_stop(ev, &s->writing);
+	r = outq_is_empty(&s->out) ? 0 : flush_tls(s);
 	if (r < 0 && r != -EAGAIN) {
-		ev_io_stop(ev, &s->writing);
 		s->ops->broken(s, r);
 		return;
 	}
-	if (r == 0) {
-		ev_io_stop(ev, &s->writing);
-		if (ev_is_active(&s->reading))
-			feed(s); /* it may have been reading that needed room */
-	}
+	stop_awaiting_room(s);
 	s->ops->writable(s);
 }
 
@@ -120,7 +142,7 @@ int stream_handshake(struct stream *s)
 	int r = tls_stream_handshake(s->tls);
 
 	if (r == -EAGAIN && tls_stream_wants_room(s->tls))
-		ev_io_start(loop_ev(s->loop), &s->writing);
+		await_room(s);
 	return r;
 }
 
@@ -161,6 +183,8 @@ void stream_open(struct stream *s, struct loop *loop, struct block_pool *pool, i
 	s->label = 0;
 	s->tls = NULL;
 	s->is_fed = false;
+	s->awaits_room = false;
+	s->awaits_bytes = false;
 	outq_init(&s->out, pool);
 	ev_io_init(&s->reading, on_readable, take_fd, EV_READ);
 	ev_io_init(&s->writing, on_writable, take_fd, EV_WRITE);
@@ -227,6 +251,7 @@ ssize_t stream_recv(struct stream *s, struct block *block)
 
 void stream_pause(struct stream *s)
 {
+	s->awaits_room = false;
 	ev_io_stop(loop_ev(s->loop), &s->reading);
 }
 

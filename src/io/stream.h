@@ -38,7 +38,10 @@ struct stream {
 	ev_io reading;
 	ev_io writing;
 	struct outq out;
-	bool is_fed; /* with TLS: the event was ours, and the socket may have nothing */
+	/* With TLS: */
+	bool is_fed; /* the event was ours, and the socket may have nothing */
+	bool awaits_room; /* reading goes on when the socket can be written to, and stands still until then */
+	bool awaits_bytes; /* the queue leaves when more has been read */
 };
 
 /* Takes fd, which is non-blocking, and starts to read. */
@@ -73,7 +76,7 @@ void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 static inline bool stream_is_paused(const struct stream *s)
 {
-	return !ev_is_active(&s->reading);
+	return !ev_is_active(&s->reading) && !s->awaits_room;
 }
 
 /*

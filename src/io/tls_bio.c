@@ -15,10 +15,11 @@ static int on_read(BIO *bio, char *room, int len)
 	ssize_t n;
 
 	BIO_clear_retry_flags(bio);
-	if (!tb->may_recv || tb->has_drained) {
+	if (tb->may_recv == 0 || tb->has_drained) {
 		BIO_set_retry_read(bio);
 		return -1;
 	}
+	tb->may_recv--;
 	do
 		n = sock_recv(tb->fd, room, (size_t)len, MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);

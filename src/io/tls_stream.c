@@ -21,17 +21,26 @@
 
 /* As outq.c: a fast reader must not keep the loop from everybody else. */
 #define FILE_FLUSH ((size_t)1024 * 1024)
+/*
+ * Of what OpenSSL does for messages beside the bytes, in one call; one message is two or three of
+ * them. Each new key takes us a hundred times what it takes to ask for it (RFC 8446, section 4.6.3),
+ * and OpenSSL has no limit of its own.
+ */
+#define MAX_STEPS 96
+
+enum wants { WANTS_NOTHING, WANTS_BYTES, WANTS_ROOM };
 
 struct tls_stream {
 	struct tls_ctx *ctx; /* counted */
 	SSL *ssl;	     /* owned */
 	struct tls_bio bio;
-	const char *why; /* static; NULL: nothing has failed */
-	bool wants_room;
-	bool is_open;	/* the handshake is over */
-	bool has_end;	/* nothing more is received: end says why */
-	bool is_broken; /* not even an alert can be sent */
-	int end;	/* 0 or a negative errno */
+	const char *why;  /* static; NULL: nothing has failed */
+	enum wants wants; /* the last call that said -EAGAIN */
+	unsigned n_steps; /* of this call */
+	bool is_open;	  /* the handshake is over */
+	bool has_end;	  /* nothing more is received: end says why */
+	bool is_broken;	  /* not even an alert can be sent */
+	int end;	  /* 0 or a negative errno */
 };
 
 int tls_stream_new(struct tls_ctx *ctx, int fd, struct tls_stream **ret_tls)
@@ -40,7 +49,7 @@ int tls_stream_new(struct tls_ctx *ctx, int fd, struct tls_stream **ret_tls)
 
 	if (!t)
 		return -ENOMEM;
-	t->bio = (struct tls_bio){ .fd = fd, .may_recv = true };
+	t->bio = (struct tls_bio){ .fd = fd };
 	t->ctx = tls_ctx_ref(ctx);
 	t->ssl = tls_ctx_make_ssl(ctx, &t->bio);
 	if (!t->ssl) {
@@ -94,11 +103,14 @@ static COLD int fail_in_protocol(struct tls_stream *t)
 /* What an SSL_* call that returned ret came to: 0 is the peer's close_notify. */
 static int judge(struct tls_stream *t, int ret)
 {
+	if (t->n_steps > MAX_STEPS)
+		return fail(t, -EPROTO, "too many messages of handshakes");
 	switch (SSL_get_error(t->ssl, ret)) {
 	case SSL_ERROR_WANT_READ:
+		t->wants = WANTS_BYTES;
 		return -EAGAIN;
 	case SSL_ERROR_WANT_WRITE:
-		t->wants_room = true;
+		t->wants = WANTS_ROOM;
 		return -EAGAIN;
 	case SSL_ERROR_ZERO_RETURN:
 		return 0;
@@ -113,9 +125,19 @@ static int judge(struct tls_stream *t, int ret)
 static void begin(struct tls_stream *t, bool may_recv)
 {
 	forget_errors();
-	t->wants_room = false;
-	t->bio.may_recv = may_recv;
+	t->wants = WANTS_NOTHING;
+	t->n_steps = 0;
+	t->bio.may_recv = may_recv ? TLS_BIO_RECVS : 0;
 	t->bio.has_drained = false;
+}
+
+/* Behind the handshake. Who has been told that the peer is gone does not even look at what has come already. */
+static void on_info(const SSL *ssl, int where, int ret)
+{
+	struct tls_stream *t = SSL_get_app_data(ssl);
+
+	if (where == SSL_CB_ACCEPT_LOOP && ++t->n_steps > MAX_STEPS)
+		SSL_set_shutdown(t->ssl, SSL_get_shutdown(t->ssl) | SSL_RECEIVED_SHUTDOWN);
 }
 
 int tls_stream_handshake(struct tls_stream *t)
@@ -126,6 +148,8 @@ int tls_stream_handshake(struct tls_stream *t)
 	ret = SSL_do_handshake(t->ssl);
 	if (ret == 1) {
 		t->is_open = true;
+		SSL_set_app_data(t->ssl, t);
+		SSL_set_info_callback(t->ssl, on_info);
 		return 0;
 	}
 	r = judge(t, ret);
@@ -134,7 +158,12 @@ int tls_stream_handshake(struct tls_stream *t)
 
 bool tls_stream_wants_room(const struct tls_stream *t)
 {
-	return t->wants_room;
+	return t->wants == WANTS_ROOM;
+}
+
+bool tls_stream_wants_bytes(const struct tls_stream *t)
+{
+	return t->wants == WANTS_BYTES;
 }
 
 const char *tls_stream_why(const struct tls_stream *t)
@@ -178,7 +207,7 @@ bool tls_stream_has_more(const struct tls_stream *t)
 	if (!SSL_has_pending(t->ssl))
 		return false;
 	/* What the socket still holds brings an event, and what is here is taken then. */
-	return t->bio.has_drained || !t->bio.may_recv ||
+	return t->bio.has_drained || t->bio.may_recv == 0 ||
 	       ioctl(t->bio.fd, FIONREAD, &n_waiting) < 0 || n_waiting == 0;
 }
 

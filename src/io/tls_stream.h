@@ -31,6 +31,11 @@ struct tls_stream *tls_stream_free(struct tls_stream *t);
 MUST_USE int tls_stream_handshake(struct tls_stream *t);
 /* The last call that said -EAGAIN needs room in the socket, not bytes from it. */
 bool tls_stream_wants_room(const struct tls_stream *t);
+/*
+ * It needs bytes: of tls_stream_flush(), that the peer has begun a message of a handshake, before
+ * whose end nothing can be sent.
+ */
+bool tls_stream_wants_bytes(const struct tls_stream *t);
 /* Words for why a call has failed. */
 const char *tls_stream_why(const struct tls_stream *t);
 /* What the handshake has come to; the caller owns a reference. -ENOMEM. */
@@ -39,7 +44,8 @@ MUST_USE int tls_stream_info(const struct tls_stream *t, struct tls_info **ret_i
 /*
  * Bytes into room: how many; 0: the peer has said that nothing follows
  * (close_notify); -EAGAIN. An end without that may be anybody's doing:
- * -ECONNRESET. may_recv false: only what has been received already.
+ * -ECONNRESET. may_recv false: only what has been received already. -EPROTO also
+ * for a peer that keeps us busy with new keys.
  */
 MUST_USE ssize_t tls_stream_recv(struct tls_stream *t, char *room, size_t len, bool may_recv);
 /*

@@ -16,7 +16,7 @@ struct pair {
 static void pair_init(struct pair *p)
 {
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p->fds), 0);
-	p->tb = (struct tls_bio){ .fd = p->fds[0], .may_recv = true };
+	p->tb = (struct tls_bio){ .fd = p->fds[0], .may_recv = TLS_BIO_RECVS };
 	p->method = tls_bio_method_new();
 	p->bio = BIO_new(p->method);
 	BIO_set_data(p->bio, &p->tb);
@@ -55,7 +55,7 @@ Test(tls_bio, leaves_the_socket_alone_when_it_may_not_receive)
 	char room[10];
 
 	pair_init(&p);
-	p.tb.may_recv = false;
+	p.tb.may_recv = 0;
 	cr_assert_eq(send(p.fds[1], "hello", 5, 0), 5);
 	cr_expect_lt(BIO_read(p.bio, room, sizeof(room)), 0);
 	cr_expect(BIO_should_retry(p.bio));

@@ -35,7 +35,7 @@ static struct tls_ctx *ctx_of(const struct tls_ctx_pair *pairs, size_t n)
 /* The common name of the certificate that who asks for name is shown; type: of key it can do, or NULL. */
 static void ask(struct tls_ctx *ctx, const char *name, const char *ciphers, char *ret_shown)
 {
-	struct tls_bio tb = { .may_recv = true };
+	struct tls_bio tb = { .may_recv = TLS_BIO_RECVS };
 	struct peer p;
 	int fds[2];
 	SSL *ssl;

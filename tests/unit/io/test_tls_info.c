@@ -20,7 +20,7 @@ static void hear(void *arg, const struct tls_problem *problem)
 static struct tls_info *info_of(const struct made *ca, const struct made *client)
 {
 	struct made server;
-	struct tls_bio tb = { .may_recv = true };
+	struct tls_bio tb = { .may_recv = TLS_BIO_RECVS };
 	struct tls_ctx_pair pair;
 	struct tls_ctx_spec spec = { .pairs = &pair,
 				     .n_pairs = 1,

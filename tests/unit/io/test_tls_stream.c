@@ -1,9 +1,14 @@
 /* test_tls_stream.c - TLS on a stream: handshake, bytes in any pieces, ends. The client is OpenSSL's own. */
 #include "io/tls_stream.h"
 
+#include <assert.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +30,10 @@ struct talk {
 	struct peer peer;
 	struct block *in; /* what readable() has received */
 	size_t n_in;	  /* bytes in all */
-	unsigned n_readable;
+	unsigned n_readable, n_writable;
 	int end; /* 1: none so far */
 	bool is_open, is_lazy, is_broken;
+	char secret[EVP_MAX_MD_SIZE]; /* of what the client sends, if keep_secret() is listening */
 };
 
 static void on_readable(struct stream *s)
@@ -56,6 +62,7 @@ static void on_readable(struct stream *s)
 
 static void on_writable(struct stream *s)
 {
+	container_of(s, struct talk, stream)->n_writable++;
 }
 
 static void on_broken(struct stream *s, int error)
@@ -363,5 +370,204 @@ Test(tls_stream, a_handshake_that_fails_says_why)
 	turn(&t);
 	cr_expect_not(t.is_open);
 	cr_expect_str_eq(stream_tls_why(&t.stream), "unsupported protocol");
+	talk_done(&t);
+}
+
+/* ---- what only a client writes that means harm */
+
+/* How many events of reading and writing there are, however often the loop turns. */
+static unsigned count_events(struct talk *t, unsigned turns)
+{
+	unsigned before = t->n_readable + t->n_writable;
+
+	for (unsigned i = 0; i < turns; i++)
+		loop_turn(t->loop, false);
+	return t->n_readable + t->n_writable - before;
+}
+
+/* The client's records, which are not sent one by one but gathered, as many as the socket takes at once. */
+static void gather(struct talk *t)
+{
+	SSL_set0_wbio(t->peer.ssl, BIO_new(BIO_s_mem()));
+}
+
+static void send_gathered(struct talk *t)
+{
+	int size = 1 << 20;
+	char *bytes;
+	long len = BIO_get_mem_data(SSL_get_wbio(t->peer.ssl), &bytes);
+
+	(void)setsockopt(t->peer.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	cr_assert_eq(send(t->peer.fd, bytes, (size_t)len, MSG_DONTWAIT), len);
+	(void)BIO_reset(SSL_get_wbio(t->peer.ssl));
+}
+
+static void keep_secret(const SSL *ssl, const char *line)
+{
+	struct talk *t = SSL_get_app_data(ssl);
+	const char *text = strrchr(line, ' ') + 1;
+	long len = 0;
+	unsigned char *secret;
+
+	if (strncmp(line, "CLIENT_TRAFFIC_SECRET_0 ", 24) != 0)
+		return;
+	secret = OPENSSL_hexstr2buf(text, &len);
+	cr_assert_eq(len, 32);
+	memcpy(t->secret, secret, 32);
+	OPENSSL_free(secret);
+}
+
+/* RFC 8446, section 7.1: HKDF-Expand-Label. */
+static void derive(struct talk *t, const char *label, unsigned char *ret, size_t len)
+{
+	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS13-KDF", NULL);
+	EVP_KDF_CTX *ctx = EVP_KDF_CTX_new(kdf);
+	int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
+		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, t->secret, 32),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_PREFIX, (char *)"tls13 ", 6),
+		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_LABEL, (char *)(uintptr_t)label,
+						  strlen(label)),
+		OSSL_PARAM_construct_end(),
+	};
+
+	cr_assert_eq(EVP_KDF_derive(ctx, ret, len, params), 1);
+	EVP_KDF_CTX_free(ctx);
+	EVP_KDF_free(kdf);
+}
+
+/* The client's first record after its handshake, of a kind that its OpenSSL would not send. */
+static void write_first_record(struct talk *t, char type, const char *bytes, size_t len)
+{
+	unsigned char key[16], iv[12], plain[64], record[5 + 64 + 16] = { 0x17, 3, 3, 0 };
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	int n = 0;
+
+	assert(len < sizeof(plain));
+	memcpy(plain, bytes, len);
+	plain[len++] = (unsigned char)type;
+	record[4] = (unsigned char)(len + 16);
+	derive(t, "key", key, sizeof(key));
+	derive(t, "iv", iv, sizeof(iv));
+	cr_assert_eq(EVP_EncryptInit_ex(ctx, EVP_aes_128_gcm(), NULL, key, iv), 1);
+	cr_assert_eq(EVP_EncryptUpdate(ctx, NULL, &n, record, 5), 1);
+	cr_assert_eq(EVP_EncryptUpdate(ctx, record + 5, &n, plain, (int)len), 1);
+	cr_assert_eq(EVP_EncryptFinal_ex(ctx, record + 5 + n, &n), 1);
+	cr_assert_eq(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 16, record + 5 + len), 1);
+	EVP_CIPHER_CTX_free(ctx);
+	cr_assert_eq(send(t->peer.fd, record, 5 + len + 16, 0), (ssize_t)(5 + len + 16));
+}
+
+/* One whose secret is known. */
+static void talk_open_known(struct talk *t)
+{
+	talk_init(t);
+	SSL_set_app_data(t->peer.ssl, t);
+	SSL_CTX_set_keylog_callback(t->peer.ctx, keep_secret);
+	cr_assert_eq(SSL_set_ciphersuites(t->peer.ssl, "TLS_AES_128_GCM_SHA256"), 1);
+	talk_open(t, TLS1_3_VERSION);
+}
+
+/* OpenSSL writes nothing before it has the rest; the socket has room all the while. */
+Test(tls_stream, half_a_message_stops_our_bytes_but_not_the_loop)
+{
+	char room[100];
+	struct talk t;
+
+	talk_open_known(&t);
+	write_first_record(&t, SSL3_RT_HANDSHAKE, "\x18\0\0\x01", 4);
+	turn(&t);
+	cr_assert_eq(outq_append(&t.stream.out, "answer", 6), 0);
+	cr_assert_eq(stream_flush(&t.stream), -EAGAIN);
+	cr_expect_lt(count_events(&t, 100), 10);
+	cr_expect_eq(peer_read(&t.peer, room, sizeof(room)), -1);
+	cr_expect_eq(t.end, 1);
+	talk_done(&t);
+}
+
+Test(tls_stream, a_key_update_that_has_no_room_does_not_keep_the_loop_busy)
+{
+	static char bytes[4096];
+	struct talk t;
+
+	talk_init(&t);
+	talk_open(&t, TLS1_3_VERSION);
+	while (send(t.stream.fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	cr_assert_eq(SSL_key_update(t.peer.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+	peer_write(&t.peer, "hello", 5);
+	turn(&t);
+	cr_expect_eq(t.n_in, 5);
+	cr_assert_eq(outq_append(&t.stream.out, "answer", 6), 0);
+	cr_assert_eq(stream_flush(&t.stream), -EAGAIN);
+	peer_write(&t.peer, "hello", 5);
+	cr_expect_lt(count_events(&t, 100), 10);
+	cr_expect_not(stream_is_paused(&t.stream));
+	while (recv(t.peer.fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	turn(&t);
+	cr_expect_eq(t.n_in, 10);
+	cr_expect(outq_is_empty(&t.stream.out));
+	talk_done(&t);
+}
+
+static void write_key_updates(struct talk *t, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		cr_assert_eq(SSL_key_update(t->peer.ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+		cr_assert_eq(SSL_do_handshake(t->peer.ssl), 1);
+	}
+}
+
+Test(tls_stream, a_few_key_updates_are_fine)
+{
+	struct talk t;
+
+	talk_init(&t);
+	talk_open(&t, TLS1_3_VERSION);
+	for (int i = 0; i < 10; i++) {
+		write_key_updates(&t, 10);
+		peer_write(&t.peer, "hello", 5);
+		turn(&t);
+	}
+	cr_expect_eq(t.n_in, 50);
+	cr_expect_eq(t.end, 1);
+	talk_done(&t);
+}
+
+/* They cost us far more than who sends them. */
+Test(tls_stream, a_flood_of_key_updates_ends_the_connection)
+{
+	struct talk t;
+
+	talk_init(&t);
+	talk_open(&t, TLS1_3_VERSION);
+	gather(&t);
+	write_key_updates(&t, 2000);
+	send_gathered(&t);
+	turn(&t);
+	cr_expect_eq(t.end, -EPROTO);
+	cr_expect_str_eq(stream_tls_why(&t.stream), "too many messages of handshakes");
+	talk_done(&t);
+}
+
+Test(tls_stream, who_sends_tiny_records_does_not_keep_the_loop_from_others)
+{
+	enum { N = 8000 };
+	struct talk t;
+
+	talk_init(&t);
+	talk_open(&t, TLS1_3_VERSION);
+	gather(&t);
+	for (int i = 0; i < N; i++)
+		peer_write(&t.peer, "x", 1);
+	send_gathered(&t);
+	loop_turn(t.loop, false);
+	cr_expect_lt(t.n_in, N / 2);
+	for (int i = 0; i < 20; i++)
+		turn(&t);
+	cr_expect_eq(t.n_in, N);
 	talk_done(&t);
 }
