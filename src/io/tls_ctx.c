@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "io/tls_bio.h"
 #include "io/tls_tickets.h"
+#include "io/tls_warm.h"
 
 #define TICKET_LIFE_S (24 * 3600L)
 
@@ -34,6 +35,7 @@ struct tls_ctx {
 	size_t n_names;
 	const struct tls_tickets *tickets; /* borrowed; NULL */
 	BIO_METHOD *bio_method;		   /* owned */
+	struct tls_warm warm;
 	bool has_ktls;
 };
 
@@ -143,12 +145,12 @@ static void set_tickets(SSL_CTX *ssl, const struct tls_ctx_spec *spec)
 {
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_timeout(ssl, TICKET_LIFE_S);
-	if (!spec->has_tickets) {
+	/* One for each connection: whoever had so many of them can have as many again. */
+	(void)SSL_CTX_set_num_tickets(ssl, spec->has_tickets ? 1 : 0);
+	if (!spec->has_tickets)
 		SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET);
-		(void)SSL_CTX_set_num_tickets(ssl, 0);
-	} else if (spec->tickets) {
+	else if (spec->tickets)
 		SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, on_ticket);
-	}
 }
 
 static int set_ciphers(SSL_CTX *ssl, const struct tls_ctx_spec *spec,
@@ -228,8 +230,8 @@ static int set_up(SSL_CTX *ssl, const struct tls_ctx_spec *spec, const struct tl
 	SSL_CTX_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	if (spec->has_ktls)
 		SSL_CTX_set_options(ssl, SSL_OP_ENABLE_KTLS);
-	SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-				      SSL_MODE_RELEASE_BUFFERS);
+	/* Buffers are not released after each use: see tls_warm.h. */
+	SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	/* Head and body of a record, and what is behind it, in one recv. */
 	SSL_CTX_set_read_ahead(ssl, 1);
 	SSL_CTX_set_alpn_select_cb(ssl, on_alpn, NULL);
@@ -359,6 +361,7 @@ int tls_ctx_new(const struct tls_ctx_spec *spec, tls_problem_fn *said, void *arg
 	if (!ctx)
 		return -ENOMEM;
 	ctx->n_refs = 1;
+	tls_warm_init(&ctx->warm);
 	ctx->tickets = spec->tickets;
 	ctx->has_ktls = spec->has_ktls;
 	ctx->ssls = calloc(spec->n_pairs, sizeof(SSL_CTX *));
@@ -378,6 +381,11 @@ int tls_ctx_new(const struct tls_ctx_spec *spec, tls_problem_fn *said, void *arg
 		qsort(ctx->names, ctx->n_names, sizeof(*ctx->names), compare_names);
 	*ret_ctx = ctx;
 	return 0;
+}
+
+struct tls_warm *tls_ctx_warm(struct tls_ctx *ctx)
+{
+	return &ctx->warm;
 }
 
 struct tls_ctx *tls_ctx_ref(struct tls_ctx *ctx)

@@ -21,6 +21,7 @@ struct ssl_st;
 struct tls_bio;
 struct tls_ctx;
 struct tls_tickets;
+struct tls_warm;
 
 #define TLS_CTX_CIPHERS                                              \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
@@ -68,5 +69,7 @@ DEFINE_CLEANUP(struct tls_ctx, tls_ctx_unref)
 
 /* The server's side of a connection, which bytes reach by bio. It borrows ctx and bio. NULL: no memory. */
 struct ssl_st *tls_ctx_make_ssl(struct tls_ctx *ctx, struct tls_bio *bio);
+/* Which of its connections keep their buffers. */
+struct tls_warm *tls_ctx_warm(struct tls_ctx *ctx);
 
 #endif

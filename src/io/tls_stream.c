@@ -18,6 +18,7 @@
 #include "io/tls_bio.h"
 #include "io/tls_ctx.h"
 #include "io/tls_info.h"
+#include "io/tls_warm.h"
 
 /* As outq.c: a fast reader must not keep the loop from everybody else. */
 #define FILE_FLUSH ((size_t)1024 * 1024)
@@ -33,6 +34,7 @@ enum wants { WANTS_NOTHING, WANTS_BYTES, WANTS_ROOM };
 struct tls_stream {
 	struct tls_ctx *ctx; /* counted */
 	SSL *ssl;	     /* owned */
+	struct tls_warm_seat warm;
 	struct tls_bio bio;
 	const char *why;  /* static; NULL: nothing has failed */
 	enum wants wants; /* the last call that said -EAGAIN */
@@ -56,6 +58,7 @@ int tls_stream_new(struct tls_ctx *ctx, int fd, struct tls_stream **ret_tls)
 		(void)tls_stream_free(t);
 		return -ENOMEM;
 	}
+	t->warm.ssl = t->ssl;
 	*ret_tls = t;
 	return 0;
 }
@@ -64,17 +67,11 @@ struct tls_stream *tls_stream_free(struct tls_stream *t)
 {
 	if (!t)
 		return NULL;
+	tls_warm_leave(tls_ctx_warm(t->ctx), &t->warm);
 	SSL_free(t->ssl);
 	(void)tls_ctx_unref(t->ctx);
 	free(t);
 	return NULL;
-}
-
-/* A module that uses OpenSSL too may have left something, which would be taken for ours. */
-static void forget_errors(void)
-{
-	if (ERR_peek_error())
-		ERR_clear_error();
 }
 
 static COLD int fail(struct tls_stream *t, int error, const char *why)
@@ -85,9 +82,8 @@ static COLD int fail(struct tls_stream *t, int error, const char *why)
 	return error;
 }
 
-static COLD int fail_in_protocol(struct tls_stream *t)
+static COLD int fail_in_protocol(struct tls_stream *t, unsigned long code)
 {
-	unsigned long code = ERR_peek_last_error();
 	int reason = ERR_GET_REASON(code);
 
 	if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
@@ -100,9 +96,16 @@ static COLD int fail_in_protocol(struct tls_stream *t)
 	return fail(t, -EPROTO, ERR_reason_error_string(code));
 }
 
-/* What an SSL_* call that returned ret came to: 0 is the peer's close_notify. */
+/*
+ * What an SSL_* call that returned ret came to: 0 is the peer's close_notify. A module that uses
+ * OpenSSL too may have left notes of errors, which SSL_get_error() would take for ours. To look
+ * for them before each call costs more than all else here; so it is asked without any.
+ */
 static int judge(struct tls_stream *t, int ret)
 {
+	unsigned long code = ERR_peek_last_error();
+
+	ERR_clear_error();
 	if (t->n_steps > MAX_STEPS)
 		return fail(t, -EPROTO, "too many messages of handshakes");
 	switch (SSL_get_error(t->ssl, ret)) {
@@ -114,9 +117,9 @@ static int judge(struct tls_stream *t, int ret)
 		return -EAGAIN;
 	case SSL_ERROR_ZERO_RETURN:
 		return 0;
-	case SSL_ERROR_SSL:
-		return fail_in_protocol(t);
 	default:
+		if (t->bio.error == 0 && code != 0)
+			return fail_in_protocol(t, code);
 		return fail(t, t->bio.error < 0 ? t->bio.error : -ECONNRESET,
 			    "the connection is broken");
 	}
@@ -124,7 +127,7 @@ static int judge(struct tls_stream *t, int ret)
 
 static void begin(struct tls_stream *t, bool may_recv)
 {
-	forget_errors();
+	tls_warm_take(tls_ctx_warm(t->ctx), &t->warm);
 	t->wants = WANTS_NOTHING;
 	t->n_steps = 0;
 	t->bio.may_recv = may_recv ? TLS_BIO_RECVS : 0;

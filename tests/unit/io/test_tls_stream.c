@@ -373,6 +373,28 @@ Test(tls_stream, a_handshake_that_fails_says_why)
 	talk_done(&t);
 }
 
+static int count_session(SSL *ssl, SSL_SESSION *session)
+{
+	++*(int *)SSL_get_app_data(ssl);
+	return 0;
+}
+
+Test(tls_stream, a_connection_brings_one_ticket_for_the_next)
+{
+	int n_tickets = 0;
+	char room[100];
+	struct talk t;
+
+	talk_init(&t);
+	SSL_set_app_data(t.peer.ssl, &n_tickets);
+	SSL_CTX_set_session_cache_mode(t.peer.ctx, SSL_SESS_CACHE_CLIENT);
+	SSL_CTX_sess_set_new_cb(t.peer.ctx, count_session);
+	talk_open(&t, TLS1_3_VERSION);
+	cr_expect_eq(peer_read(&t.peer, room, sizeof(room)), -1);
+	cr_expect_eq(n_tickets, 1);
+	talk_done(&t);
+}
+
 /* ---- what only a client writes that means harm */
 
 /* How many events of reading and writing there are, however often the loop turns. */
