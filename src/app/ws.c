@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "proto/http.h"
+#include "serve/ws_frames.h"
 #include "serve/ws_inbox.h"
 #include "serve/ws_note.h"
 #include "serve/ws_outbox.h"
@@ -46,7 +47,7 @@ weir_str ws_client(const struct ws_session *s)
 void ws_leave(struct weir_ws *ws, int result)
 {
 	struct ws_session *s = &ws->session;
-	bool is_in_message = s->is_in_message || s->is_deflating || ws_outbox_is_busy(s);
+	bool is_in_message = s->is_in_message || s->is_deflating || ws_frames_is_busy(s);
 	/*
 	 * A close frame may stand between the parts of a message, but not within one. One that only
 	 * waits for room, behind a message that is all in the queue, still goes.

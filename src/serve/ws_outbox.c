@@ -1,6 +1,6 @@
 /*
- * ws_outbox.c - messages into frames, and what waits for room. What waits goes in
- * this order when there is some: the rest of a frame whose header is out, a pong,
+ * ws_outbox.c - whose message goes when (ws_frames.c makes frames of it). What waits for room goes
+ * in this order when there is some: the rest of a frame whose header is out, a pong,
  * messages, our close frame. The first is with its sender, who is told to go on;
  * the others are in the outbox, which exists only while something is in it.
  *
@@ -15,14 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
-#include "proto/ws_deflater.h"
+#include "serve/ws_frames.h"
 #include "serve/ws_relay.h"
-
-/* A frame of at most so much is written in one piece; a larger one into several blocks. */
-#define IN_ONE_PIECE ((size_t)8192)
-/* So much of a message is compressed at a time: a fragment. */
-#define DEFLATE_SLICE ((size_t)64 * 1024)
 
 struct ws_waiting {
 	struct list link;
@@ -43,11 +37,6 @@ struct ws_outbox {
 	char pong[WS_WRITE_CONTROL_MAX];
 	char close[WS_WRITE_CLOSE_MAX]; /* the whole frame */
 };
-
-static struct ws_tools *tools_of(const struct ws_session *s)
-{
-	return &s->policy->shared->tools;
-}
 
 /* ---- the outbox's life */
 
@@ -113,7 +102,6 @@ void ws_outbox_end(struct ws_session *s)
 {
 	struct ws_outbox *box = s->outbox;
 
-	s->deflater = ws_deflater_give(tools_of(s), s->deflater);
 	if (!box)
 		return;
 	while (!list_is_empty(&box->messages))
@@ -123,154 +111,11 @@ void ws_outbox_end(struct ws_session *s)
 	tidy(s);
 }
 
-/* ---- frames */
-
-static void note_sent(struct ws_session *s)
-{
-	tunnel_queued(s->tunnel);
-}
-
-/* A whole frame, however large. */
-static int put_frame(struct ws_session *s, enum ws_opcode opcode, bool is_last, bool is_compressed,
-		     weir_str payload)
-{
-	struct outq *out = s->tunnel->out;
-	size_t in_one = payload.len <= IN_ONE_PIECE ? payload.len : 0;
-	char *at = outq_reserve(out, WS_WRITE_HEADER_MAX + in_one);
-
-	if (!at)
-		return -ENOMEM;
-	if (payload.len <= IN_ONE_PIECE) {
-		outq_commit(out, ws_write_frame(tools_of(s), at, opcode, is_last, is_compressed,
-						payload));
-		note_sent(s);
-		return 0;
-	}
-	outq_commit(out,
-		    ws_write_header(tools_of(s), at, opcode, is_last, is_compressed, payload.len));
-	note_sent(s);
-	if (outq_append(out, payload.ptr, payload.len) < 0) {
-		ws_session_abort(s);
-		return -EPIPE;
-	}
-	return 0;
-}
-
-/* As much of a frame's payload as there is room for. */
-static ssize_t feed(struct ws_session *s, weir_str bytes)
-{
-	struct tunnel *t = s->tunnel;
-	size_t room = tunnel_has_room(t) ? t->high_water - t->out->queued : 0;
-	size_t n = bytes.len < room ? bytes.len : room;
-
-	assert(bytes.len <= s->frame_left);
-	if (n > 0 && outq_append(t->out, bytes.ptr, n) < 0) {
-		ws_session_abort(s);
-		return -EPIPE;
-	}
-	s->frame_left -= n;
-	if (s->frame_left > 0) {
-		s->wants_room = true;
-		t->wants_room = true;
-	}
-	note_sent(s);
-	return (ssize_t)n;
-}
-
-static ssize_t begin_plain(struct ws_session *s, enum ws_opcode opcode, bool is_last,
-			   weir_str payload)
-{
-	struct outq *out = s->tunnel->out;
-	char *at;
-	int r;
-
-	if (payload.len <= IN_ONE_PIECE) {
-		r = put_frame(s, opcode, is_last, false, payload);
-		return r < 0 ? r : (ssize_t)payload.len;
-	}
-	at = outq_reserve(out, WS_WRITE_HEADER_MAX);
-	if (!at)
-		return -ENOMEM;
-	outq_commit(out, ws_write_header(tools_of(s), at, opcode, is_last, false, payload.len));
-	s->frame_left = payload.len;
-	return feed(s, payload);
-}
-
-/* ---- compressed */
-
-static enum ws_opcode next_opcode(const struct ws_session *s, bool is_text)
-{
-	if (s->is_in_message)
-		return WS_OP_CONTINUATION;
-	return is_text ? WS_OP_TEXT : WS_OP_BINARY;
-}
+/* ---- messages, in turns */
 
 static bool has_messages(const struct ws_session *s)
 {
 	return s->outbox && !list_is_empty(&s->outbox->messages);
-}
-
-/* A slice of a message, as a frame of its own. */
-static int put_deflated(struct ws_session *s, bool is_text, bool is_last, weir_str slice)
-{
-	const struct ws_deflate_params params = ws_session_deflate(s);
-	_cleanup_(buf_done) struct buf out;
-	int r;
-
-	buf_init(&out, SIZE_MAX);
-	r = ws_deflater_piece(tools_of(s), &s->deflater, &params, slice, is_last, &out);
-	if (r < 0)
-		return r;
-	/* The compressor may keep a slice for the next frame. */
-	if (out.len == 0 && !is_last)
-		return 0;
-	r = put_frame(s, next_opcode(s, is_text), is_last, !s->is_in_message, buf_str(&out));
-	if (r >= 0)
-		s->is_in_message = !is_last;
-	return r;
-}
-
-/* Slice by slice while there is room; a rest is owed like that of a frame. */
-static ssize_t deflate_on(struct ws_session *s, weir_str payload)
-{
-	size_t taken = 0;
-	int r;
-
-	do {
-		size_t left = payload.len - taken;
-		size_t n = left < DEFLATE_SLICE ? left : DEFLATE_SLICE;
-		bool is_last = s->is_last_part && n == left;
-
-		r = put_deflated(s, s->is_text_out, is_last, (weir_str){ payload.ptr + taken, n });
-		if (r < 0) {
-			/* The client's decompressor has lost its thread. */
-			if (s->tunnel)
-				ws_session_abort(s);
-			return r;
-		}
-		taken += n;
-	} while (taken < payload.len && tunnel_has_room(s->tunnel));
-	s->frame_left = payload.len - taken;
-	s->is_deflating = !(s->is_last_part && s->frame_left == 0);
-	if (s->frame_left > 0) {
-		s->wants_room = true;
-		s->tunnel->wants_room = true;
-	}
-	return (ssize_t)taken;
-}
-
-/* Is the message that begins worth it? */
-static bool should_deflate(const struct ws_session *s, bool is_last, size_t len)
-{
-	return s->deflate_bits > 0 && !(is_last && len < s->policy->limits.deflate_min);
-}
-
-/* ---- messages */
-
-/* May one begin that nobody waits to send? */
-static bool is_between_messages(const struct ws_session *s)
-{
-	return s->frame_left == 0 && !s->is_in_message && !s->is_deflating;
 }
 
 static bool has_relays(const struct ws_session *s)
@@ -286,12 +131,12 @@ static void pump_relays(struct ws_session *s);
  */
 static ssize_t let_others_go(struct ws_session *s, ssize_t n)
 {
-	bool is_end = s->frame_left == 0 && (s->outbox || is_between_messages(s));
+	bool is_end = s->frame_left == 0 && (s->outbox || ws_frames_is_between(s));
 
 	if (n < 0 || !is_end || (!s->outbox && !has_relays(s)))
 		return n;
 	s->tunnel->wants_room = true;
-	s->is_relays_turn = has_relays(s) && is_between_messages(s);
+	s->is_relays_turn = has_relays(s) && ws_frames_is_between(s);
 	if (!s->outbox)
 		pump_relays(s);
 	return n;
@@ -300,35 +145,16 @@ static ssize_t let_others_go(struct ws_session *s, ssize_t n)
 /* A task has waited, and others for it. They go when it waits again, or at the end of this turn. */
 static void note_turn(struct ws_session *s)
 {
-	if (!has_relays(s) || !is_between_messages(s))
+	if (!has_relays(s) || !ws_frames_is_between(s))
 		return;
 	s->is_relays_turn = true;
 	s->tunnel->wants_room = true;
 	tunnel_queued(s->tunnel);
 }
 
-static ssize_t begin(struct ws_session *s, bool is_text, bool is_last, weir_str payload)
-{
-	bool is_first = is_between_messages(s);
-	ssize_t n;
-
-	ws_session_count(s, false, is_first, payload.len);
-	if (is_first)
-		s->is_deflating = should_deflate(s, is_last, payload.len);
-	if (s->is_deflating) {
-		s->is_text_out = is_first ? is_text : s->is_text_out;
-		s->is_last_part = is_last;
-		return deflate_on(s, payload);
-	}
-	n = begin_plain(s, next_opcode(s, is_text), is_last, payload);
-	if (n >= 0)
-		s->is_in_message = !is_last;
-	return n;
-}
-
 ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_last, weir_str payload)
 {
-	bool is_first = is_between_messages(s), has_waited = s->is_told;
+	bool is_first = ws_frames_is_between(s), has_waited = s->is_told;
 	ssize_t n;
 
 	if (s->state != WS_OPEN)
@@ -341,11 +167,11 @@ ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_last, weir_s
 		return -EAGAIN;
 	}
 	ws_session_note_message(s);
-	n = begin(s, is_text, is_last, payload);
+	n = ws_frames_begin(s, is_text, is_last, payload);
 	if (has_waited && s->tunnel)
 		note_turn(s);
 	/* Whom a whole message has passed by has not waited for it. */
-	return is_first && is_between_messages(s) ? n : let_others_go(s, n);
+	return is_first && ws_frames_is_between(s) ? n : let_others_go(s, n);
 }
 
 ssize_t ws_outbox_more(struct ws_session *s, weir_str rest)
@@ -359,7 +185,7 @@ ssize_t ws_outbox_more(struct ws_session *s, weir_str rest)
 		s->wants_room = true;
 		return 0;
 	}
-	return let_others_go(s, s->is_deflating ? deflate_on(s, rest) : feed(s, rest));
+	return let_others_go(s, ws_frames_more(s, rest));
 }
 
 void ws_outbox_waive(struct ws_session *s)
@@ -372,42 +198,13 @@ void ws_outbox_waive(struct ws_session *s)
 	tunnel_queued(s->tunnel);
 }
 
-/* A whole message, whatever room there is. */
-int ws_outbox_put(struct ws_session *s, bool is_text, weir_str payload)
-{
-	size_t n;
-	int r;
-
-	ws_session_note_message(s);
-	ws_session_count(s, false, true, payload.len);
-	if (!should_deflate(s, true, payload.len))
-		return put_frame(s, is_text ? WS_OP_TEXT : WS_OP_BINARY, true, false, payload);
-	do {
-		n = payload.len < DEFLATE_SLICE ? payload.len : DEFLATE_SLICE;
-		r = put_deflated(s, is_text, n == payload.len, (weir_str){ payload.ptr, n });
-		payload.ptr += n;
-		payload.len -= n;
-	} while (r >= 0 && payload.len > 0);
-	if (r < 0 && s->tunnel)
-		ws_session_abort(s);
-	return r;
-}
-
 /* ---- control frames */
-
-/* A compressor may forget at any time (RFC 7692, section 7.1.1.1); only a decompressor must not. */
-void ws_outbox_rest(struct ws_session *s)
-{
-	if (!s->is_deflating)
-		s->deflater = ws_deflater_give(tools_of(s), s->deflater);
-}
 
 bool ws_outbox_ping(struct ws_session *s)
 {
-	if (!ws_outbox_may_interrupt(s) || s->tunnel->out->queued >= s->tunnel->high_water)
+	if (!ws_frames_may_interrupt(s) || s->tunnel->out->queued >= s->tunnel->high_water)
 		return false;
-	if (put_frame(s, WS_OP_PING, true, false, (weir_str){ "", 0 }) < 0)
-		ws_session_abort(s);
+	ws_frames_control(s, WS_OP_PING, (weir_str){ "", 0 });
 	return true;
 }
 
@@ -415,9 +212,8 @@ void ws_outbox_pong(struct ws_session *s, weir_str payload)
 {
 	struct ws_outbox *box;
 
-	if (ws_outbox_may_interrupt(s) && s->tunnel->out->queued < s->tunnel->high_water) {
-		if (put_frame(s, WS_OP_PONG, true, false, payload) < 0)
-			ws_session_abort(s);
+	if (ws_frames_may_interrupt(s) && s->tunnel->out->queued < s->tunnel->high_water) {
+		ws_frames_control(s, WS_OP_PONG, payload);
 		return;
 	}
 	/* RFC 6455, section 5.5.3: the answer to the latest ping will do. */
@@ -433,7 +229,7 @@ void ws_outbox_pong(struct ws_session *s, weir_str payload)
 /* Messages that go in front of our close frame: not if the peer has said that it is over, or had a fault. */
 static bool has_last_words(const struct ws_session *s)
 {
-	return s->state == WS_CLOSING && !s->has_peer_closed && is_between_messages(s) &&
+	return s->state == WS_CLOSING && !s->has_peer_closed && ws_frames_is_between(s) &&
 	       has_messages(s);
 }
 
@@ -448,10 +244,10 @@ static void send_close(struct ws_session *s, weir_str frame)
 void ws_outbox_close(struct ws_session *s, int code, weir_str reason)
 {
 	char frame[WS_WRITE_CLOSE_MAX + WS_WRITE_HEADER_MAX];
-	size_t len = ws_write_close(tools_of(s), frame, code, reason);
+	size_t len = ws_write_close(&s->policy->shared->tools, frame, code, reason);
 	struct ws_outbox *box;
 
-	if (ws_outbox_may_interrupt(s) && !has_last_words(s)) {
+	if (ws_frames_may_interrupt(s) && !has_last_words(s)) {
 		send_close(s, (weir_str){ frame, len });
 		return;
 	}
@@ -473,9 +269,8 @@ static void pump_pong(struct ws_session *s)
 	if (!box || !box->has_pong)
 		return;
 	box->has_pong = false;
-	if (s->state == WS_OPEN &&
-	    put_frame(s, WS_OP_PONG, true, false, (weir_str){ box->pong, box->pong_len }) < 0)
-		ws_session_abort(s);
+	if (s->state == WS_OPEN)
+		ws_frames_control(s, WS_OP_PONG, (weir_str){ box->pong, box->pong_len });
 }
 
 static void pump_close(struct ws_session *s)
@@ -608,8 +403,8 @@ int ws_outbox_post(struct ws_session *s, bool is_text, weir_str payload)
 
 	if (s->state != WS_OPEN)
 		return -EPIPE;
-	if (!s->outbox && is_between_messages(s) && tunnel_has_room(s->tunnel))
-		return ws_outbox_put(s, is_text, payload);
+	if (!s->outbox && ws_frames_is_between(s) && tunnel_has_room(s->tunnel))
+		return ws_frames_put(s, is_text, payload);
 	r = wait_in_outbox(s, is_text, payload);
 	if (r < 0)
 		return r;
@@ -634,7 +429,7 @@ static void pump_messages(struct ws_session *s)
 	       tunnel_has_room(s->tunnel)) {
 		const struct ws_waiting *w = oldest_of(box);
 
-		if (ws_outbox_put(s, w->is_text, (weir_str){ w->bytes, w->len }) < 0) {
+		if (ws_frames_put(s, w->is_text, (weir_str){ w->bytes, w->len }) < 0) {
 			if (s->tunnel)
 				ws_session_abort(s);
 			return;
@@ -647,7 +442,7 @@ static void pump_messages(struct ws_session *s)
 
 static void pump_relays(struct ws_session *s)
 {
-	if (!s->tunnel || !has_relays(s) || !is_between_messages(s) || s->is_told ||
+	if (!s->tunnel || !has_relays(s) || !ws_frames_is_between(s) || s->is_told ||
 	    !tunnel_has_room(s->tunnel))
 		return;
 	s->is_relays_turn = false;
@@ -656,12 +451,12 @@ static void pump_relays(struct ws_session *s)
 
 void ws_outbox_pump(struct ws_session *s)
 {
-	if (!ws_outbox_may_interrupt(s))
+	if (!ws_frames_may_interrupt(s))
 		return;
 	pump_pong(s);
 	if (s->is_relays_turn)
 		pump_relays(s);
-	if (s->tunnel && is_between_messages(s))
+	if (s->tunnel && ws_frames_is_between(s))
 		pump_messages(s);
 	if (s->tunnel)
 		pump_close(s);

@@ -34,18 +34,6 @@ MUST_USE ssize_t ws_outbox_more(struct ws_session *s, weir_str rest);
  * called: nothing relayed goes before that.
  */
 void ws_outbox_waive(struct ws_session *s);
-/* Is such a rest awaited? Who cannot send it must ws_session_abort(). */
-static inline bool ws_outbox_is_busy(const struct ws_session *s)
-{
-	return s->frame_left > 0;
-}
-
-/* Is the next byte the first of a frame? */
-static inline bool ws_outbox_may_interrupt(const struct ws_session *s)
-{
-	return s->frame_left == 0 || s->is_deflating;
-}
-
 /*
  * A whole message, of a route that does not wait for its clients: taken, copied,
  * however slow the peer. For that older ones may go, or the session, as the
@@ -53,12 +41,8 @@ static inline bool ws_outbox_may_interrupt(const struct ws_session *s)
  */
 MUST_USE int ws_outbox_post(struct ws_session *s, bool is_text, weir_str payload);
 
-/* For ws_relay.c: a whole message, whatever room there is. A failure has cut off the session. */
-MUST_USE int ws_outbox_put(struct ws_session *s, bool is_text, weir_str payload);
 /* For ws_session.c and ws_inbox.c. False: not now; others go as soon as they may. */
 bool ws_outbox_ping(struct ws_session *s);
-/* It has been quiet: what is only kept to be quicker is given back. */
-void ws_outbox_rest(struct ws_session *s);
 void ws_outbox_pong(struct ws_session *s, weir_str payload);
 void ws_outbox_close(struct ws_session *s, int code, weir_str reason);
 /* There is room: what waits goes on. */

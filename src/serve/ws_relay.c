@@ -8,7 +8,7 @@
 #include "proto/ws_deflater.h"
 #include "serve/publication.h"
 #include "serve/topics.h"
-#include "serve/ws_outbox.h"
+#include "serve/ws_frames.h"
 
 /* ---- what is made of a publication */
 
@@ -98,7 +98,7 @@ static bool send_one(struct ws_session *s, struct publication *p)
 
 	/* A compressor that remembers is the session's own, and so are its frames. */
 	if (s->deflate_bits > 0 && s->keeps_context) {
-		if (ws_outbox_put(s, !p->view.is_binary, p->view.bytes) >= 0)
+		if (ws_frames_put(s, !p->view.is_binary, p->view.bytes) >= 0)
 			return true;
 		ws_session_abort(s);
 		return false;

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "serve/ws_frames.h"
 #include "serve/ws_inbox.h"
 #include "serve/ws_note.h"
 #include "serve/ws_outbox.h"
@@ -55,6 +56,7 @@ static COLD void end(struct ws_session *s, enum ws_state state, int code)
 	s->frame_left = 0;
 	s->tunnel->held = 0;
 	s->tunnel = NULL;
+	ws_frames_end(s);
 	ws_outbox_end(s);
 	ws_relay_end(s);
 	ws_inbox_end(s);
@@ -175,7 +177,7 @@ COLD void ws_session_fail(struct ws_session *s, enum fault fault)
 	log_write(s->policy->shared->log, LOG_AT_INFO, "%.*s: %s: closed with %d %s: %s",
 		  WEIR_ARG(client), s->policy->name, fault_status(fault), fault_name(fault),
 		  fault_words(fault));
-	if (s->state == WS_OPEN && ws_outbox_may_interrupt(s))
+	if (s->state == WS_OPEN && ws_frames_may_interrupt(s))
 		ws_outbox_close(s, fault_status(fault), weir_strz(fault_words(fault)));
 	if (!s->tunnel)
 		return;
@@ -249,7 +251,7 @@ void ws_session_ping_due(struct timeout *timeout)
 {
 	struct ws_session *s = container_of(timeout, struct ws_session, clock);
 
-	ws_outbox_rest(s);
+	ws_frames_rest(s);
 	/*
 	 * Without room for a ping it is the tunnel's business whether the peer takes anything. One
 	 * that cannot be heard is sent pings all the same: if it is gone, its kernel says so.
@@ -280,7 +282,7 @@ void ws_session_close_due(struct timeout *timeout)
 {
 	struct ws_session *s = container_of(timeout, struct ws_session, clock);
 	struct tunnel *t = s->tunnel;
-	bool is_cut = !ws_outbox_may_interrupt(s);
+	bool is_cut = !ws_frames_may_interrupt(s);
 
 	end(s, WS_CLOSED, 1006);
 	if (is_cut)

@@ -7,9 +7,10 @@
  *
  *	ws_session.c  its life: opening, pings, closing, time
  *	ws_inbox.c    messages in: pulled, whole or by pieces
- *	ws_outbox.c   messages out: frames, what waits for room, what is published
+ *	ws_outbox.c   messages out: whose turn it is, and what waits for room
+ *	ws_frames.c   and how they become frames
  *
- * The struct is open to these three, and for being embedded.
+ * The struct is open to these four, and for being embedded.
  *
  * Messages are pulled, as bodies are: ws_inbox_next() gives one or says -EAGAIN,
  * and then readable() follows. What is not pulled stays where it is, in the end

@@ -1,4 +1,4 @@
-/* test_ws_outbox.c - messages that go: straight, in pieces, compressed; and what becomes of those there is no room for. */
+/* test_ws_outbox.c - whose message goes when, and what becomes of those there is no room for. */
 #include "serve/ws_outbox.h"
 
 #include <criterion/criterion.h>
@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "oom.h"
+#include "serve/ws_frames.h"
 #include "ws_world.h"
 
 static struct ws_world world;
@@ -39,19 +40,6 @@ static weir_str rest_of(weir_str bytes, ssize_t n)
 
 /* ---- straight */
 
-Test(ws_outbox, messages)
-{
-	begin();
-	cr_assert_eq(ws_outbox_begin(client->session, true, true, WEIR_STR("a")), 1);
-	cr_assert_eq(ws_outbox_begin(client->session, false, true, WEIR_STR("bc")), 2);
-	cr_assert_eq(ws_outbox_begin(client->session, false, true, WEIR_STR("")), 0);
-	cr_assert(!ws_outbox_is_busy(client->session));
-	cr_assert_str_eq(client_hears(client), "text:a binary:bc binary:");
-	cr_assert_eq(client->n_writable, 0);
-	ws_world_assert_nothing_owned(&world);
-	finish();
-}
-
 Test(ws_outbox, a_message_in_pieces_with_a_pong_inside)
 {
 	begin();
@@ -76,7 +64,7 @@ Test(ws_outbox, a_large_frame_goes_as_there_is_room)
 	client_sends(client, 0x89, WEIR_STR("1"));
 	client_sends(client, 0x89, WEIR_STR("2"));
 	while (n < (ssize_t)big.len) {
-		cr_assert(ws_outbox_is_busy(client->session));
+		cr_assert(ws_frames_is_busy(client->session));
 		cr_assert_leq(client->out.queued, WS_WORLD_HIGH_WATER + WS_WRITE_HEADER_MAX);
 		cr_assert_eq(ws_outbox_more(client->session, rest_of(big, n)), 0);
 		cr_assert_eq(client->n_writable, n_calls);
@@ -113,94 +101,6 @@ Test(ws_outbox, the_latest_pong_waits_for_room)
 	client_sends(client, 0x89, WEIR_STR("2"));
 	cr_assert_str_eq(client_hears(client), "text:[8192] text:[8192] pong:2");
 	cr_assert_null(client->session->outbox);
-	finish();
-}
-
-/* ---- compressed */
-
-static struct ws_deflate_params agreed(bool keeps_context)
-{
-	return (struct ws_deflate_params){ 15, 15, !keeps_context, true, false, false };
-}
-
-Test(ws_outbox, compresses_what_is_worth_it)
-{
-	struct ws_limits limits = ws_world_limits();
-	struct ws_deflate_params deflate = agreed(false);
-
-	limits.deflate_min = 4;
-	begin_with(&limits, &deflate, 0);
-	cr_assert_eq(client_begin(client, "abc", true), 3);
-	cr_assert_eq(client_begin(client, "abcd", true), 4);
-	cr_assert_eq(ws_outbox_post(client->session, false, WEIR_STR("efgh")), 0);
-	cr_assert_str_eq(client_hears(client), "text:abc z:text:abcd z:binary:efgh");
-	ws_world_assert_nothing_owned(&world);
-	finish();
-}
-
-Test(ws_outbox, a_compressed_message_in_pieces_with_a_pong_inside)
-{
-	struct ws_limits limits = ws_world_limits();
-	struct ws_deflate_params deflate = agreed(false);
-	weir_str big = world_filler(300000);
-	ssize_t n;
-
-	begin_with(&limits, &deflate, 0);
-	cr_assert_eq(client_begin(client, "ab", false), 2);
-	client_sends(client, 0x89, WEIR_STR("1"));
-	cr_assert_eq(client_begin(client, "cd", true), 2);
-	cr_assert_str_eq(client_hears(client), "pong:1 z:text:abcd");
-	n = ws_outbox_begin(client->session, true, true, big);
-	cr_assert(n > 0 && ws_outbox_is_busy(client->session));
-	client_sends(client, 0x89, WEIR_STR("2"));
-	while (n < 300000) {
-		(void)client_hears(client);
-		n += ws_outbox_more(client->session, rest_of(big, n));
-	}
-	cr_assert(strstr(client_hears(client), "z:text:[300000]"));
-	cr_assert(!client->session->is_deflating);
-	cr_assert_null(client->session->outbox);
-	ws_world_assert_nothing_owned(&world);
-	finish();
-}
-
-Test(ws_outbox, contexts_are_kept_if_that_was_agreed)
-{
-	struct ws_limits limits = ws_world_limits();
-	struct ws_deflate_params deflate = agreed(true);
-	size_t first;
-
-	begin_with(&limits, &deflate, 0);
-	cr_assert_eq(ws_outbox_begin(client->session, true, true, world_filler(1000)), 1000);
-	first = client->out.queued;
-	cr_assert_not_null(client->session->deflater);
-	cr_assert_str_eq(client_hears(client), "z:text:[1000]");
-	cr_assert_eq(ws_outbox_begin(client->session, true, true, world_filler(1000)), 1000);
-	cr_assert_lt(client->out.queued, first / 4);
-	cr_assert_str_eq(client_hears(client), "z:text:[1000]");
-	client_vanishes(client);
-	ws_world_assert_nothing_owned(&world);
-	finish();
-}
-
-/* The peer's window is as it was: what comes then simply refers to nothing in it. */
-Test(ws_outbox, of_an_idle_session_the_compressor_is_not_kept)
-{
-	struct ws_limits limits = ws_world_limits();
-	struct ws_deflate_params deflate = agreed(true);
-
-	limits.ping_interval_ms = 1000;
-	begin_with(&limits, &deflate, 0);
-	cr_assert_eq(ws_outbox_begin(client->session, true, true, world_filler(1000)), 1000);
-	cr_assert_str_eq(client_hears(client), "z:text:[1000]");
-	cr_assert_not_null(client->session->deflater);
-	ws_world_pass(&world, 1100);
-	cr_assert_null(client->session->deflater);
-	cr_assert_str_eq(client_hears(client), "ping:");
-	cr_assert_eq(ws_outbox_begin(client->session, true, true, world_filler(1000)), 1000);
-	cr_assert_str_eq(client_hears(client), "z:text:[1000]");
-	client_vanishes(client);
-	ws_world_assert_nothing_owned(&world);
 	finish();
 }
 
@@ -488,6 +388,11 @@ Test(ws_outbox, what_waits_is_forgotten_when_it_is_over)
 }
 
 /* ---- memory */
+
+static struct ws_deflate_params agreed(bool keeps_context)
+{
+	return (struct ws_deflate_params){ 15, 15, !keeps_context, true, false, false };
+}
 
 /* What is said to be sent arrives, unless the session is cut off. */
 static void say_without_memory(const struct ws_deflate_params *deflate, unsigned n,
