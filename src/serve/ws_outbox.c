@@ -6,7 +6,8 @@
  *
  * Room is for three kinds of messages, in turns: of a task that waits, in the
  * outbox, and what is relayed. A task that is told of room comes later, and finds
- * it, because the others hold off until it has come. Then it is their turn.
+ * it, because the others hold off until it has come. Then it is their turn. Between it and the outbox
+ * turns are in call order: what was posted before it waited goes before it, all else behind it.
  */
 #include "serve/ws_outbox.h"
 
@@ -31,6 +32,7 @@ struct ws_outbox {
 	struct list slow;     /* in shared->slow, if there are messages */
 	struct list messages; /* struct ws_waiting, the oldest first */
 	size_t bytes;	      /* of them */
+	size_t n, n_ahead;    /* of them; that came before the task that waits, if there is one */
 	struct timer age;     /* of the oldest, or of one before it that did not wait so long */
 	bool has_pong, has_close;
 	unsigned char pong_len, close_len;
@@ -73,6 +75,8 @@ static void forget_oldest(struct ws_outbox *box)
 	struct ws_waiting *oldest = list_entry(box->messages.next, struct ws_waiting, link);
 
 	note_bytes(box, 0, sizeof(*oldest) + oldest->len);
+	box->n--;
+	box->n_ahead -= box->n_ahead > 0;
 	list_del(&oldest->link);
 	free(oldest);
 	if (list_is_empty(&box->messages)) {
@@ -118,6 +122,18 @@ static bool has_messages(const struct ws_session *s)
 	return s->outbox && !list_is_empty(&s->outbox->messages);
 }
 
+/* Does a task wait to begin a message? Perhaps it has been told that it may. */
+static bool is_awaited(const struct ws_session *s)
+{
+	return s->state == WS_OPEN && (s->wants_room || s->is_told) && ws_frames_is_between(s);
+}
+
+/* Must it wait for others? */
+static bool has_ahead(const struct ws_session *s)
+{
+	return s->outbox && s->outbox->n_ahead > 0;
+}
+
 static bool has_relays(const struct ws_session *s)
 {
 	return !list_is_empty(&s->relays);
@@ -145,23 +161,26 @@ static ssize_t let_others_go(struct ws_session *s, ssize_t n)
 /* A task has waited, and others for it. They go when it waits again, or at the end of this turn. */
 static void note_turn(struct ws_session *s)
 {
-	if (!has_relays(s) || !ws_frames_is_between(s))
+	if ((!has_relays(s) && !s->outbox) || !ws_frames_is_between(s))
 		return;
-	s->is_relays_turn = true;
+	s->is_relays_turn = has_relays(s);
 	s->tunnel->wants_room = true;
 	tunnel_queued(s->tunnel);
 }
 
 ssize_t ws_outbox_begin(struct ws_session *s, bool is_text, bool is_last, weir_str payload)
 {
-	bool is_first = ws_frames_is_between(s), has_waited = s->is_told;
+	bool is_first = ws_frames_is_between(s), has_waited = is_awaited(s);
 	ssize_t n;
 
 	if (s->state != WS_OPEN)
 		return -EPIPE;
 	assert(s->frame_left == 0);
 	s->is_told = false;
-	if ((is_first && has_messages(s)) || !tunnel_has_room(s->tunnel)) {
+	s->wants_room = false;
+	if (!has_waited && s->outbox)
+		s->outbox->n_ahead = s->outbox->n;
+	if ((is_first && has_ahead(s)) || !tunnel_has_room(s->tunnel)) {
 		s->wants_room = true;
 		s->tunnel->wants_room = true;
 		return -EAGAIN;
@@ -192,7 +211,7 @@ void ws_outbox_waive(struct ws_session *s)
 {
 	s->is_told = false;
 	s->wants_room = false;
-	if (!s->tunnel || !has_relays(s))
+	if (!s->tunnel || (!has_relays(s) && !s->outbox))
 		return;
 	s->tunnel->wants_room = true;
 	tunnel_queued(s->tunnel);
@@ -260,6 +279,8 @@ void ws_outbox_close(struct ws_session *s, int code, weir_str reason)
 	box->close_len = (unsigned char)len;
 	memcpy(box->close, frame, len);
 	s->tunnel->wants_room = true;
+	/* There may be room, if what goes before it was held up by a task that will not come any more. */
+	tunnel_queued(s->tunnel);
 }
 
 static void pump_pong(struct ws_session *s)
@@ -389,6 +410,7 @@ static int wait_in_outbox(struct ws_session *s, bool is_text, weir_str payload)
 	if (list_is_empty(&box->messages))
 		list_add_tail(&s->policy->shared->slow, &box->slow);
 	list_add_tail(&box->messages, &w->link);
+	box->n++;
 	note_bytes(box, sizeof(*w) + w->len, 0);
 	watch_age(box);
 	s->tunnel->wants_room = true;
@@ -403,7 +425,7 @@ int ws_outbox_post(struct ws_session *s, bool is_text, weir_str payload)
 
 	if (s->state != WS_OPEN)
 		return -EPIPE;
-	if (!s->outbox && ws_frames_is_between(s) && tunnel_has_room(s->tunnel))
+	if (!s->outbox && !is_awaited(s) && ws_frames_is_between(s) && tunnel_has_room(s->tunnel))
 		return ws_frames_put(s, is_text, payload);
 	r = wait_in_outbox(s, is_text, payload);
 	if (r < 0)
@@ -426,7 +448,7 @@ static void pump_messages(struct ws_session *s)
 	struct ws_outbox *box = s->outbox;
 
 	while ((s->state == WS_OPEN || has_last_words(s)) && has_messages(s) &&
-	       tunnel_has_room(s->tunnel)) {
+	       (has_ahead(s) || !is_awaited(s)) && tunnel_has_room(s->tunnel)) {
 		const struct ws_waiting *w = oldest_of(box);
 
 		if (ws_frames_put(s, w->is_text, (weir_str){ w->bytes, w->len }) < 0) {

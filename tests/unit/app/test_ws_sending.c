@@ -391,6 +391,55 @@ Test(ws_sending, is_cancelled_while_it_only_sends)
 	app_world_free(a);
 }
 
+/* ---- on a route that does not wait for its clients */
+
+static int say_one(void *arg)
+{
+	seen = weir_ws_send_piece(arg, WEIR_STR("mine"), true, true);
+	return seen;
+}
+
+/* Without an end, and without ever waiting for the client. */
+static int send_and_let_another_send(weir_ws *ws)
+{
+	int r;
+
+	memset(much, 'x', sizeof(much));
+	seen = -EAGAIN;
+	WEIR_GROUP(g, WEIR_ALL);
+	for (int i = 0; i < 100; i++) {
+		r = weir_ws_send(ws, (weir_str){ much, 20000 });
+		if (r < 0)
+			return r;
+	}
+	weir_spawn(g, say_one, ws);
+	for (;;) {
+		r = weir_ws_send(ws, (weir_str){ much, 20000 });
+		if (r >= 0)
+			r = weir_sleep(1);
+		if (r < 0)
+			return r;
+	}
+}
+
+Test(ws_sending, nobody_overtakes_for_ever_who_sends_in_pieces)
+{
+	struct app_world *a = app_world_new();
+	struct ws_policy *policy = app_ws_route(a, "/", send_as_told)->ws;
+	struct client *c;
+
+	policy->limits.slow = WS_SLOW_DROP_OLDEST;
+	policy->limits.queue_bytes = 1 << 20;
+	a->app.state = (void *)send_and_let_another_send;
+	c = app_ws_open(a, "/", "");
+	for (int i = 0; i < 3000 && seen != 0; i++) {
+		(void)client_sip(c, 20000);
+		h1_world_pass(a->w, 1);
+	}
+	cr_assert_eq(seen, 0);
+	app_world_free(a);
+}
+
 /* ---- closing */
 
 static int close_wrongly(weir_ws *ws)

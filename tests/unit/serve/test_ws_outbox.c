@@ -342,6 +342,100 @@ Test(ws_outbox, a_message_in_pieces_begins_behind_those_that_wait)
 	finish();
 }
 
+/* ---- a task that waits to begin a message in pieces, on such a route */
+
+/* x, if it is there, came before it, and y after it. */
+static void begin_behind(const struct ws_limits *limits, bool is_behind)
+{
+	begin_with(limits, NULL, 0);
+	fill(client);
+	if (is_behind)
+		cr_assert_eq(post(client, "x"), 0);
+	cr_assert_eq(client_begin(client, "a", false), -EAGAIN);
+	cr_assert_eq(post(client, "y"), 0);
+}
+
+Test(ws_outbox, nobody_overtakes_who_waits)
+{
+	struct ws_limits limits = route(WS_SLOW_DROP_OLDEST, 10000, 0);
+
+	begin_behind(&limits, false);
+	cr_assert_str_eq(client_hears(client), FILLED);
+	cr_assert_eq(client->n_writable, 1);
+	cr_assert_eq(post(client, "z"), 0); /* though there is room */
+	cr_assert_str_eq(client_hears(client), "");
+	cr_assert_eq(client_begin(client, "a", false), 1);
+	cr_assert_eq(client_begin(client, "b", true), 1);
+	cr_assert_str_eq(client_hears(client), "text+:a more:b text:y text:z");
+	cr_assert_null(client->session->outbox);
+	finish();
+}
+
+Test(ws_outbox, nobody_overtakes_who_waits_behind_others)
+{
+	struct ws_limits limits = route(WS_SLOW_DROP_OLDEST, 10000, 0);
+
+	begin_behind(&limits, true);
+	cr_assert_str_eq(client_hears(client), FILLED " text:x");
+	cr_assert_eq(client->n_writable, 1);
+	cr_assert_eq(client_begin(client, "a", true), 1);
+	cr_assert_str_eq(client_hears(client), "text:a text:y");
+	cr_assert_null(client->session->outbox);
+	finish();
+}
+
+/* What is dropped need not be waited for. */
+Test(ws_outbox, who_waits_moves_up_when_older_ones_go)
+{
+	struct ws_limits limits = route(WS_SLOW_DROP_OLDEST, 100, 0);
+
+	begin_behind(&limits, true);
+	cr_assert_eq(post(client, "z"), 0);
+	cr_assert_eq(world.shared.n_dropped, 1);
+	cr_assert_str_eq(client_hears(client), FILLED);
+	cr_assert_eq(client->n_writable, 1);
+	cr_assert_eq(client_begin(client, "a", true), 1);
+	cr_assert_str_eq(client_hears(client), "text:a text:y text:z");
+	finish();
+}
+
+Test(ws_outbox, others_go_on_when_who_was_told_gives_up)
+{
+	struct ws_limits limits = route(WS_SLOW_DROP_OLDEST, 10000, 0);
+
+	begin_behind(&limits, true);
+	cr_assert_str_eq(client_hears(client), FILLED " text:x");
+	ws_outbox_waive(client->session);
+	cr_assert_str_eq(client_hears(client), "text:y");
+	cr_assert_null(client->session->outbox);
+	finish();
+}
+
+Test(ws_outbox, others_go_on_when_who_waits_gives_up)
+{
+	struct ws_limits limits = route(WS_SLOW_DROP_OLDEST, 10000, 0);
+
+	begin_behind(&limits, false);
+	ws_outbox_waive(client->session);
+	cr_assert_str_eq(client_hears(client), FILLED " text:y");
+	cr_assert_eq(client->n_writable, 0);
+	finish();
+}
+
+/* He will not begin any more, so nobody waits for him. */
+Test(ws_outbox, last_words_go_without_who_waits)
+{
+	struct ws_limits limits = route(WS_SLOW_DROP_OLDEST, 10000, 0);
+
+	begin_behind(&limits, false);
+	cr_assert_str_eq(client_hears(client), FILLED);
+	ws_session_close(client->session, 1000, WEIR_STR(""));
+	ws_session_tell(client->session);
+	cr_assert_eq(client_begin(client, "a", false), -EPIPE);
+	cr_assert_str_eq(client_hears(client), "text:y close:1000:");
+	finish();
+}
+
 /* ---- closing */
 
 Test(ws_outbox, what_waits_goes_before_our_close_frame)
