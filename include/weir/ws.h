@@ -150,7 +150,8 @@ WEIR_API WEIR_MUST_USE int weir_ws_relay(weir_ws *ws, weir_sub *sub, uint32_t fl
  *						.ws = &parrot }));
  *
  * Messages of a session come one after the other, in order: the next one when
- * message() has returned, and until then nothing is read. An error that it
+ * message() has returned, and until then nothing is read, unless by weir_ws_recv() in it; open() may
+ * receive, too, once it has accepted. An error that message()
  * returns closes the session with 1011. When the client vanishes the running
  * task is cancelled, as a handler would be; one that goes on when its session has closed has the route's
  * close_timeout for it, and close() has as long (neither with WEIR_FINISH_ANYWAY). Each call has a

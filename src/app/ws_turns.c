@@ -269,9 +269,15 @@ static void on_go(struct loop_defer *defer)
 		finish(t);
 }
 
+/* For the function that receives by itself, or for the next turn. */
 static void on_readable(struct ws_session *s)
 {
-	go(of_session(s));
+	struct ws_turns *t = of_session(s);
+
+	if (t->ws.is_receiving)
+		wait_wake(&t->ws.readable);
+	else
+		go(t);
 }
 
 static void on_over(struct ws_session *s)
