@@ -337,11 +337,10 @@ static void on_open_done(struct task_spec *spec, int result)
 		site_session_gone(t->ws.site);
 		free(t);
 	} else {
-		if (result < 0) {
-			if (result != -ECANCELED && result != -EPIPE)
-				req_log_failure(req, result, 101, "failed in its session");
+		if (result < 0 && result != -ECANCELED && result != -EPIPE)
+			req_log_failure(req, result, 101, "failed in its session");
+		if (result < 0 || t->ws.is_in_pieces)
 			ws_leave(&t->ws, result);
-		}
 		go(t);
 	}
 	exchange_finish(ex);

@@ -256,6 +256,27 @@ Test(ws_turns, handles_what_came_while_open_ran)
 	app_world_free(a);
 }
 
+static int open_and_begin(weir_req *req, void *state)
+{
+	weir_ws *ws;
+	int r;
+
+	r = weir_ws_accept(req, NULL, &ws);
+	return r < 0 ? r : weir_ws_send_piece(ws, WEIR_STR("half"), true, false);
+}
+
+WEIR_WS_HANDLERS(half_opener, .open = open_and_begin, .message = repeat, .close = count_close);
+
+Test(ws_turns, cuts_off_what_open_leaves_half_sent)
+{
+	struct app_world *a = app_ws_turns_world(&half_opener);
+	struct client *c = app_ws_open(a, "/", "");
+
+	cr_assert(client_is_closed(c));
+	cr_assert_eq(n_closed, 1);
+	app_world_free(a);
+}
+
 static int open_late(weir_req *req, void *state)
 {
 	seen = weir_sleep(1000);
