@@ -447,6 +447,9 @@ static void pump_messages(struct ws_session *s)
 {
 	struct ws_outbox *box = s->outbox;
 
+	/* Where relays have just used it all up, it is these messages' turn next. */
+	if (!has_messages(s) || !tunnel_has_room(s->tunnel))
+		return;
 	while ((s->state == WS_OPEN || has_last_words(s)) && has_messages(s) &&
 	       (has_ahead(s) || !is_awaited(s)) && tunnel_has_room(s->tunnel)) {
 		const struct ws_waiting *w = oldest_of(box);

@@ -467,6 +467,28 @@ Test(ws_relay, has_its_turn_beside_messages_that_wait)
 	finish();
 }
 
+/* More of both than there is room for at a time: neither keeps the other from going on. */
+Test(ws_relay, lets_messages_that_wait_go_in_between)
+{
+	struct publication *next;
+	struct seat a;
+
+	begin(WS_SLOW_DROP_OLDEST);
+	world.policy.limits.queue_bytes = 100000;
+	sit(&a, NULL);
+	fall_behind(&a, 6001);
+	for (int i = 0; i < 10; i++)
+		cr_assert_eq(ws_outbox_post(a.client->session, true, world_filler(4000)), 0);
+	for (int i = 0; i < 4; i++)
+		drain(&a);
+	cr_assert_null(a.client->session->outbox);
+	next = subscriber_next(&a.sub);
+	cr_assert_not_null(next, "it is still behind");
+	(void)publication_unref(next);
+	leave(&a);
+	finish();
+}
+
 Test(ws_relay, of_two_that_are_behind_both_go_on)
 {
 	struct seat a, b = { .client = NULL };
