@@ -20,16 +20,18 @@ struct set {
 	char room[];
 };
 
+/* Each process has its own: only the sets are shared, and what they say of themselves is not believed. */
 struct metrics_memory {
 	unsigned n_sets;
 	size_t size; /* of each set, its head included */
-	_Alignas(64) char sets[];
+	char *sets;  /* owned */
 };
 
 struct metrics {
 	struct metrics_memory *memory; /* borrowed, or owned */
 	bool is_private;
 	struct set *set;
+	uint32_t used; /* the set's, as far as we have written it */
 };
 
 static struct set *set_at(const struct metrics_memory *memory, unsigned i)
@@ -44,32 +46,30 @@ static uint32_t room_of(const struct metrics_memory *memory)
 
 /* ---- memory */
 
-static size_t memory_size(unsigned n_sets, size_t size)
-{
-	return sizeof(struct metrics_memory) + n_sets * size;
-}
-
 int metrics_memory_new(unsigned n_sets, size_t size, struct metrics_memory **ret_memory)
 {
-	struct metrics_memory *memory;
+	_cleanup_(freep) struct metrics_memory *memory = calloc(1, sizeof(*memory));
 
+	if (!memory)
+		return -ENOMEM;
 	size = size / 64 * 64;
 	if (n_sets == 0 || size < 4096 || size > UINT32_MAX / 2 || n_sets > SIZE_MAX / 2 / size)
 		return -EINVAL;
-	memory = mmap(NULL, memory_size(n_sets, size), PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED)
-		return -ENOMEM;
 	memory->n_sets = n_sets;
 	memory->size = size;
-	*ret_memory = memory;
+	memory->sets = mmap(NULL, n_sets * size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory->sets == MAP_FAILED)
+		return -ENOMEM;
+	*ret_memory = steal_ptr(memory);
 	return 0;
 }
 
 struct metrics_memory *metrics_memory_free(struct metrics_memory *memory)
 {
 	if (memory)
-		(void)munmap(memory, memory_size(memory->n_sets, memory->size));
+		(void)munmap(memory->sets, memory->n_sets * memory->size);
+	free(memory);
 	return NULL;
 }
 
@@ -94,39 +94,40 @@ static bool is_alive(uint32_t owner)
 	return owner != 0 && (kill((pid_t)owner, 0) == 0 || errno != ESRCH);
 }
 
-/* Does it make sense by itself, in what is left of the room? */
-static bool is_sound(const struct metrics_entry *e, uint32_t left)
-{
-	if (left < sizeof(*e) || e->size > left || e->size % 8 != 0 || e->size < sizeof(*e))
-		return false;
-	return e->type <= METRIC_HISTOGRAM && e->name_len + e->unit_len <= e->text_len &&
-	       sizeof(*e) + e->n_words * sizeof(uint64_t) + e->text_len <= e->size;
-}
-
-static const struct metrics_entry *entry_at(const struct set *set, uint32_t at)
-{
-	return (const struct metrics_entry *)(const void *)(set->room + at);
-}
-
 static unsigned words_of(enum metric_type type, unsigned n_bounds)
 {
 	return type == METRIC_HISTOGRAM ? n_bounds + 2 : 1;
 }
 
-/* Its family is an earlier entry, and says how many numbers it has. */
-static const struct metrics_entry *family_of(const struct set *set, uint32_t at,
-					     const struct metrics_entry *e)
+/* Its head is copied, and then checked: does it make sense by itself, in what is left of the room? */
+static bool read_entry(struct set *set, uint32_t at, uint32_t left, struct metrics_entry *ret_entry)
 {
-	const struct metrics_entry *family;
-	uint32_t before = e->family - 1;
+	struct metrics_head *shared = (struct metrics_head *)(void *)(set->room + at);
+	struct metrics_head head;
 
-	if (before >= at || before % 8 != 0 || at - before < sizeof(*family))
-		return NULL;
-	family = entry_at(set, before);
-	if (!is_sound(family, at - before) || family->family != 0 || family->type != e->type ||
-	    e->n_words != words_of(family->type, family->n_words))
-		return NULL;
-	return family;
+	if (left < sizeof(head))
+		return false;
+	memcpy(&head, shared, sizeof(head));
+	if (head.size > left || head.size % 8 != 0 || head.size < sizeof(head) ||
+	    head.type > METRIC_HISTOGRAM || head.name_len + head.unit_len > head.text_len ||
+	    sizeof(head) + head.n_words * sizeof(uint64_t) + head.text_len > head.size)
+		return false;
+	ret_entry->head = head;
+	ret_entry->words = (uint64_t *)(void *)(shared + 1);
+	ret_entry->text = (const char *)(ret_entry->words + head.n_words);
+	return true;
+}
+
+/* Its family is an earlier entry, and says how many numbers it has. */
+static bool read_family(struct set *set, uint32_t at, const struct metrics_head *series,
+			struct metrics_entry *ret_family)
+{
+	uint32_t before = series->family - 1;
+
+	if (before >= at || before % 8 != 0 || !read_entry(set, before, at - before, ret_family))
+		return false;
+	return ret_family->head.family == 0 && ret_family->head.type == series->type &&
+	       series->n_words == words_of(series->type, ret_family->head.n_words);
 }
 
 static void walk_begin(const struct set *set, uint32_t room, struct metrics_walk *walk)
@@ -136,20 +137,16 @@ static void walk_begin(const struct set *set, uint32_t room, struct metrics_walk
 	*walk = (struct metrics_walk){ .used = used <= room ? used : 0 };
 }
 
-static bool walk_next(const struct set *set, struct metrics_walk *walk)
+static bool walk_next(struct set *set, struct metrics_walk *walk)
 {
-	const struct metrics_entry *e;
-
-	if (walk->at >= walk->used)
+	if (walk->at >= walk->used ||
+	    !read_entry(set, walk->at, walk->used - walk->at, &walk->entry))
 		return false;
-	e = entry_at(set, walk->at);
-	if (!is_sound(e, walk->used - walk->at))
+	if (metrics_walk_is_family(walk))
+		walk->family = walk->entry;
+	else if (!read_family(set, walk->at, &walk->entry.head, &walk->family))
 		return false;
-	walk->entry = e;
-	walk->family = e->family == 0 ? e : family_of(set, walk->at, e);
-	if (!walk->family)
-		return false;
-	walk->at += e->size;
+	walk->at += walk->entry.head.size;
 	return true;
 }
 
@@ -168,35 +165,28 @@ bool metrics_walk_next(const struct metrics_memory *memory, unsigned set, struct
 
 /* ---- taking a set */
 
-static uint64_t *words_at(struct set *set, const struct metrics_entry *e)
-{
-	return (uint64_t *)(void *)(set->room + ((const char *)e->words - set->room));
-}
-
-/* What a process had at some time is nothing that another has. */
-static void clear_gauges(struct set *set, uint32_t room)
+/* What a process had at some time is nothing that another has. How much of the set is used. */
+static uint32_t clear_gauges(struct set *set, uint32_t room)
 {
 	struct metrics_walk walk;
 
 	walk_begin(set, room, &walk);
 	while (walk_next(set, &walk)) {
-		if (walk.entry->family != 0 && walk.entry->type == METRIC_GAUGE)
-			metrics_set(words_at(set, walk.entry), 0);
+		if (!metrics_walk_is_family(&walk) && walk.entry.head.type == METRIC_GAUGE)
+			metrics_set(walk.entry.words, 0);
 	}
 	/* Behind what makes no sense nothing can be found: better to begin anew there. */
 	__atomic_store_n(&set->used, walk.at, __ATOMIC_RELEASE);
+	return walk.at;
 }
 
-static bool take(struct set *set, uint32_t room)
+static bool take(struct set *set)
 {
 	uint32_t owner = __atomic_load_n(&set->owner, __ATOMIC_RELAXED);
 
-	if (is_alive(owner) ||
-	    !__atomic_compare_exchange_n(&set->owner, &owner, (uint32_t)getpid(), false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-		return false;
-	clear_gauges(set, room);
-	return true;
+	return !is_alive(owner) &&
+	       __atomic_compare_exchange_n(&set->owner, &owner, (uint32_t)getpid(), false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 static struct set *take_any(struct metrics_memory *memory, unsigned preferred)
@@ -204,7 +194,7 @@ static struct set *take_any(struct metrics_memory *memory, unsigned preferred)
 	for (unsigned i = 0; i < memory->n_sets; i++) {
 		struct set *set = set_at(memory, (preferred + i) % memory->n_sets);
 
-		if (take(set, room_of(memory)))
+		if (take(set))
 			return set;
 	}
 	return NULL;
@@ -226,6 +216,7 @@ int metrics_new(struct metrics_memory *memory, unsigned preferred, struct metric
 		m->is_private = true;
 		m->set = set_at(m->memory, 0);
 	}
+	m->used = clear_gauges(m->set, room_of(m->memory));
 	*ret_metrics = steal_ptr(m);
 	return 0;
 }
@@ -237,7 +228,7 @@ struct metrics *metrics_free(struct metrics *m)
 	if (m->is_private) {
 		(void)metrics_memory_free(m->memory);
 	} else {
-		clear_gauges(m->set, room_of(m->memory));
+		(void)clear_gauges(m->set, room_of(m->memory));
 		__atomic_store_n(&m->set->owner, 0, __ATOMIC_RELEASE);
 	}
 	free(m);
@@ -273,29 +264,39 @@ static bool is_good(const struct metric_def *def)
 	return true;
 }
 
-/* Room behind what is there; it counts once publish() is called. NULL: it is lost. */
-static struct metrics_entry *make_entry(struct metrics *m, size_t n_words, size_t text_len)
+/* Room behind what is there; it counts once publish() is called. False: it is lost. */
+static bool make_entry(struct metrics *m, size_t n_words, size_t text_len,
+		       struct metrics_entry *ret_entry)
 {
-	size_t size = sizeof(struct metrics_entry) + n_words * sizeof(uint64_t) + text_len;
-	struct metrics_entry *e;
+	size_t size = sizeof(struct metrics_head) + n_words * sizeof(uint64_t) + text_len;
+	char *at = m->set->room + m->used;
 
 	size = (size + 7) / 8 * 8;
-	if (size > room_of(m->memory) - m->set->used) {
+	if (size > room_of(m->memory) - m->used) {
 		metrics_count(&m->set->n_lost, 1);
-		return NULL;
+		return false;
 	}
-	e = (struct metrics_entry *)(void *)(m->set->room + m->set->used);
 	/* Its predecessor may have died here. */
-	memset(e, 0, size);
-	e->size = (uint32_t)size;
-	e->n_words = (uint16_t)n_words;
-	e->text_len = (uint16_t)text_len;
-	return e;
+	memset(at, 0, size);
+	*ret_entry = (struct metrics_entry){
+		.head = { .size = (uint32_t)size,
+			  .n_words = (uint16_t)n_words,
+			  .text_len = (uint16_t)text_len },
+		.words = (uint64_t *)(void *)(at + sizeof(struct metrics_head)),
+	};
+	ret_entry->text = (const char *)(ret_entry->words + n_words);
+	return true;
 }
 
-static void publish(struct metrics *m, const struct metrics_entry *e)
+/* Where it is: an offset. */
+static uint32_t publish(struct metrics *m, const struct metrics_entry *e)
 {
-	__atomic_store_n(&m->set->used, m->set->used + e->size, __ATOMIC_RELEASE);
+	uint32_t at = m->used;
+
+	memcpy(m->set->room + at, &e->head, sizeof(e->head));
+	m->used += e->head.size;
+	__atomic_store_n(&m->set->used, m->used, __ATOMIC_RELEASE);
+	return at;
 }
 
 static uint32_t hash_of(weir_str text)
@@ -305,63 +306,82 @@ static uint32_t hash_of(weir_str text)
 
 static bool has_bounds(const struct metrics_entry *family, const struct metric_def *def)
 {
-	return family->n_words == def->n_bounds &&
+	return family->head.n_words == def->n_bounds &&
 	       (def->n_bounds == 0 ||
 		memcmp(family->words, def->bounds, def->n_bounds * sizeof(double)) == 0);
 }
 
-static uint32_t offset_of(const struct metrics *m, const struct metrics_entry *e)
+/* In what this process has written, or has found to be good. */
+static void walk_own(const struct metrics *m, struct metrics_walk *walk)
 {
-	return (uint32_t)((const char *)e - m->set->room);
+	*walk = (struct metrics_walk){ .used = m->used };
 }
 
-static const struct metrics_entry *find_family(const struct metrics *m, weir_str name)
+/* Is name that of this family? */
+static bool is_named(const struct metrics_entry *e, uint32_t hash, weir_str name)
+{
+	return e->head.hash == hash && e->head.name_len == name.len &&
+	       memcmp(e->text, name.ptr, name.len) == 0;
+}
+
+/* Where it is. */
+static bool find_family(const struct metrics *m, weir_str name, struct metrics_entry *ret_entry,
+			uint32_t *ret_at)
 {
 	uint32_t hash = hash_of(name);
 	struct metrics_walk walk;
 
-	walk_begin(m->set, room_of(m->memory), &walk);
+	walk_own(m, &walk);
 	while (walk_next(m->set, &walk)) {
-		const struct metrics_entry *e = walk.entry;
-
-		if (e->family == 0 && e->hash == hash && e->name_len == name.len &&
-		    memcmp(metrics_entry_text(e).ptr, name.ptr, name.len) == 0)
-			return e;
+		if (!metrics_walk_is_family(&walk) || !is_named(&walk.entry, hash, name))
+			continue;
+		*ret_entry = walk.entry;
+		*ret_at = walk.at - walk.entry.head.size;
+		return true;
 	}
-	return NULL;
+	return false;
+}
+
+static int make_family(struct metrics *m, const struct metric_def *def, uint32_t *ret_at)
+{
+	weir_str name = weir_strz(def->name), help = weir_strz(def->help);
+	weir_str unit = def->unit ? weir_strz(def->unit) : WEIR_STR("");
+	struct metrics_entry e;
+	char *out;
+
+	if (!make_entry(m, def->n_bounds, name.len + unit.len + help.len, &e))
+		return -ENOSPC;
+	e.head.type = (uint16_t)def->type;
+	e.head.hash = hash_of(name);
+	e.head.name_len = (uint16_t)name.len;
+	e.head.unit_len = (uint16_t)unit.len;
+	if (def->n_bounds > 0)
+		memcpy(e.words, def->bounds, def->n_bounds * sizeof(double));
+	out = (char *)(e.words + def->n_bounds);
+	out = mempcpy(out, name.ptr, name.len);
+	out = mempcpy(out, unit.ptr, unit.len);
+	memcpy(out, help.ptr, help.len);
+	*ret_at = publish(m, &e);
+	return 0;
 }
 
 int metrics_add_family(struct metrics *m, const struct metric_def *def, metrics_family *ret_family)
 {
-	const struct metrics_entry *old;
-	weir_str name = weir_strz(def->name), help = weir_strz(def->help);
-	weir_str unit = def->unit ? weir_strz(def->unit) : WEIR_STR("");
-	struct metrics_entry *e;
-	char *out;
+	struct metrics_entry old;
+	uint32_t at;
+	int r;
 
 	if (!is_good(def))
 		return -EINVAL;
-	old = find_family(m, name);
-	if (old && (old->type != def->type || !has_bounds(old, def)))
-		return -EEXIST;
-	if (!old) {
-		e = make_entry(m, def->n_bounds, name.len + unit.len + help.len);
-		if (!e)
-			return -ENOSPC;
-		e->type = (uint16_t)def->type;
-		e->hash = hash_of(name);
-		e->name_len = (uint16_t)name.len;
-		e->unit_len = (uint16_t)unit.len;
-		if (def->n_bounds > 0)
-			memcpy(e->words, def->bounds, def->n_bounds * sizeof(double));
-		out = (char *)(e->words + e->n_words);
-		out = mempcpy(out, name.ptr, name.len);
-		out = mempcpy(out, unit.ptr, unit.len);
-		memcpy(out, help.ptr, help.len);
-		publish(m, e);
-		old = e;
+	if (find_family(m, weir_strz(def->name), &old, &at)) {
+		if (old.head.type != def->type || !has_bounds(&old, def))
+			return -EEXIST;
+	} else {
+		r = make_family(m, def, &at);
+		if (r < 0)
+			return r;
 	}
-	*ret_family = offset_of(m, old) + 1;
+	*ret_family = at + 1;
 	return 0;
 }
 
@@ -370,38 +390,42 @@ static uint64_t *find_series(struct metrics *m, metrics_family family, weir_str 
 	uint32_t hash = hash_of(labels);
 	struct metrics_walk walk;
 
-	walk_begin(m->set, room_of(m->memory), &walk);
+	walk_own(m, &walk);
 	while (walk_next(m->set, &walk)) {
-		const struct metrics_entry *e = walk.entry;
-
-		if (e->family == family && e->hash == hash &&
-		    weir_str_eq(metrics_entry_text(e), labels))
-			return words_at(m->set, e);
+		if (walk.entry.head.family == family && walk.entry.head.hash == hash &&
+		    weir_str_eq(metrics_entry_text(&walk.entry), labels))
+			return walk.entry.words;
 	}
 	return NULL;
+}
+
+static int make_series(struct metrics *m, metrics_family family, weir_str labels,
+		       uint64_t **ret_values)
+{
+	uint32_t at = family - 1;
+	struct metrics_entry of, e;
+
+	if (labels.len > METRICS_TEXT_MAX || at >= m->used ||
+	    !read_entry(m->set, at, m->used - at, &of) || of.head.n_words > METRICS_MAX_BOUNDS ||
+	    !make_entry(m, words_of(of.head.type, of.head.n_words), labels.len, &e))
+		return -ENOSPC;
+	e.head.family = family;
+	e.head.type = of.head.type;
+	e.head.hash = hash_of(labels);
+	if (labels.len > 0)
+		memcpy(e.words + e.head.n_words, labels.ptr, labels.len);
+	(void)publish(m, &e);
+	*ret_values = e.words;
+	return 0;
 }
 
 int metrics_add_series(struct metrics *m, metrics_family family, weir_str labels,
 		       uint64_t **ret_values)
 {
-	const struct metrics_entry *of = entry_at(m->set, family - 1);
 	uint64_t *values = find_series(m, family, labels);
-	struct metrics_entry *e;
 
-	if (!values) {
-		e = labels.len > METRICS_TEXT_MAX
-			    ? NULL
-			    : make_entry(m, words_of(of->type, of->n_words), labels.len);
-		if (!e)
-			return -ENOSPC;
-		e->family = family;
-		e->type = of->type;
-		e->hash = hash_of(labels);
-		if (labels.len > 0)
-			memcpy(e->words + e->n_words, labels.ptr, labels.len);
-		publish(m, e);
-		values = e->words;
-	}
+	if (!values)
+		return make_series(m, family, labels, ret_values);
 	*ret_values = values;
 	return 0;
 }

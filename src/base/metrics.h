@@ -154,7 +154,8 @@ unsigned metrics_bucket(const double *bounds, unsigned n_bounds, double value);
 
 /* ---- for readers: metrics_view.c. What a set says is believed only as far as it makes sense. */
 
-struct metrics_entry {
+/* What stands in front of an entry's words and text. */
+struct metrics_head {
 	uint32_t size;	  /* of all of it, a multiple of eight */
 	uint32_t family;  /* of a series: where its family is; 0: this is a family */
 	uint32_t hash;	  /* of its text */
@@ -163,23 +164,34 @@ struct metrics_entry {
 	uint16_t text_len;
 	uint16_t name_len, unit_len; /* of a family: parts of its text; help is the rest */
 	uint16_t unused;
-	uint64_t words[]; /* and then the text */
+};
+
+/* As it was when it was checked: whoever owns the set, or wrecks it, may write there at any time. */
+struct metrics_entry {
+	struct metrics_head head;
+	uint64_t *words;  /* in the set */
+	const char *text; /* in the set */
 };
 
 static inline weir_str metrics_entry_text(const struct metrics_entry *e)
 {
-	return (weir_str){ (const char *)(e->words + e->n_words), e->text_len };
+	return (weir_str){ e->text, e->head.text_len };
 }
 
 /*
- * The next of a set, start with 0; its family's (e itself, if it is one); false: that was all.
+ * The next of a set, start with 0; its family (itself, if it is one); false: that was all.
  * is_alive: its process lives, so that its gauges count.
  */
 struct metrics_walk {
 	uint32_t at, used;
 	bool is_alive;
-	const struct metrics_entry *entry, *family;
+	struct metrics_entry entry, family;
 };
+static inline bool metrics_walk_is_family(const struct metrics_walk *walk)
+{
+	return walk->entry.head.family == 0;
+}
+
 void metrics_walk_begin(const struct metrics_memory *memory, unsigned set,
 			struct metrics_walk *ret_walk);
 bool metrics_walk_next(const struct metrics_memory *memory, unsigned set,

@@ -208,22 +208,21 @@ static int add_set(struct metrics_view *view, const struct metrics_memory *memor
 
 	metrics_walk_begin(memory, set, &walk);
 	while (metrics_walk_next(memory, set, &walk)) {
-		const struct metrics_entry *family = walk.family;
-		const char *text = metrics_entry_text(family).ptr;
+		const struct metrics_head *family = &walk.family.head;
+		const char *text = walk.family.text;
 		size_t before_help = (size_t)family->name_len + family->unit_len;
 		struct metrics_group like = {
 			.type = (enum metric_type)family->type,
 			.name = { text, family->name_len },
 			.unit = { text + family->name_len, family->unit_len },
 			.help = { text + before_help, family->text_len - before_help },
-			.bounds = (const double *)(const void *)family->words,
+			.bounds = (const double *)(const void *)walk.family.words,
 			.n_bounds = family->n_words,
 		};
 
-		if (walk.entry == family ||
-		    (like.type == METRIC_GAUGE && !walk.is_alive && walk.entry->family != 0))
+		if (metrics_walk_is_family(&walk) || (like.type == METRIC_GAUGE && !walk.is_alive))
 			continue;
-		r = add(view, &like, metrics_entry_text(walk.entry), walk.entry->words);
+		r = add(view, &like, metrics_entry_text(&walk.entry), walk.entry.words);
 		if (r < 0)
 			return r;
 	}

@@ -28,12 +28,11 @@ static uint64_t sum(const struct metrics_memory *memory, const char *name, bool 
 
 		metrics_walk_begin(memory, i, &walk);
 		while (metrics_walk_next(memory, i, &walk)) {
-			weir_str text = metrics_entry_text(walk.family);
+			weir_str in = { walk.family.text, walk.family.head.name_len };
 
-			if (walk.entry != walk.family && (walk.is_alive || !is_alive) &&
-			    weir_str_eq((weir_str){ text.ptr, walk.family->name_len },
-					weir_strz(name)))
-				n += walk.entry->words[0];
+			if (!metrics_walk_is_family(&walk) && (walk.is_alive || !is_alive) &&
+			    weir_str_eq(in, weir_strz(name)))
+				n += walk.entry.words[0];
 		}
 	}
 	return n;
@@ -206,6 +205,16 @@ Test(metrics, a_full_set_says_how_much_it_lost)
 	(void)metrics_memory_free(memory);
 }
 
+/* What all processes may write to: the first set, which has something in it. */
+static char *shared_bytes(const struct metrics_memory *memory)
+{
+	struct metrics_walk walk;
+
+	metrics_walk_begin(memory, 0, &walk);
+	cr_assert(metrics_walk_next(memory, 0, &walk));
+	return (char *)walk.entry.words - sizeof(struct metrics_head) - 16;
+}
+
 /* Whatever a word of the set is overwritten with, readers and heirs stay within it. */
 Test(metrics, nonsense_is_not_believed)
 {
@@ -213,20 +222,67 @@ Test(metrics, nonsense_is_not_believed)
 	struct metrics_memory *memory;
 	struct metrics *m;
 	uint64_t *words;
+	char *bytes;
 
 	cr_assert_eq(metrics_memory_new(1, 4096, &memory), 0);
-	for (unsigned at = 64 + 4; at < 64 + 320; at += 4) {
+	for (unsigned at = 4; at < 320; at += 4) {
 		for (size_t i = 0; i < ARRAY_LEN(values); i++) {
 			cr_assert_eq(metrics_new(memory, 0, &m), 0);
 			cr_assert_eq(metrics_add(m, &histogram, WEIR_STR("a=\"1\""), &words), 0);
 			cr_assert_eq(metrics_add(m, &gauge, WEIR_STR(""), &words), 0);
-			memcpy((char *)memory + at, &values[i], sizeof(values[i]));
+			bytes = shared_bytes(memory);
+			memcpy(bytes + at, &values[i], sizeof(values[i]));
 			(void)sum(memory, "shop_open", false);
 			(void)metrics_free(m);
 			/* Begin anew. */
-			memset((char *)memory + 64, 0, 4096);
+			memset(bytes, 0, 4096);
 		}
 	}
+	(void)metrics_memory_free(memory);
+}
+
+/* Nor does who writes: it would, for want of room, write beyond the set. */
+Test(metrics, nonsense_leads_no_writer_astray)
+{
+	static const uint32_t values[] = { 0, 8, 4096, 0x7fffffff, 0xffffffff };
+	struct metrics_memory *memory;
+	struct metrics *m;
+	uint64_t *words;
+	char *bytes;
+
+	cr_assert_eq(metrics_memory_new(1, 4096, &memory), 0);
+	for (unsigned at = 4; at < 64; at += 4) {
+		for (size_t i = 0; i < ARRAY_LEN(values); i++) {
+			cr_assert_eq(metrics_new(memory, 0, &m), 0);
+			cr_assert_eq(metrics_add(m, &gauge, WEIR_STR(""), &words), 0);
+			bytes = shared_bytes(memory);
+			memcpy(bytes + at, &values[i], sizeof(values[i]));
+			if (metrics_add(m, &histogram, WEIR_STR("a=\"1\""), &words) == 0)
+				metrics_count(&words[4], 1);
+			(void)metrics_free(m);
+			memset(bytes, 0, 4096);
+		}
+	}
+	(void)metrics_memory_free(memory);
+}
+
+/* Who owns a set goes on writing there while somebody walks. */
+Test(metrics, what_was_checked_does_not_change)
+{
+	struct metrics_memory *memory;
+	struct metrics_walk walk;
+	struct metrics *m;
+	uint64_t *words;
+
+	cr_assert_eq(metrics_memory_new(1, 4096, &memory), 0);
+	cr_assert_eq(metrics_new(memory, 0, &m), 0);
+	cr_assert_eq(metrics_add(m, &histogram, WEIR_STR(""), &words), 0);
+	metrics_walk_begin(memory, 0, &walk);
+	cr_assert(metrics_walk_next(memory, 0, &walk));
+	memset(shared_bytes(memory) + 16, 0xff, sizeof(struct metrics_head));
+	cr_expect_eq(walk.family.head.n_words, 3);
+	cr_expect_not(metrics_walk_next(memory, 0, &walk), "its family makes no sense any more");
+	(void)metrics_free(m);
 	(void)metrics_memory_free(memory);
 }
 
