@@ -46,6 +46,47 @@ static void client_close(struct ctl_client *c)
 	loop_defer(clients->world->loop, &c->reap);
 }
 
+/* ---- too many */
+
+/* It does not take what it has asked for. */
+static bool is_stalled(const struct ctl_client *c)
+{
+	return c->is_busy && !outq_is_empty(&c->stream.out);
+}
+
+static struct ctl_client *find_oldest(struct ctl_clients *clients, const struct ctl_client *but,
+				      bool wants_stalled)
+{
+	list_for_each (link, &clients->open) {
+		struct ctl_client *c = list_entry(link, struct ctl_client, link);
+
+		if (c != but && (wants_stalled ? is_stalled(c) : !c->is_busy))
+			return c;
+	}
+	return NULL;
+}
+
+/*
+ * If no more may come: the oldest that wants nothing goes, or else the oldest that does not
+ * read its answer; if all are being served, those who come have to wait. Whoever is at it
+ * now stays: it has had no time to say what it wants.
+ */
+static void make_way(struct ctl_client *c)
+{
+	struct ctl_clients *clients = c->clients;
+	struct ctl_client *goes;
+
+	if (clients->n < CTL_CLIENTS_MAX)
+		return;
+	goes = find_oldest(clients, c, false);
+	if (!goes)
+		goes = find_oldest(clients, c, true);
+	if (goes)
+		client_close(goes);
+	else
+		listener_pause(&clients->listener);
+}
+
 /* ---- lines */
 
 /* A whole one, without its end; false: it is not here yet. */
@@ -94,6 +135,7 @@ static void go_on(struct ctl_client *c)
 	}
 	make_room(c->in);
 	stream_resume(&c->stream);
+	make_way(c);
 }
 
 static void on_done(struct ctl_call *call)
@@ -122,7 +164,9 @@ static void answer(struct ctl_client *c)
 		r = stream_flush(&c->stream);
 	if (r == 0)
 		next_call(c);
-	else if (r != -EAGAIN)
+	else if (r == -EAGAIN)
+		make_way(c);
+	else
 		client_close(c);
 }
 
@@ -162,20 +206,6 @@ static const struct stream_ops stream_ops = { on_readable, on_writable, on_broke
 
 /* ---- the socket */
 
-/* The oldest that wants nothing goes; if all want something, those who come have to wait. */
-static void make_way(struct ctl_clients *clients)
-{
-	list_for_each (link, &clients->open) {
-		struct ctl_client *c = list_entry(link, struct ctl_client, link);
-
-		if (!c->is_busy) {
-			client_close(c);
-			return;
-		}
-	}
-	listener_pause(&clients->listener);
-}
-
 static void on_accepted(void *arg, int take_fd, const struct sock_addr *peer)
 {
 	struct ctl_clients *clients = arg;
@@ -195,8 +225,8 @@ static void on_accepted(void *arg, int take_fd, const struct sock_addr *peer)
 	loop_defer_init(&c->reap, on_reap);
 	ctl_commands_init(&c->call, clients->world, on_done);
 	stream_open(&c->stream, clients->world->loop, &clients->blocks, take_fd, &stream_ops);
-	if (++clients->n == CTL_CLIENTS_MAX)
-		make_way(clients);
+	clients->n++;
+	make_way(c);
 }
 
 static void on_refused(void *arg, int take_fd, const struct sock_addr *peer)

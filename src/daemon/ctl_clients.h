@@ -10,7 +10,7 @@
 #include "io/block.h"
 #include "io/listener.h"
 
-/* More have to wait, unless one of them has nothing to ask: that one has to go. */
+/* More have to wait, unless one of them asks nothing, or does not read its answer: that one has to go. */
 #define CTL_CLIENTS_MAX 32
 
 struct ctl_clients {

@@ -160,6 +160,64 @@ Test(ctl_clients, the_idle_make_way_for_those_who_come, .init = begin, .fini = e
 		(void)close(fds[i]);
 }
 
+/* One more than there may be: all but the last ask for something. */
+static void crowd(int fds[CTL_CLIENTS_MAX + 1])
+{
+	for (size_t i = 0; i < CTL_CLIENTS_MAX; i++) {
+		fds[i] = knock();
+		if (i + 1 < CTL_CLIENTS_MAX)
+			say(fds[i], "ps\n");
+	}
+	fds[CTL_CLIENTS_MAX] = knock();
+	cr_assert_eq(clients.n, CTL_CLIENTS_MAX, "the last one waits");
+}
+
+Test(ctl_clients, while_all_are_busy_who_comes_waits, .init = begin, .fini = end)
+{
+	int fds[CTL_CLIENTS_MAX + 1];
+
+	crowd(fds);
+	say(fds[CTL_CLIENTS_MAX - 1], "loglevel\n");
+	cr_assert(hear(fds[CTL_CLIENTS_MAX - 1]), "the newest is not sent away");
+	cr_assert_str_eq(text, LEVEL);
+	say(fds[CTL_CLIENTS_MAX], "loglevel\n");
+	cr_assert(hear(fds[CTL_CLIENTS_MAX]));
+	cr_assert_str_eq(text, "");
+	/* One of them has been served, and wants nothing more for now. */
+	ctl_test_answer(&t, 0, CTL_ASK_TASKS, "");
+	ctl_test_answer(&t, 1, CTL_ASK_TASKS, "");
+	turn();
+	cr_assert(hear(fds[CTL_CLIENTS_MAX]));
+	cr_assert_str_eq(text, LEVEL);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		(void)close(fds[i]);
+}
+
+Test(ctl_clients, who_does_not_read_its_answer_makes_way, .init = begin, .fini = end)
+{
+	static char rows[1000 * 1000];
+	int fds[CTL_CLIENTS_MAX];
+
+	for (size_t len = 0; len + 20 < sizeof(rows);)
+		len += (size_t)snprintf(rows + len, sizeof(rows) - len, "R\tx\n");
+	for (size_t i = 0; i + 1 < ARRAY_LEN(fds); i++) {
+		fds[i] = knock();
+		say(fds[i], "ps\n");
+		if (i > 0)
+			continue;
+		ctl_test_answer(&t, 0, CTL_ASK_TASKS, rows);
+		ctl_test_answer(&t, 1, CTL_ASK_TASKS, "");
+		turn();
+	}
+	fds[ARRAY_LEN(fds) - 1] = knock();
+	cr_expect_eq(clients.n, CTL_CLIENTS_MAX - 1);
+	say(fds[ARRAY_LEN(fds) - 1], "loglevel\n");
+	cr_assert(hear(fds[ARRAY_LEN(fds) - 1]));
+	cr_assert_str_eq(text, LEVEL);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		(void)close(fds[i]);
+}
+
 Test(ctl_clients, a_long_answer_arrives_whole, .init = begin, .fini = end)
 {
 	static char rows[1000 * 1000];
