@@ -132,13 +132,27 @@ static void take_counts(struct ctl_call *call, unsigned slot, weir_str bytes)
 
 /* ---- what workers say */
 
+/* Cells are escaped: a worker that writes other control characters writes to an operator's terminal. */
+static bool is_row(weir_str line)
+{
+	if (line.len < 2 || memcmp(line.ptr, "R\t", 2) != 0)
+		return false;
+	for (size_t i = 2; i < line.len; i++) {
+		unsigned char c = (unsigned char)line.ptr[i];
+
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
 /* Whole lines that are rows; nothing else may come from there. */
 static void take_rows(struct ctl_call *call, weir_str bytes)
 {
 	weir_str line;
 
 	while (ctl_text_line(&bytes, &line)) {
-		if (line.len < 2 || memcmp(line.ptr, "R\t", 2) != 0)
+		if (!is_row(line))
 			continue;
 		ctl_text_row(&call->text);
 		ctl_text_cells(&call->text, (weir_str){ line.ptr + 1, line.len - 1 });

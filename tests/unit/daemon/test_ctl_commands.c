@@ -72,6 +72,14 @@ Test(ctl_commands, rows_of_workers_are_put_together_and_nothing_else, .init = be
 	cr_assert_not_null(strstr(call.out.data, "\nR\ta\nR\tb\n.\n"), "%s", call.out.data);
 }
 
+Test(ctl_commands, rows_that_would_steer_a_terminal_are_not_believed, .init = begin, .fini = end)
+{
+	ask("ps");
+	ctl_test_answer(&t, 0, CTL_ASK_TASKS, "R\ta\nR\t\033]0;evil\007\nR\tevil\r\nR\tb\n");
+	ctl_test_answer(&t, 1, CTL_ASK_TASKS, "");
+	cr_assert_not_null(strstr(answer(), "\nR\ta\nR\tb\n.\n"), "%s", call.out.data);
+}
+
 Test(ctl_commands, who_is_stuck_is_said, .init = begin, .fini = end, .timeout = 20)
 {
 	beat_init(&worker_lags_at(&t.lags, 1)->beat, NULL);
