@@ -146,6 +146,11 @@ int control_send_ctl(int fd, unsigned slot, int pipe_fd)
 	return ipc_send(fd, &message);
 }
 
+int control_send_log_level(int fd, int level)
+{
+	return send_plain(fd, CONTROL_LOG_LEVEL, (unsigned)level);
+}
+
 int control_send_ask(int fd, enum control_type type, unsigned number)
 {
 	return send_plain(fd, type, number);

@@ -32,10 +32,12 @@
  *			JOB_RENEW	all that are there by now are old: JOB_RETIRE for each
  *	master to worker	CTL	a pipe to the ctl process, the one before is over
  *	and to the ctl process		(the other end); number is the slot
+ *	master to hub	LOG_LEVEL	of its log from now on: number is it. Workers hear of it by
+ *	and to the ctl process		ctl, or are new; job processes say nothing but errors
  *	ctl to master	ASK_RELOAD	as SIGHUP
  *			ASK_DRAIN	as SIGTERM; number 0: of the daemon, else of the worker
  *					in slot number - 1
- *			ASK_LOG_LEVEL	of its own, and of those it forks from now on; number is it
+ *			ASK_LOG_LEVEL	of its own, of the hub, and of those it forks from now on
  *	hub to master	JOB_KILL	SIGKILL for it, now
  *			JOB_RETIRE	it gets no more jobs: it is to end, and another to come
  */
@@ -64,6 +66,7 @@ enum control_type {
 	CONTROL_JOB_RENEW,
 	CONTROL_CLOSE,
 	CONTROL_CTL,
+	CONTROL_LOG_LEVEL,
 	CONTROL_ASK_RELOAD,
 	CONTROL_ASK_DRAIN,
 	CONTROL_ASK_LOG_LEVEL,
@@ -109,6 +112,7 @@ MUST_USE int control_send_job_retire(int fd, unsigned child);
 MUST_USE int control_send_job_renew(int fd);
 
 MUST_USE int control_send_ctl(int fd, unsigned slot, int pipe_fd);
+MUST_USE int control_send_log_level(int fd, int level);
 /* One of CONTROL_ASK_... */
 MUST_USE int control_send_ask(int fd, enum control_type type, unsigned number);
 

@@ -42,6 +42,8 @@ static void on_message(struct ctl_process *p, struct ipc_message *message)
 		loop_stop(p->loop);
 	else if (message->type == CONTROL_CTL && message->n_fds > 0)
 		ctl_workers_meet(&p->workers, message->number, steal_fd(message->fds[0]));
+	else if (message->type == CONTROL_LOG_LEVEL)
+		p->args->log->level = (int)message->number;
 	for (size_t i = 0; i < message->n_fds; i++)
 		close_fdp(&message->fds[i]);
 }

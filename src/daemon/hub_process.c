@@ -123,6 +123,9 @@ static void on_message(struct hub_process *p, struct ipc_message *message)
 	case CONTROL_JOB_RENEW:
 		hub_jobs_renew(&p->jobs);
 		break;
+	case CONTROL_LOG_LEVEL:
+		p->args->log->level = (int)message->number;
+		break;
 	case CONTROL_DRAIN:
 		leave(p, EXIT_CODE_OK);
 		break;

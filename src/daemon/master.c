@@ -292,6 +292,7 @@ static int make(struct master *m)
 		r = adoption_grow(&m->adoption, listeners_n_lanes(first->listeners));
 	if (r < 0)
 		return r;
+	m->told_level = m->log->level;
 	m->slots = calloc(m->n_slots, sizeof(*m->slots));
 	m->polled = calloc(m->n_slots + 3 + m->jobs.n_slots, sizeof(*m->polled));
 	m->open = calloc(m->n_slots + 3 + m->jobs.n_slots, sizeof(*m->open));

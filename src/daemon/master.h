@@ -50,8 +50,8 @@ typedef int worker_main_fn(const struct worker_args *args);
 struct hub_args {
 	int control_fd;
 	unsigned n_slots;
-	const struct log *log; /* says "hub" */
-	void *arg;	       /* the generation's */
+	struct log *log; /* says "hub" */
+	void *arg;	 /* the generation's */
 };
 
 /* Runs in the child, as a worker does. */

@@ -30,11 +30,26 @@ void master_ctl_publish(struct master *m)
 	worker_board_write(m->board, phase_of(m), &want, m->slots, m->n_slots);
 }
 
+/* To those who outlive a configuration; one that does not listen has greater worries. */
+static void tell_level(struct master *m)
+{
+	const int fds[] = { m->hub.slot.control_fd, m->ctl.slot.control_fd };
+
+	if (m->told_level == m->log->level)
+		return;
+	m->told_level = m->log->level;
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		if (fds[i] >= 0)
+			(void)!control_send_log_level(fds[i], m->told_level);
+	}
+}
+
 void master_ctl_tick(struct master *m, int64_t now_ms)
 {
 	bool is_first = m->ctl.slot.started_ms == 0 && m->phase != MASTER_STOPPING;
 
 	master_ctl_publish(m);
+	tell_level(m);
 	if (!m->ctl.doors)
 		return;
 	if (is_first || ctl_keeper_is_due(&m->ctl, now_ms))
@@ -64,7 +79,8 @@ static void obey(struct master *m, const struct ipc_message *message)
 		(void)kill(getpid(), SIGHUP);
 	else if (message->type == CONTROL_ASK_DRAIN)
 		drain(m, message->number);
-	else if (message->type == CONTROL_ASK_LOG_LEVEL)
+	else if (message->type == CONTROL_ASK_LOG_LEVEL && message->number >= LOG_AT_ERROR &&
+		 message->number <= LOG_AT_DEBUG)
 		m->setup->log->level = (int)message->number;
 }
 

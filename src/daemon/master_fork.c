@@ -17,6 +17,7 @@
 #include "daemon/privileges.h"
 #include "daemon/signals.h"
 #include "daemon/tls_keeper.h"
+#include "daemon/worker_board.h"
 #include "io/ipc.h"
 #include "io/proc.h"
 
@@ -34,6 +35,8 @@ static void forget_master(const struct master *m, const struct generation *keep)
 	(void)close(m->signals_fd);
 	close_fdp(&m->hub.slot.control_fd);
 	ctl_keeper_forget(&m->ctl);
+	/* What the master and ctl go by nobody else can spoil. */
+	(void)worker_board_free(m->board);
 	job_keeper_forget(&m->jobs);
 	for (unsigned i = 0; i < m->n_slots; i++)
 		close_fdp(&m->slots[i].control_fd);
@@ -149,6 +152,7 @@ __attribute__((noreturn)) static void run_ctl(struct master *m, int control_fd)
 
 	log_set_who(&log, "ctl");
 	m->ctl.doors = NULL; /* these it keeps */
+	m->board = NULL;     /* and this */
 	forget_master(m, NULL);
 	become_user(m, m->now);
 	if (privileges_enter(m->now->privileges) < 0)

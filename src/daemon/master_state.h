@@ -59,6 +59,7 @@ struct master {
 	struct worker_lags lags;
 	struct worker_board *board; /* owned: what others may know of all this */
 	struct ctl_keeper ctl;
+	int told_level;	  /* of the log: what the hub and ctl go by */
 	int64_t leave_ms; /* when it begins to stop, having been asked to; INT64_MAX: it was not */
 	struct service_keeper service;
 	int signals_fd;

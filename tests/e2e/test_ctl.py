@@ -202,6 +202,20 @@ def test_the_level_of_the_log_can_be_changed(d):
     assert "a level is" in weirctl(d, "loglevel", "loud", code=2)
 
 
+def test_the_level_is_the_hubs_too_until_the_next_reload(daemon):
+    d = daemon(CONFIG.replace("log_level: info", "log_level: notice").replace("e2e_stall.so},", "e2e_stall.so}, "
+               "{path: e2e_good_job.so},") % 1 +
+               '  - {path: "/tell/{job}", handler: e2e_good_job.tell}\njobs: {processes: 1}\n')
+    assert d.get("/tell/pid").status == 200
+    weirctl(d, "loglevel", "info")
+    weirctl(d, "reload")
+    d.wait_log("reloaded: listening on")
+    wait_until(lambda: weirctl(d, "loglevel") == "notice\n")
+    weirctl(d, "loglevel", "info")
+    weirctl(d, "drain")
+    d.wait_log("info hub: jobs of pool default")
+
+
 def test_the_death_of_ctl_harms_nobody(one):
     d = one
     c, task = hold(d, "/hold/1")
