@@ -19,7 +19,7 @@ static int open_one(const struct conf_address *address, unsigned mode,
 	return listeners_open(&listen, 1, 1, BACKLOG, ret_listeners, words);
 }
 
-/* By its name: the descriptor's owner is the socket's, not the file's. */
+/* By its name: the descriptor's owner is the socket's, not the file's; and never what a link leads to. */
 static int give_to_group(const struct conf_control *control, char words[LISTENERS_WORDS_MAX])
 {
 	const struct group *group;
@@ -31,7 +31,7 @@ static int give_to_group(const struct conf_control *control, char words[LISTENER
 	group = getgrnam(control->group.text);
 	if (!group)
 		r = errno ? -errno : -ENOENT;
-	else if (chown(control->socket.text, (uid_t)-1, group->gr_gid) < 0)
+	else if (lchown(control->socket.text, (uid_t)-1, group->gr_gid) < 0)
 		r = -errno;
 	if (r < 0)
 		(void)snprintf(words, LISTENERS_WORDS_MAX, "cannot give %s to the group %s: %s",

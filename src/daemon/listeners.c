@@ -323,7 +323,7 @@ static void renew_file(const struct address *a, const struct address *kept)
 	if (a->has_owner && memcmp(&a->owner, &kept->owner, sizeof(a->owner)) != 0)
 		(void)!lchown(path, a->owner.uid, a->owner.gid);
 	if (a->mode != kept->mode)
-		(void)chmod(path, a->mode);
+		(void)!fchmodat(AT_FDCWD, path, a->mode, AT_SYMLINK_NOFOLLOW);
 }
 
 void listeners_succeed(struct listeners *ls)

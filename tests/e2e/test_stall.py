@@ -80,7 +80,7 @@ def test_the_other_worker_goes_on(daemon):
     other, _ = connect_to(d, lambda other: other != pid)
     stuck.request("GET", "/nap/3000")
     d.wait_log(r"e2e_stall\.nap .* has held the loop")
-    for _ in range(100):
+    for _ in range(20):
         assert pid_of(other) != pid
     stuck.assert_silent()
     assert stuck.response().text == "slept\n"
@@ -103,13 +103,13 @@ def test_without_a_limit_nobody_watches(daemon):
 
 
 def test_past_stall_abort_the_worker_is_replaced(daemon):
-    d = daemon("stall_limit: 50ms\nstall_abort: 500ms\n" + TWO)
+    d = daemon("stall_limit: 50ms\nstall_abort: 2s\n" + TWO)
     victim, pid = connect_to(d, lambda pid: True)
     victim.request("GET", "/burn/3600000")
     d.wait_log(r"warn worker \d: e2e_stall\.burn \(GET /burn/3600000")
     d.wait_log(r"error worker \d: the loop has not turned for \d+ ms: longer than stall_abort")
     d.wait_log(rf"error master: worker \d \(pid {pid}\) ended: killed by signal 9 \(SIGKILL\): it has held its "
-               r"loop for longer than stall_abort \(500 ms\); the last request was for e2e_stall\.burn; "
+               r"loop for longer than stall_abort \(2000 ms\); the last request was for e2e_stall\.burn; "
                r"starting another")
     with pytest.raises((client.Broken, ConnectionResetError)):
         victim.response()

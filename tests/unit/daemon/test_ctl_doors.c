@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,32 @@ Test(ctl_doors, a_file_that_a_dead_daemon_has_left_is_replaced)
 	(void)close(fd);
 	cr_assert_eq(ctl_doors_open(&conf, &doors, words), 0, "%s", words);
 	ctl_doors_close(&doors);
+	remove_dir();
+}
+
+/* Whoever may write to its directory may put a link in the socket's place, and it is root who gives it away. */
+Test(ctl_doors, what_a_link_leads_to_is_not_given_away)
+{
+	char link[200], target[200];
+	struct ctl_doors doors = { 0 };
+	struct conf conf = { 0 };
+	struct stat st;
+
+	set_control(&conf);
+	(void)snprintf(link, sizeof(link), "%s.link", path);
+	(void)snprintf(target, sizeof(target), "%s.target", path);
+	(void)close(open(target, O_WRONLY | O_CREAT | O_CLOEXEC, 0640));
+	if (chown(target, (uid_t)-1, 1) < 0)
+		cr_skip_test("only root can give files away");
+	cr_assert_eq(symlink(target, link), 0);
+	conf.control.socket.text = link;
+	conf.control.group.text = "root";
+	cr_assert_eq(ctl_doors_open(&conf, &doors, words), 0, "%s", words);
+	cr_assert_eq(stat(target, &st), 0);
+	cr_expect_eq(st.st_gid, 1);
+	ctl_doors_close(&doors);
+	(void)unlink(link);
+	(void)unlink(target);
 	remove_dir();
 }
 
