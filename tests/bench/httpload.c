@@ -19,10 +19,8 @@
  *
  * Prints one line of JSON; exits 0 if every response was as expected.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,14 +31,12 @@
 
 #include "base/macro.h"
 #include "gauge.h"
+#include "target.h"
 
-#define MAX_CONNECTIONS 20000
 #define MAX_PIPELINE 64
-#define MAX_SECONDS 600
 #define MAX_HEAD 1024
 #define MAX_EVENTS 512
 #define FIRST_ANSWER_S 60 /* a server under valgrind takes its time */
-#define STATUS "HTTP/1.1 200"
 
 static const char browser[] =
 	"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n"
@@ -59,14 +55,9 @@ static const char browser[] =
 
 /* What was asked for. */
 struct plan {
-	const char *path;
-	long port;
-	long n_conns;
-	long seconds;
+	struct target to;
 	long pipeline;
-	long n_requests; /* 0: until the time is over */
 	bool is_browser;
-	bool is_once; /* a new connection for each request */
 };
 
 struct conn {
@@ -90,35 +81,6 @@ struct load {
 	struct gauge gauge;
 };
 
-static int dial(const struct plan *plan, int flags, int *ret_fd)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons((uint16_t)plan->port),
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	_cleanup_(close_fdp) int fd = -1;
-	int one = 1;
-
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-	if (fd < 0)
-		return -errno;
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != EINPROGRESS)
-		return -errno;
-	*ret_fd = steal_fd(fd);
-	return 0;
-}
-
-/* The length of a response whose head is complete; 0 if it is not one we can count with. */
-static uint64_t response_len(const char *bytes)
-{
-	const char *end = strstr(bytes, "\r\n\r\n");
-	const char *length = strcasestr(bytes, "\r\ncontent-length:");
-
-	if (!end || !length || length > end || strncmp(bytes, STATUS, strlen(STATUS)) != 0)
-		return 0;
-	return (uint64_t)(end + 4 - bytes) + strtoull(length + 17, NULL, 10);
-}
-
 /* Asks once, alone, to know how long the response is. */
 static int learn(struct load *l, const char *head)
 {
@@ -127,7 +89,7 @@ static int learn(struct load *l, const char *head)
 	size_t got = 0;
 	int r;
 
-	r = dial(&l->plan, 0, &fd);
+	r = target_dial(&l->plan.to, 0, &fd);
 	if (r < 0)
 		return r;
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -141,7 +103,7 @@ static int learn(struct load *l, const char *head)
 		got += (size_t)n;
 		l->in[got] = '\0';
 	} while (!strstr(l->in, "\r\n\r\n"));
-	l->answer_len = response_len(l->in);
+	l->answer_len = target_answer_len(l->in);
 	return l->answer_len > 0 ? 0 : -EBADMSG;
 }
 
@@ -152,7 +114,7 @@ static int write_batch(struct load *l)
 	int n;
 
 	n = snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%ld\r\n%s%s\r\n",
-		     plan->path, plan->port, plan->is_once ? "Connection: close\r\n" : "",
+		     plan->to.path, plan->to.port, plan->to.is_once ? "Connection: close\r\n" : "",
 		     plan->is_browser ? browser : "");
 	if (n < 0 || (size_t)n >= sizeof(head))
 		return -E2BIG;
@@ -171,7 +133,7 @@ static int watch(const struct load *l, struct conn *c, int how, uint32_t events)
 
 static bool may_issue(const struct load *l)
 {
-	return l->plan.n_requests == 0 || l->n_issued < (uint64_t)l->plan.n_requests;
+	return l->plan.to.n_requests == 0 || l->n_issued < (uint64_t)l->plan.to.n_requests;
 }
 
 static int conn_ask(struct load *l, struct conn *c)
@@ -190,12 +152,12 @@ static int conn_open(struct load *l, struct conn *c)
 {
 	int r;
 
-	r = dial(&l->plan, l->plan.is_once ? SOCK_NONBLOCK : 0, &c->fd);
+	r = target_dial(&l->plan.to, l->plan.to.is_once ? SOCK_NONBLOCK : 0, &c->fd);
 	if (r < 0)
 		return r;
 	c->received = 0;
 	c->since_ns = l->now_ns;
-	return watch(l, c, EPOLL_CTL_ADD, l->plan.is_once ? EPOLLOUT : EPOLLIN | EPOLLET);
+	return watch(l, c, EPOLL_CTL_ADD, l->plan.to.is_once ? EPOLLOUT : EPOLLIN | EPOLLET);
 }
 
 static int conn_reopen(struct load *l, struct conn *c)
@@ -213,7 +175,7 @@ static ssize_t conn_receive(struct load *l, struct conn *c)
 	n = recv(c->fd, l->in, sizeof(l->in), MSG_DONTWAIT);
 	if (n < 0)
 		return -errno;
-	if (n > 0 && c->received == 0 && memcmp(l->in, STATUS, strlen(STATUS)) != 0)
+	if (n > 0 && c->received == 0 && memcmp(l->in, TARGET_STATUS, strlen(TARGET_STATUS)) != 0)
 		return -EBADMSG;
 	c->received += (uint64_t)n;
 	return n;
@@ -275,23 +237,23 @@ static void on_event(struct load *l, struct conn *c, uint32_t events)
 {
 	int r;
 
-	r = l->plan.is_once ? on_once(l, c, events) : on_kept(l, c);
+	r = l->plan.to.is_once ? on_once(l, c, events) : on_kept(l, c);
 	if (r >= 0)
 		return;
 	l->n_bad++;
 	if (conn_reopen(l, c) < 0)
 		l->n_bad++;
-	else if (!l->plan.is_once && c->fd >= 0 && conn_ask(l, c) < 0)
+	else if (!l->plan.to.is_once && c->fd >= 0 && conn_ask(l, c) < 0)
 		l->n_bad++;
 }
 
 static bool is_over(const struct load *l, int64_t end_ns)
 {
-	if (l->plan.n_requests > 0 && l->n_done >= (uint64_t)l->plan.n_requests)
+	if (l->plan.to.n_requests > 0 && l->n_done >= (uint64_t)l->plan.to.n_requests)
 		return true;
 	/* A count that cannot be reached any more, or connections that only fail. */
 	return l->now_ns >= end_ns ||
-	       l->n_bad > (l->plan.n_requests > 0 ? 0 : (uint64_t)l->plan.n_conns);
+	       l->n_bad > (l->plan.to.n_requests > 0 ? 0 : (uint64_t)l->plan.to.n_conns);
 }
 
 static int run(struct load *l)
@@ -301,14 +263,14 @@ static int run(struct load *l)
 	int r;
 
 	l->now_ns = gauge_now_ns();
-	for (long i = 0; i < l->plan.n_conns && may_issue(l); i++) {
+	for (long i = 0; i < l->plan.to.n_conns && may_issue(l); i++) {
 		r = conn_open(l, &l->conns[i]);
-		if (r == 0 && !l->plan.is_once)
+		if (r == 0 && !l->plan.to.is_once)
 			r = conn_ask(l, &l->conns[i]);
 		if (r < 0)
 			return r;
 	}
-	end_ns = l->now_ns + l->plan.seconds * 1000000000;
+	end_ns = l->now_ns + l->plan.to.seconds * 1000000000;
 	while (!is_over(l, end_ns)) {
 		int n = epoll_wait(l->epoll_fd, events, MAX_EVENTS, 100);
 
@@ -333,31 +295,19 @@ static void report(const struct load *l, int64_t started_ns)
 
 static bool read_plan(int argc, char **argv, struct plan *ret)
 {
-	struct plan plan = { .path = "/hello", .n_conns = 64, .seconds = 5, .pipeline = 1 };
+	struct plan plan = { .to = target_usual(), .pipeline = 1 };
 	bool is_good = true;
 	int o;
 
 	while (is_good && (o = getopt(argc, argv, "p:u:c:d:w:n:bk")) != -1) {
-		if (o == 'p')
-			is_good = gauge_read_number(optarg, UINT16_MAX, &plan.port);
-		else if (o == 'u')
-			plan.path = optarg;
-		else if (o == 'c')
-			is_good = gauge_read_number(optarg, MAX_CONNECTIONS, &plan.n_conns);
-		else if (o == 'd')
-			is_good = gauge_read_number(optarg, MAX_SECONDS, &plan.seconds);
-		else if (o == 'w')
+		if (o == 'w')
 			is_good = gauge_read_number(optarg, MAX_PIPELINE, &plan.pipeline);
-		else if (o == 'n')
-			is_good = gauge_read_number(optarg, INT32_MAX, &plan.n_requests);
 		else if (o == 'b')
 			plan.is_browser = true;
-		else if (o == 'k')
-			plan.is_once = true;
 		else
-			is_good = false;
+			is_good = target_read_option(&plan.to, o, optarg);
 	}
-	if (!is_good || !plan.port || optind < argc || (plan.is_once && plan.pipeline > 1))
+	if (!is_good || !plan.to.port || optind < argc || (plan.to.is_once && plan.pipeline > 1))
 		return false;
 	*ret = plan;
 	return true;
@@ -365,7 +315,7 @@ static bool read_plan(int argc, char **argv, struct plan *ret)
 
 int main(int argc, char **argv)
 {
-	const struct rlimit files = { MAX_CONNECTIONS, MAX_CONNECTIONS };
+	const struct rlimit files = { TARGET_MAX_CONNECTIONS, TARGET_MAX_CONNECTIONS };
 	_cleanup_(freep) struct load *l = calloc(1, sizeof(*l));
 	_cleanup_(freep) struct conn *conns = NULL;
 	int64_t started_ns;
@@ -379,7 +329,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	(void)setrlimit(RLIMIT_NOFILE, &files); /* connecting says it, then */
-	conns = l->conns = calloc((size_t)l->plan.n_conns, sizeof(*conns));
+	conns = l->conns = calloc((size_t)l->plan.to.n_conns, sizeof(*conns));
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (!conns || l->epoll_fd < 0)
 		return 1;
@@ -388,7 +338,7 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = run(l);
 	if (r < 0) {
-		fprintf(stderr, "%s: port %ld: %s\n", argv[0], l->plan.port, strerror(-r));
+		fprintf(stderr, "%s: port %ld: %s\n", argv[0], l->plan.to.port, strerror(-r));
 		return 1;
 	}
 	report(l, started_ns);

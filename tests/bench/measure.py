@@ -6,7 +6,9 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
 
+from report import say
 from servers import BenchError
 from ws_client import WsClient
 
@@ -167,3 +169,13 @@ def instructions(client, make_server, arguments, n, core, directory):
     functions = [((count - few_functions.get(name, (0, ""))[0]) / n, name, where)
                  for name, (count, where) in many_functions.items()]
     return Profile((many - few) / n, sorted(functions, reverse=True))
+
+
+def profiles(row, servers, client, arguments, n, core, directory):
+    """{name: what one request takes}; servers: {name: make_server(tool)}. As instructions() for each."""
+    found = {}
+    for name, make_server in servers.items():
+        say(f"{row}: {name} under callgrind")
+        with tempfile.TemporaryDirectory(dir=directory) as place:
+            found[name] = instructions(client, make_server, arguments, n, core, pathlib.Path(place))
+    return found

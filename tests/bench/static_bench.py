@@ -1,8 +1,8 @@
 """Files: weir and nginx from the disk's cache, beside a bare epoll server that sends from memory."""
 import dataclasses
+import functools
 import pathlib
 import statistics
-import tempfile
 
 import measure
 import servers
@@ -85,15 +85,10 @@ class StaticBench:
 
     def count_row(self, row):
         """{server: profile}"""
-        profiles = {}
-        for name in self.args.servers:
-            say(f"{row.name}: {name} under callgrind")
-            with tempfile.TemporaryDirectory(dir=self.dir) as directory:
-                profiles[name] = measure.instructions(
-                    self.client, lambda tool, name=name: self.server(name, row.file, tool),
-                    [f"-c{self.args.connections}", f"-u/files/{row.file}", *row.arguments],
-                    self.args.requests, self.cores[1], pathlib.Path(directory))
-        return profiles
+        return measure.profiles(
+            row.name, {name: functools.partial(self.server, name, row.file) for name in self.args.servers},
+            self.client, [f"-c{self.args.connections}", f"-u/files/{row.file}", *row.arguments],
+            self.args.requests, self.cores[1], self.dir)
 
 
 def load_lines(row, samples):

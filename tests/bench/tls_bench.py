@@ -5,6 +5,7 @@ first, as browsers do.
 """
 import contextlib
 import dataclasses
+import functools
 import http.client
 import os
 import pathlib
@@ -13,7 +14,6 @@ import socket
 import ssl
 import statistics
 import subprocess
-import tempfile
 
 import measure
 import memory
@@ -108,15 +108,10 @@ class TlsBench:
 
     def count_row(self, row):
         """{server: profile}"""
-        profiles = {}
-        for name in self.args.servers:
-            say(f"{row.name}: {name} under callgrind")
-            with tempfile.TemporaryDirectory(dir=self.dir) as directory:
-                profiles[name] = measure.instructions(
-                    self.client, lambda tool, name=name: self.server(name, tool),
-                    row.arguments, min(row.requests or self.args.requests, self.args.requests),
-                    self.cores[1], pathlib.Path(directory))
-        return profiles
+        return measure.profiles(
+            row.name, {name: functools.partial(self.server, name) for name in self.args.servers},
+            self.client, row.arguments, min(row.requests or self.args.requests, self.args.requests),
+            self.cores[1], self.dir)
 
 
 # ---- load

@@ -14,11 +14,9 @@
  *
  * Prints one line of JSON; exits 0 if every response, and every handshake, was as expected.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -30,23 +28,16 @@
 
 #include "base/macro.h"
 #include "gauge.h"
+#include "target.h"
 
-#define MAX_CONNECTIONS 20000
-#define MAX_SECONDS 600
 #define MAX_HEAD 512
 #define MAX_EVENTS 512
 /* What browsers offer first. */
 #define SUITES "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384"
 #define CIPHERS "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
-#define STATUS "HTTP/1.1 200"
 
 struct plan {
-	const char *path;
-	long port;
-	long n_conns;
-	long seconds;
-	long n_requests; /* 0: until the time is over */
-	bool is_once;
+	struct target to;
 	bool is_resumed;
 	bool is_old; /* TLS 1.2 */
 };
@@ -77,26 +68,9 @@ struct load {
 
 /* ---- a connection */
 
-static int dial(const struct plan *plan, int *ret_fd)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons((uint16_t)plan->port),
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	_cleanup_(close_fdp) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int one = 1;
-
-	if (fd < 0)
-		return -errno;
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	*ret_fd = steal_fd(fd);
-	return 0;
-}
-
 static bool may_issue(const struct load *l)
 {
-	return l->plan.n_requests == 0 || l->n_issued < (uint64_t)l->plan.n_requests;
+	return l->plan.to.n_requests == 0 || l->n_issued < (uint64_t)l->plan.to.n_requests;
 }
 
 /* Without a word, but in good order for OpenSSL, which would not resume the session again otherwise. */
@@ -113,7 +87,7 @@ static void conn_close(struct conn *c)
 
 static int conn_ask(struct load *l, struct conn *c)
 {
-	if (!l->plan.is_once) {
+	if (!l->plan.to.is_once) {
 		if (!may_issue(l))
 			return 0;
 		l->n_issued++;
@@ -144,9 +118,9 @@ static int conn_open(struct load *l, struct conn *c)
 
 	c->fd = -1;
 	c->is_asked = false;
-	l->n_issued += l->plan.is_once; /* no handshake is begun that nobody waits for */
+	l->n_issued += l->plan.to.is_once; /* no handshake is begun that nobody waits for */
 	c->since_ns = l->now_ns;
-	r = dial(&l->plan, &c->fd);
+	r = target_dial(&l->plan.to, 0, &c->fd);
 	if (r < 0)
 		return r;
 	(void)fcntl(c->fd, F_SETFL, O_NONBLOCK);
@@ -166,14 +140,14 @@ static int conn_take(struct load *l, struct conn *c)
 	int n;
 
 	while ((n = SSL_read(c->ssl, l->in, sizeof(l->in))) > 0) {
-		if (c->received == 0 && memcmp(l->in, STATUS, strlen(STATUS)) != 0)
+		if (c->received == 0 && memcmp(l->in, TARGET_STATUS, strlen(TARGET_STATUS)) != 0)
 			return -EBADMSG;
 		c->received += (uint64_t)n;
 	}
 	n = SSL_get_error(c->ssl, n);
 	if (c->received > l->answer_len || (n != SSL_ERROR_WANT_READ && n != SSL_ERROR_ZERO_RETURN))
 		return -EBADMSG;
-	if (l->plan.is_once && n != SSL_ERROR_ZERO_RETURN)
+	if (l->plan.to.is_once && n != SSL_ERROR_ZERO_RETURN)
 		return 0; /* the end of the connection is the end of the answer */
 	return c->received == l->answer_len ? 1 : 0;
 }
@@ -190,7 +164,7 @@ static int conn_go_on(struct load *l, struct conn *c)
 	l->now_ns = gauge_now_ns();
 	gauge_count(&l->gauge, l->now_ns - c->since_ns);
 	l->n_done++;
-	if (!l->plan.is_once)
+	if (!l->plan.to.is_once)
 		return conn_ask(l, c);
 	conn_close(c);
 	return may_issue(l) ? conn_open(l, c) : 0;
@@ -198,23 +172,13 @@ static int conn_go_on(struct load *l, struct conn *c)
 
 /* ---- the first one */
 
-static uint64_t response_len(const char *bytes)
-{
-	const char *end = strstr(bytes, "\r\n\r\n");
-	const char *length = strcasestr(bytes, "\r\ncontent-length:");
-
-	if (!end || !length || length > end || strncmp(bytes, STATUS, strlen(STATUS)) != 0)
-		return 0;
-	return (uint64_t)(end + 4 - bytes) + strtoull(length + 17, NULL, 10);
-}
-
 /* Asks once, alone, to know how long the response is, and for a session to resume. */
 static int learn(struct load *l)
 {
 	struct conn c = { .fd = -1 };
 	int n = -1, r;
 
-	r = dial(&l->plan, &c.fd);
+	r = target_dial(&l->plan.to, 0, &c.fd);
 	if (r < 0)
 		return r;
 	c.ssl = SSL_new(l->ctx);
@@ -223,7 +187,7 @@ static int learn(struct load *l)
 		n = SSL_read(c.ssl, l->in, sizeof(l->in) - 1);
 	if (n > 0) {
 		l->in[n] = '\0';
-		l->answer_len = response_len(l->in);
+		l->answer_len = target_answer_len(l->in);
 		l->version = SSL_get_version(c.ssl);
 		l->cipher = SSL_get_cipher_name(c.ssl);
 		l->session = SSL_get1_session(c.ssl); /* its tickets came before the answer */
@@ -237,8 +201,8 @@ static int prepare(struct load *l)
 	const struct plan *plan = &l->plan;
 
 	l->head_len = snprintf(l->head, sizeof(l->head),
-			       "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%ld\r\n%s\r\n", plan->path,
-			       plan->port, plan->is_once ? "Connection: close\r\n" : "");
+			       "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%ld\r\n%s\r\n", plan->to.path,
+			       plan->to.port, plan->to.is_once ? "Connection: close\r\n" : "");
 	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	l->ctx = SSL_CTX_new(TLS_client_method());
 	if (l->epoll_fd < 0 || !l->ctx || l->head_len >= MAX_HEAD)
@@ -257,18 +221,18 @@ static int prepare(struct load *l)
 
 static bool is_over(const struct load *l, int64_t end_ns)
 {
-	if (l->plan.n_requests > 0 && l->n_done >= (uint64_t)l->plan.n_requests)
+	if (l->plan.to.n_requests > 0 && l->n_done >= (uint64_t)l->plan.to.n_requests)
 		return true;
 	return l->now_ns >= end_ns || l->n_bad > 0;
 }
 
 static void run(struct load *l)
 {
-	int64_t end_ns = gauge_now_ns() + l->plan.seconds * 1000000000;
+	int64_t end_ns = gauge_now_ns() + l->plan.to.seconds * 1000000000;
 	struct epoll_event events[MAX_EVENTS];
 
 	l->now_ns = gauge_now_ns();
-	for (long i = 0; i < l->plan.n_conns && may_issue(l); i++)
+	for (long i = 0; i < l->plan.to.n_conns && may_issue(l); i++)
 		l->n_bad += conn_open(l, &l->conns[i]) < 0;
 	while (!is_over(l, end_ns)) {
 		int n = epoll_wait(l->epoll_fd, events, MAX_EVENTS, 100);
@@ -293,32 +257,20 @@ static void report(const struct load *l, int64_t started_ns)
 
 static bool read_plan(int argc, char **argv, struct plan *ret)
 {
-	struct plan plan = { .path = "/hello", .n_conns = 64, .seconds = 5 };
+	struct plan plan = { .to = target_usual() };
 	bool is_good = true;
 	int o;
 
 	while (is_good && (o = getopt(argc, argv, "p:u:c:d:n:kr2")) != -1) {
-		if (o == 'p')
-			is_good = gauge_read_number(optarg, UINT16_MAX, &plan.port);
-		else if (o == 'u')
-			plan.path = optarg;
-		else if (o == 'c')
-			is_good = gauge_read_number(optarg, MAX_CONNECTIONS, &plan.n_conns);
-		else if (o == 'd')
-			is_good = gauge_read_number(optarg, MAX_SECONDS, &plan.seconds);
-		else if (o == 'n')
-			is_good = gauge_read_number(optarg, INT32_MAX, &plan.n_requests);
-		else if (o == 'k')
-			plan.is_once = true;
-		else if (o == 'r')
+		if (o == 'r')
 			plan.is_resumed = true;
 		else if (o == '2')
 			plan.is_old = true;
 		else
-			is_good = false;
+			is_good = target_read_option(&plan.to, o, optarg);
 	}
 	*ret = plan;
-	return is_good && plan.port && optind == argc && (plan.is_once || !plan.is_resumed);
+	return is_good && plan.to.port && optind == argc && (plan.to.is_once || !plan.is_resumed);
 }
 
 int main(int argc, char **argv)
@@ -335,10 +287,10 @@ int main(int argc, char **argv)
 			argv[0]);
 		return 2;
 	}
-	conns = l->conns = calloc((size_t)l->plan.n_conns, sizeof(*conns));
+	conns = l->conns = calloc((size_t)l->plan.to.n_conns, sizeof(*conns));
 	r = conns ? prepare(l) : -ENOMEM;
 	if (r < 0) {
-		fprintf(stderr, "%s: port %ld: %s\n", argv[0], l->plan.port, strerror(-r));
+		fprintf(stderr, "%s: port %ld: %s\n", argv[0], l->plan.to.port, strerror(-r));
 		ERR_print_errors_fp(stderr);
 		return 1;
 	}

@@ -3,9 +3,9 @@ The WebSocket half of scripts/bench: echo, broadcast and idle sessions, of weir 
 server that only unmasks and frames (bare_ws.c). Messages are masked text of 32 bytes.
 """
 import dataclasses
+import functools
 import pathlib
 import statistics
-import tempfile
 
 import measure
 import memory
@@ -108,15 +108,10 @@ class WsBench:
 
     def count_row(self, row):
         """{server: profile}"""
-        profiles = {}
-        for name in self.args.servers:
-            say(f"{row.name}: {name} under callgrind")
-            with tempfile.TemporaryDirectory(dir=self.dir) as directory:
-                profiles[name] = measure.instructions(
-                    self.client("echo"), lambda tool, name=name: self.server(name, tool=tool),
-                    ["-u", servers.WS_ECHO, f"-c{self.args.connections}", *row.arguments],
-                    self.args.requests, self.cores[1], pathlib.Path(directory))
-        return profiles
+        return measure.profiles(
+            row.name, {name: functools.partial(self.server, name, "echo") for name in self.args.servers},
+            self.client("echo"), ["-u", servers.WS_ECHO, f"-c{self.args.connections}", *row.arguments],
+            self.args.requests, self.cores[1], self.dir)
 
     def memory_row(self, row):
         """{server: (bytes for each when opened, and after one echo)}"""
