@@ -247,11 +247,22 @@ uint64_t metrics_n_lost(const struct metrics *m)
 
 /* ---- adding to it */
 
+/* The text puts it behind every counter's name. */
+static bool is_total(const struct metric_def *def, size_t name_len)
+{
+	static const char total[] = "_total";
+	size_t len = sizeof(total) - 1;
+
+	return def->type == METRIC_COUNTER && name_len >= len &&
+	       memcmp(def->name + name_len - len, total, len) == 0;
+}
+
 static bool is_good(const struct metric_def *def)
 {
 	size_t name_len = strlen(def->name), unit_len = def->unit ? strlen(def->unit) : 0;
 
-	if (!metrics_is_name(def->name) || def->n_bounds > METRICS_MAX_BOUNDS ||
+	if (!metrics_is_name(def->name) || is_total(def, name_len) ||
+	    def->n_bounds > METRICS_MAX_BOUNDS ||
 	    name_len + unit_len + strlen(def->help) > METRICS_TEXT_MAX)
 		return false;
 	if (unit_len > 0 && (name_len < unit_len + 2 || def->name[name_len - unit_len - 1] != '_' ||

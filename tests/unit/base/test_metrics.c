@@ -164,6 +164,7 @@ Test(metrics, what_makes_no_sense_is_refused)
 		{ METRIC_COUNTER, "", NULL, "x", NULL, 0 },
 		{ METRIC_COUNTER, "1st", NULL, "x", NULL, 0 },
 		{ METRIC_COUNTER, "a-b", NULL, "x", NULL, 0 },
+		{ METRIC_COUNTER, "a_total", NULL, "x", NULL, 0 },
 		{ METRIC_COUNTER, "a_seconds", "bytes", "x", NULL, 0 },
 		{ METRIC_COUNTER, "seconds", "seconds", "x", NULL, 0 },
 		{ METRIC_HISTOGRAM, "a", NULL, "x", falling, 2 },
