@@ -92,6 +92,8 @@ static void put_worker(struct ctl_call *call, unsigned slot)
 		ctl_text_unknown(text);
 	if (health_stuck_ms(&call->world->view, slot, clock_monotonic_us()) > 0)
 		ctl_text_cell(text, WEIR_STR("stuck"));
+	else if (health_is_stopped(&call->world->view, slot))
+		ctl_text_cell(text, WEIR_STR("stopped"));
 	else
 		ctl_text_cell(text, weir_strz(worker_board_state_name(atomic_load(&row->state))));
 	ctl_text_number(text, pid ? clock_monotonic_ms() - atomic_load(&row->since_ms) : 0);

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "daemon/worker_board.h"
 #include "daemon/worker_lags.h"
+#include "io/proc.h"
 
 int64_t health_stuck_ms(const struct health_view *view, unsigned slot, int64_t now_us)
 {
@@ -18,13 +19,29 @@ int64_t health_stuck_ms(const struct health_view *view, unsigned slot, int64_t n
 	return turn_ms >= atomic_load(&view->board->stall_ms) ? turn_ms : 0;
 }
 
+bool health_is_stopped(const struct health_view *view, unsigned slot)
+{
+	const struct board_row *row = &view->board->rows[slot];
+
+	return atomic_load(&row->state) == WORKER_READY && proc_is_stopped(atomic_load(&row->pid));
+}
+
+static bool check_stopped(const struct health_view *view, unsigned slot, struct buf *words)
+{
+	if (!health_is_stopped(view, slot))
+		return true;
+	buf_say(words, "worker %u (pid %d) is stopped, by a signal or a debugger\n", slot,
+		(int)atomic_load(&view->board->rows[slot].pid));
+	return false;
+}
+
 static bool check_stuck(const struct health_view *view, unsigned slot, int64_t now_us,
 			struct buf *words)
 {
 	int64_t stuck_ms = health_stuck_ms(view, slot, now_us);
 
 	if (stuck_ms == 0)
-		return true;
+		return check_stopped(view, slot, words);
 	buf_say(words, "worker %u (pid %d) is stuck: its loop has not turned for %lld ms\n", slot,
 		(int)atomic_load(&view->board->rows[slot].pid), (long long)stuck_ms);
 	return false;

@@ -2,7 +2,8 @@
 #define WEIR_DAEMON_HEALTH_H
 /*
  * health.h - how the daemon is, judged by memory that its processes share, so
- * that nobody need answer: a worker whose loop does not turn cannot.
+ * that nobody need answer: a worker whose loop does not turn cannot. What that
+ * does not tell, that somebody has stopped one that was idle, the kernel knows.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,8 @@ struct health_view {
 bool health_check(const struct health_view *view, enum health_question question, int64_t now_us,
 		  struct buf *words);
 
+/* It serves, but for somebody who has stopped it: its loop may have had nothing to do then. */
+bool health_is_stopped(const struct health_view *view, unsigned slot);
 /* For how long a slot's worker has been stuck; 0: it is not. */
 int64_t health_stuck_ms(const struct health_view *view, unsigned slot, int64_t now_us);
 

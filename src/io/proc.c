@@ -6,6 +6,7 @@
 #include "io/proc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,6 +75,24 @@ void proc_describe(int status, char ret_words[PROC_END_MAX])
 bool proc_ended_well(int status)
 {
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool proc_is_stopped(pid_t pid)
+{
+	char path[32], text[256];
+	_cleanup_(close_fdp) int fd = -1;
+	const char *state;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	/* "17 (name) S ...", and a name may have anything in it. */
+	state = strrchr(text, ')');
+	return state && (!strncmp(state, ") T", 3) || !strncmp(state, ") t", 3));
 }
 
 void proc_raise_nofile(void)

@@ -21,6 +21,9 @@ void proc_describe(int status, char ret_words[PROC_END_MAX]);
 /* An exit code of 0, and no signal. */
 bool proc_ended_well(int status);
 
+/* SIGSTOP, a terminal or a debugger holds it. False also where /proc does not tell. */
+bool proc_is_stopped(pid_t pid);
+
 /* As many descriptors as the system allows this process: a daemon that uses no select() can. */
 void proc_raise_nofile(void);
 

@@ -63,6 +63,18 @@ def test_a_worker_that_is_stuck_is_named_while_it_is(d):
     wait_until(lambda: ask(d, "/healthz").status == 200 and ask(d, "/readyz").status == 200)
 
 
+def test_a_worker_that_was_stopped_is_named_also_if_it_had_nothing_to_do(d):
+    pid = d.workers()[0]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        words = wait_until(lambda: (r := ask(d, "/healthz")).status == 503 and r.text)
+        assert f"(pid {pid}) is stopped, by a signal or a debugger" in words
+        assert ask(d, "/readyz").status == 503
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: ask(d, "/healthz").status == 200 and ask(d, "/readyz").status == 200)
+
+
 def test_a_worker_that_has_nothing_to_do_is_well(d):
     # For longer than "stall": its loop does not turn either.
     until = time.monotonic() + 2.5

@@ -21,6 +21,25 @@ static void on_signal(int sig)
 {
 }
 
+Test(proc, knows_who_is_stopped)
+{
+	pid_t pid = proc_fork(") T (");
+	int status = 0;
+
+	if (pid == 0) {
+		(void)pause();
+		_exit(0);
+	}
+	cr_expect_not(proc_is_stopped(pid));
+	(void)kill(pid, SIGSTOP);
+	cr_assert_eq(waitpid(pid, &status, WUNTRACED), pid);
+	cr_assert(WIFSTOPPED(status));
+	cr_expect(proc_is_stopped(pid));
+	(void)kill(pid, SIGKILL);
+	(void)end_of(pid);
+	cr_expect_not(proc_is_stopped(pid));
+}
+
 Test(proc, describes_an_exit_code)
 {
 	char words[PROC_END_MAX];
