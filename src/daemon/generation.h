@@ -27,6 +27,7 @@ struct generation {
 	bool has_jobs;		      /* some module has one: processes are needed */
 	struct tls_keeper *tls;	      /* NULL: no TLS */
 	struct crash_limit crash_limit;
+	int log_level;	   /* from its beginning; 0: as it was */
 	int64_t stall_ms;  /* a worker whose loop turns longer is stuck, for health checks */
 	int64_t notice_ms; /* not ready any more, but still accepting, before the daemon stops */
 	const struct conf_privileges *privileges; /* of its processes; NULL: the master's */

@@ -78,6 +78,8 @@ __attribute__((noreturn)) static void run_worker(struct master *m, const struct 
 				    .log = &log,
 				    .arg = g->worker_arg };
 
+	if (args.is_held && g->log_level)
+		log.level = g->log_level;
 	log_set_who(&log, "worker %u", slot->index);
 	forget_master(m, g);
 	become_user(m, g);

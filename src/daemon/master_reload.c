@@ -173,6 +173,8 @@ static void take_over(struct master *m)
 
 	m->now = m->next;
 	m->next = NULL;
+	if (m->now->log_level)
+		m->setup->log->level = m->now->log_level;
 	listeners_succeed(m->now->listeners);
 	if (listeners_begin(m->now->listeners) < 0)
 		log_write(m->log, LOG_AT_WARN, "not every worker has sockets of its own");

@@ -155,6 +155,7 @@ static void fill(struct edition *e, const struct reload *reload)
 	g->hub_arg = &e->hub;
 	g->job_arg = &e->job;
 	g->ctl_arg = &e->ctl;
+	g->log_level = conf->log_level;
 	g->stall_ms = conf->health.stall_ms;
 	g->notice_ms = conf->health.listen.text ? conf->health.notice_ms : 0;
 }
@@ -255,8 +256,8 @@ static int load_conf(const struct reload *reload, const struct generation *now,
 			  fixed);
 		r = -EINVAL;
 	}
-	if (r < 0)
-		reload->log->level = level;
+	/* Until it is in force. */
+	reload->log->level = level;
 	return r;
 }
 

@@ -364,11 +364,17 @@ def test_a_bad_configuration_changes_nothing_and_is_explained(daemon):
 
 def test_workers_that_cannot_start_change_nothing(daemon):
     d = daemon(TWO, reports="SEGV|ABRT|abort")
+    good = d.config.read_text()
+    d.config.write_text(re.sub("log_level: .*", "log_level: error", good))
     let_go(d, "doomed")
     workers = fails(d, r"ended while it started: .*(SIGABRT|exit code)")
     (d.dir / "doomed").unlink()
     wait_until(lambda: sorted(d.workers()) == sorted(workers), d.story)
+    d.config.write_text(good)
+    mark = d.mark()
     reload(d)
+    # Nor has the level of the log.
+    d.wait_log("reading the configuration again", after=mark)
 
 
 def test_an_address_that_is_taken_changes_nothing(daemon, port):
