@@ -355,23 +355,23 @@ static bool find_family(const struct metrics *m, weir_str name, struct metrics_e
 
 static int make_family(struct metrics *m, const struct metric_def *def, uint32_t *ret_at)
 {
-	weir_str name = weir_strz(def->name), help = weir_strz(def->help);
-	weir_str unit = def->unit ? weir_strz(def->unit) : WEIR_STR("");
+	const char *unit = def->unit ? def->unit : "";
+	size_t name_len = strlen(def->name), unit_len = strlen(unit), help_len = strlen(def->help);
 	struct metrics_entry e;
 	char *out;
 
-	if (!make_entry(m, def->n_bounds, name.len + unit.len + help.len, &e))
+	if (!make_entry(m, def->n_bounds, name_len + unit_len + help_len, &e))
 		return -ENOSPC;
 	e.head.type = (uint16_t)def->type;
-	e.head.hash = hash_of(name);
-	e.head.name_len = (uint16_t)name.len;
-	e.head.unit_len = (uint16_t)unit.len;
+	e.head.hash = hash_of((weir_str){ def->name, name_len });
+	e.head.name_len = (uint16_t)name_len;
+	e.head.unit_len = (uint16_t)unit_len;
 	if (def->n_bounds > 0)
 		memcpy(e.words, def->bounds, def->n_bounds * sizeof(double));
 	out = (char *)(e.words + def->n_bounds);
-	out = mempcpy(out, name.ptr, name.len);
-	out = mempcpy(out, unit.ptr, unit.len);
-	memcpy(out, help.ptr, help.len);
+	out = mempcpy(out, def->name, name_len);
+	out = mempcpy(out, unit, unit_len);
+	memcpy(out, def->help, help_len);
 	*ret_at = publish(m, &e);
 	return 0;
 }
