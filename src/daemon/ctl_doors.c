@@ -39,6 +39,15 @@ static int give_to_group(const struct conf_control *control, char words[LISTENER
 	return r;
 }
 
+static int open_control(const struct conf_control *control, struct listeners **ret_listeners,
+			char words[LISTENERS_WORDS_MAX])
+{
+	int r;
+
+	r = open_one(&control->address, control->mode, ret_listeners, words);
+	return r < 0 ? r : give_to_group(control, words);
+}
+
 int ctl_doors_open(const struct conf *conf, struct ctl_doors *ret_doors,
 		   char reterr_words[LISTENERS_WORDS_MAX])
 {
@@ -48,10 +57,7 @@ int ctl_doors_open(const struct conf *conf, struct ctl_doors *ret_doors,
 	if (conf->health.listen.text)
 		r = open_one(&conf->health.listen, 0666, &doors.health, reterr_words);
 	if (r >= 0 && conf->control.socket.text)
-		r = open_one(&conf->control.address, conf->control.mode, &doors.control,
-			     reterr_words);
-	if (r >= 0 && doors.control)
-		r = give_to_group(&conf->control, reterr_words);
+		r = open_control(&conf->control, &doors.control, reterr_words);
 	if (r < 0)
 		ctl_doors_close(&doors);
 	else
