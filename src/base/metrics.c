@@ -78,6 +78,11 @@ unsigned metrics_memory_n_sets(const struct metrics_memory *memory)
 	return memory->n_sets;
 }
 
+int metrics_memory_owner(const struct metrics_memory *memory, unsigned set)
+{
+	return (int)__atomic_load_n(&set_at(memory, set)->owner, __ATOMIC_RELAXED);
+}
+
 uint64_t metrics_memory_n_lost(const struct metrics_memory *memory)
 {
 	uint64_t n = 0;
@@ -154,8 +159,7 @@ void metrics_walk_begin(const struct metrics_memory *memory, unsigned set,
 			struct metrics_walk *ret_walk)
 {
 	walk_begin(set_at(memory, set), room_of(memory), ret_walk);
-	ret_walk->is_alive = is_alive(
-		__atomic_load_n(&set_at(memory, set)->owner, __ATOMIC_RELAXED));
+	ret_walk->is_alive = is_alive((uint32_t)metrics_memory_owner(memory, set));
 }
 
 bool metrics_walk_next(const struct metrics_memory *memory, unsigned set, struct metrics_walk *walk)

@@ -59,6 +59,8 @@ MUST_USE int metrics_memory_new(unsigned n_sets, size_t size, struct metrics_mem
 struct metrics_memory *metrics_memory_free(struct metrics_memory *memory);
 DEFINE_CLEANUP(struct metrics_memory, metrics_memory_free)
 unsigned metrics_memory_n_sets(const struct metrics_memory *memory);
+/* The process that has this set, or was the last to have it without giving it back; 0: none. */
+int metrics_memory_owner(const struct metrics_memory *memory, unsigned set);
 
 /* ---- writing: one process */
 

@@ -52,7 +52,8 @@ static void put_quoted(struct json *json, weir_str text)
 
 static void put_line(struct json *json)
 {
-	put(json, "\n%*s", (int)(2 * json->depth), "");
+	if (!json->is_compact)
+		put(json, "\n%*s", (int)(2 * json->depth), "");
 }
 
 /* What stands in front of a value. */
@@ -66,7 +67,7 @@ static void begin(struct json *json, const char *key)
 	if (!key)
 		return;
 	put_quoted(json, weir_strz(key));
-	put(json, ": ");
+	put(json, json->is_compact ? ":" : ": ");
 }
 
 void json_open(struct json *json, const char *key, char bracket)
@@ -102,6 +103,12 @@ void json_number(struct json *json, const char *key, uint64_t number)
 {
 	begin(json, key);
 	put(json, "%llu", (unsigned long long)number);
+}
+
+void json_raw(struct json *json, const char *key, weir_str value)
+{
+	begin(json, key);
+	put(json, "%.*s", WEIR_ARG(value));
 }
 
 void json_bool(struct json *json, const char *key, bool value)

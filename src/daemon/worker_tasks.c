@@ -83,6 +83,13 @@ static const char *awaits(struct names *names, const struct task *task)
 	return found ? found : "";
 }
 
+const char *worker_tasks_awaits(const struct task *task)
+{
+	struct names names = { 0 };
+
+	return awaits(&names, task);
+}
+
 static const struct req *req_of_task(const struct task *task)
 {
 	return task->user;

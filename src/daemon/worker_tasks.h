@@ -19,6 +19,8 @@ struct task;
 
 /* A row for each; those that there is no room for are left out, and -EMSGSIZE or -ENOMEM said. */
 MUST_USE int worker_tasks_write(const struct sched *sched, unsigned slot, struct buf *out);
+/* The function of ours that it waits in; "": not known. */
+const char *worker_tasks_awaits(const struct task *task);
 /* The one that a row's id has this tag of; NULL. */
 struct task *worker_tasks_find(const struct sched *sched, uint32_t tag);
 /* Where it waits, as if it were stuck: a note that daemon/crash_report reads. -ENOMEM, -ENOTSUP. */

@@ -29,7 +29,7 @@ static size_t find(const struct h1_head *head, weir_str name, weir_str *ret_valu
 }
 
 /* Other protocols beside it are other servers' to take (RFC 9110, section 7.8). */
-static bool asks_for_websocket(const struct h1_head *head)
+bool ws_hello_is_one(const struct h1_head *head)
 {
 	return head->wants_upgrade && fields_has_token(head->fields, head->n_fields,
 						       WEIR_STR("upgrade"), WEIR_STR("websocket"));
@@ -48,7 +48,7 @@ static enum fault judge_request(const struct h1_head *head)
 		return FAULT_WS_METHOD;
 	if (head->version < 11)
 		return FAULT_WS_ON_10;
-	if (!asks_for_websocket(head))
+	if (!ws_hello_is_one(head))
 		return FAULT_WS_NO_UPGRADE;
 	return head->has_body ? FAULT_WS_BODY : FAULT_NONE;
 }

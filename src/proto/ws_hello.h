@@ -36,6 +36,9 @@ struct ws_hello {
 MUST_USE int ws_hello_read(const struct h1_head *head, struct arena *arena,
 			   struct ws_hello *ret_hello, enum fault *reterr_fault);
 
+/* Does it ask for a WebSocket, rightly or not? */
+bool ws_hello_is_one(const struct h1_head *head);
+
 /*
  * Sec-WebSocket-Accept for the key of a ws_hello that was read; not
  * NUL-terminated. -ENOMEM: libcrypto allocates.

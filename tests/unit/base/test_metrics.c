@@ -118,6 +118,20 @@ Test(metrics, two_processes_never_have_the_same_set)
 	(void)metrics_memory_free(memory);
 }
 
+Test(metrics, a_set_says_whose_it_is)
+{
+	struct metrics_memory *memory;
+	struct metrics *m;
+
+	cr_assert_eq(metrics_memory_new(2, 8192, &memory), 0);
+	cr_expect_eq(metrics_memory_owner(memory, 1), 0);
+	cr_assert_eq(metrics_new(memory, 1, &m), 0);
+	cr_expect_eq(metrics_memory_owner(memory, 1), getpid());
+	(void)metrics_free(m);
+	cr_expect_eq(metrics_memory_owner(memory, 1), 0);
+	(void)metrics_memory_free(memory);
+}
+
 Test(metrics, the_same_name_and_labels_are_the_same_numbers)
 {
 	struct metrics *m;

@@ -57,6 +57,28 @@ Test(json, what_is_empty_takes_no_lines)
 	free(text);
 }
 
+Test(json, is_one_line_for_programs)
+{
+	struct json json;
+	struct buf out;
+	char *text;
+
+	buf_init(&out, 0);
+	json_init(&json, &out);
+	json.is_compact = true;
+	json_open(&json, NULL, '{');
+	json_text(&json, "word", "a");
+	json_raw(&json, "raw", WEIR_STR("[{}]"));
+	json_open(&json, "list", '[');
+	json_number(&json, NULL, 1);
+	json_number(&json, NULL, 2);
+	json_close(&json, ']');
+	json_close(&json, '}');
+	text = finish(&json);
+	cr_assert_str_eq(text, "{\"word\":\"a\",\"raw\":[{}],\"list\":[1,2]}\n");
+	free(text);
+}
+
 Test(json, escapes_what_has_to_be)
 {
 	struct json json;

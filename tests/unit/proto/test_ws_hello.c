@@ -241,6 +241,24 @@ ParameterizedTest(struct row *row, ws_hello, judges_lists_and_origins, .init = s
 	check(row);
 }
 
+Test(ws_hello, is_one_that_asks_for_a_websocket_though_wrongly)
+{
+	read_head(GET "Connection: upgrade\r\nUpgrade: websocket\r\n");
+	cr_expect(ws_hello_is_one(&w.head));
+}
+
+Test(ws_hello, is_none_that_asks_for_another_protocol)
+{
+	read_head(GET "Connection: upgrade\r\nUpgrade: h2c\r\n");
+	cr_expect_not(ws_hello_is_one(&w.head));
+}
+
+Test(ws_hello, is_none_that_asks_for_nothing)
+{
+	read_head(GET "Upgrade: websocket\r\n");
+	cr_expect_not(ws_hello_is_one(&w.head));
+}
+
 Test(ws_hello, knows_the_statuses)
 {
 	cr_expect_eq(fault_status(FAULT_WS_METHOD), 405);
