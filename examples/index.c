@@ -42,6 +42,7 @@ static const struct entry entries[] = {
 	{ "a job that crashes: nobody else notices (where=handler takes a worker)", "",
 	  "/crash?where=job" },
 	{ "a page to chat with: open it in two windows of a browser", "", "/chat" },
+	{ "how the daemon is, live: open it in a browser", "", "/status" },
 	{ "what you send comes back", NULL, "/ws/echo" },
 	{ "the same, up to 1 MiB", NULL, "/ws/echo-small" },
 	{ "the same, compressed", NULL, "/ws/echo-deflate" },

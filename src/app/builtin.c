@@ -10,6 +10,7 @@
 #include "app/respond.h"
 #include "app/site.h"
 #include "app/static.h"
+#include "app/status_page.h"
 
 /* One a line. The last is empty. */
 static const weir_handler_entry handlers[] = {
@@ -17,6 +18,7 @@ static const weir_handler_entry handlers[] = {
 	{ .name = "redirect", .fn = redirect_handler },
 	{ .name = "respond", .fn = respond_handler },
 	{ .name = "static", .fn = static_handler },
+	{ .name = "status", .fn = status_page, .method = "WS" },
 	{ .name = NULL },
 };
 
@@ -32,6 +34,11 @@ int builtin_open(const struct log *log, struct buf *reterr_words, struct weir_ap
 	};
 
 	return module_wrap(&def, log, reterr_words, ret_app);
+}
+
+bool builtin_is_page_too(weir_handler *fn)
+{
+	return fn == status_page;
 }
 
 struct builtin_settings *builtin_settings_free(struct builtin_settings *settings)

@@ -7,6 +7,7 @@
  *
  * To add one, write its weir_handler and give it a line in builtin.c.
  */
+#include <stdbool.h>
 #include <weir/http.h>
 
 #include "base/macro.h"
@@ -28,6 +29,9 @@ struct builtin_settings *builtin_settings_free(struct builtin_settings *settings
 
 /* Those of the route that the request came by; NULL: it has none. */
 struct builtin_settings *builtin_settings(const weir_req *req);
+
+/* One of these that has WebSockets, and answers plain requests as well. */
+bool builtin_is_page_too(weir_handler *fn);
 
 /* As module_open(). */
 MUST_USE int builtin_open(const struct log *log, struct buf *reterr_words,

@@ -33,6 +33,7 @@
 #include "io/tls_info.h"
 #include "proto/host.h"
 #include "proto/http.h"
+#include "proto/ws_hello.h"
 #include "serve/access_line.h"
 #include "serve/errpage.h"
 
@@ -394,7 +395,7 @@ static void run(struct req *req, struct exchange *ex)
 		exchange_set_pace(ex, route->pace);
 	if (req->match.n_params > 0 && !decode_params(req, ex, route))
 		return;
-	if (route->ws) {
+	if (route->ws && !(route->is_page_too && !ws_hello_is_one(&ex->head))) {
 		ws_start(ex, route, &req->match);
 		return;
 	}

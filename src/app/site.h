@@ -65,6 +65,7 @@ struct route {
 
 	/* of a WebSocket route */
 	bool is_websocket;
+	bool is_page_too; /* requests that ask for no session are for fn as well */
 	struct ws_limits ws_limits;
 	struct ws_policy *ws; /* borrowed: with these limits; NULL: it is none */
 	const struct weir_ws_handlers *ws_handlers; /* borrowed; NULL: fn serves a whole session */
@@ -91,6 +92,16 @@ enum site_ids {
 	SITE_IDS_MADE, /* nobody's */
 	SITE_IDS_OF_PROXIES,
 	SITE_IDS_OF_ALL,
+};
+
+/* What weir.status shows. */
+struct site_status {
+	/*
+	 * All of it, as JSON, at most a second old; valid until the next call. On the loop's
+	 * stack. -ENOMEM.
+	 */
+	int (*look)(void *arg, weir_str *ret_json);
+	void *arg;
 };
 
 struct site {
@@ -133,6 +144,7 @@ struct site {
 	struct metrics *metrics;       /* borrowed: for the modules' own; NULL: nobody counts */
 	/* What GET /metrics shows; NULL: nothing. */
 	const struct site_metrics *shown; /* borrowed */
+	const struct site_status *status; /* borrowed; NULL: nothing is there to be shown */
 	struct https_rules https; /* of answers without a route: only what browsers are told */
 
 	uint64_t n_failed; /* handlers that ended in a 5xx or broke off */

@@ -330,6 +330,7 @@ static int bind_route(struct binding *b, const struct conf_route *from, struct m
 	route->fn = handler.fn;
 	route->flags = handler.flags;
 	route->is_websocket = from->is_websocket;
+	route->is_page_too = builtin_is_page_too(handler.fn);
 	route->ws_handlers = handler.ws;
 	b->n_routes++;
 	r = bind_gzip(route, &from->gzip);

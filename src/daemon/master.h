@@ -33,6 +33,9 @@ struct worker_args {
 	struct worker_note *note;    /* what the master may read when it has died; clear */
 	struct crash_note *crash;    /* for how it crashes, or is stuck; NULL: no memory for it */
 	struct worker_lag *lag;	     /* for how long its loop's turns take */
+	const struct worker_board
+		*board; /* of all workers: for who shows them; NULL: nobody does */
+	const struct worker_lags *lags;
 	const struct crash_limit *crash_limit; /* the routes that are closed; NULL: none */
 	struct log *log;		       /* says "worker 0" */
 	void *arg;			       /* the generation's */

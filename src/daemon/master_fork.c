@@ -74,6 +74,8 @@ __attribute__((noreturn)) static void run_worker(struct master *m, const struct 
 				    .note = worker_notes_at(&m->notes, slot->index),
 				    .crash = m->crashes.notes[slot->index],
 				    .lag = worker_lags_at(&m->lags, slot->index),
+				    .board = m->board,
+				    .lags = &m->lags,
 				    .crash_limit = &g->crash_limit,
 				    .log = &log,
 				    .arg = g->worker_arg };

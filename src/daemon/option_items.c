@@ -85,7 +85,8 @@ const struct option_spec option_items_rows[] = {
 	  .type = OPTION_NAME,
 	  .is_one_of = true,
 	  .pattern = QUALIFIED,
-	  .help = "MODULE.ENTRY; weir.ENTRY is one of the server's own." },
+	  .help = "MODULE.ENTRY; weir.ENTRY is one of the server's own: weir.metrics, which\n"
+		  "Prometheus reads, and weir.status, a page for people (websocket: true)." },
 	{ .name = "static",
 	  ROUTE(files),
 	  .kind = OPTION_OF_HTTP,

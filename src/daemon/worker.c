@@ -50,6 +50,7 @@
 #include "daemon/worker_limits.h"
 #include "daemon/worker_metrics.h"
 #include "daemon/worker_notes.h"
+#include "daemon/worker_status.h"
 #include "io/loop.h"
 #include "io/proc.h"
 #include "io/slice.h"
@@ -94,6 +95,7 @@ struct worker {
 	struct sessions sessions;
 	bool has_sessions;
 	struct worker_metrics metrics;
+	struct worker_status status;
 	bool is_drained;
 	bool is_over; /* the modules have shut down, perhaps before the loop ran */
 
@@ -521,6 +523,7 @@ static void start_metrics(struct worker *w)
 					.lag = w->args->lag };
 
 	worker_metrics_start(&w->metrics, &of, w->args->slot, w->binding);
+	worker_status_start(&w->status, &of, w->args, w->binding);
 }
 
 /* conf_check() has tried the format. */
@@ -631,6 +634,7 @@ static void unmake(struct worker *w)
 		server_close_all(&w->server);
 		loop_turn(w->loop, false); /* the reap step */
 		worker_hub_serve(&w->hub, NULL);
+		worker_status_stop(&w->status);
 		worker_metrics_stop(&w->metrics);
 		if (w->has_sessions)
 			sessions_done(&w->sessions);

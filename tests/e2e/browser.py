@@ -119,6 +119,10 @@ class Tab:
             raise BrowserError(f"{url}: {answer['errorText']}")
         self.wait(f"location.href === {json.dumps(url)} && document.readyState === 'complete'")
 
+    def call(self, method, **params):
+        """A command for this tab: its result."""
+        return self._browser.call(method, self._session, **params)
+
     def run(self, script):
         """What an expression comes to; what a promise does."""
         answer = self._browser.call("Runtime.evaluate", self._session, expression=script, awaitPromise=True,

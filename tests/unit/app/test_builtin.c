@@ -4,7 +4,9 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "app/metrics_page.h"
 #include "app/module.h"
+#include "app/status_page.h"
 #include "app_world.h"
 #include "base/log.h"
 
@@ -23,6 +25,13 @@ Test(builtin, is_a_module_like_any_other)
 	cr_expect(memmem(words.data, words.len, "did you mean 'respond'?", 23));
 	buf_done(&words);
 	(void)module_free(app);
+}
+
+Test(builtin, says_which_has_sessions_and_a_page)
+{
+	cr_expect(builtin_is_page_too(status_page));
+	cr_expect_not(builtin_is_page_too(metrics_page));
+	cr_expect_not(builtin_is_page_too(NULL), "one with functions for messages");
 }
 
 static struct builtin_settings *seen;
