@@ -95,34 +95,32 @@ struct deadline_scope {
  * marked (same) is then as it was when the task began.
  */
 struct task {
-	struct sched *sched;	/* borrowed (same) */
-	struct stack *stack;	/* (same) */
-	struct ready ready;	/* in the sched's ready or parked list, or in none (same) */
-	struct task_spec *spec; /* borrowed */
-	int result;
-	bool has_returned;
-
-	/* cancellation */
-	bool is_forced; /* shields do not hold any more */
-	enum reason reason;
-	struct group *groups;	   /* that it has open, the innermost first; none (same) */
-	struct task *next_to_mark; /* while a tree is cancelled */
-
-	/* limits */
-	int64_t limit_ms;   /* the nearest deadline in force */
-	unsigned n_shields; /* of its own, in which it is */
-	uint32_t shield;    /* the number of the innermost, its own or its group's; 0: none */
-	unsigned n_scopes;
-	unsigned n_lost;	       /* scopes there was no memory for */
-	unsigned max_scopes;	       /* (same) */
-	struct deadline_scope *scopes; /* own_scopes, or owned (same) */
-
-	/* waiting */
+	/* what each wait touches: two cache lines, which come from afar when thousands take turns */
+	struct sched *sched; /* borrowed (same) */
+	struct stack *stack; /* (same) */
+	struct ready ready;  /* in the sched's ready or parked list, or in none (same) */
+	struct wait *wait;   /* what it is parked on; NULL: not parked (same) */
+	int64_t limit_ms;    /* the nearest deadline in force */
+	enum reason reason;  /* of its cancellation */
+	unsigned n_lost;     /* scopes there was no memory for */
+	struct timer timer;  /* of the wait; stopped (same) */
+	int64_t parked_ms;
 	unsigned n_refused; /* calls in a row that were refused: see task_check() */
 	bool is_fixed;	    /* waits for what must not be given up */
-	struct wait *wait;  /* what it is parked on; NULL: not parked (same) */
-	int64_t parked_ms;
-	struct timer timer; /* stopped (same) */
+	bool has_returned;
+	bool is_forced; /* shields do not hold any more */
+
+	struct task_spec *spec; /* borrowed */
+	int result;
+
+	/* cancellation and limits */
+	unsigned n_shields;   /* of its own, in which it is */
+	uint32_t shield;      /* the number of the innermost, its own or its group's; 0: none */
+	struct group *groups; /* that it has open, the innermost first; none (same) */
+	struct task *next_to_mark; /* while a tree is cancelled */
+	unsigned n_scopes;
+	unsigned max_scopes;	       /* (same) */
+	struct deadline_scope *scopes; /* own_scopes, or owned (same) */
 
 	/* handed down */
 	struct locals *locals; /* a reference; NULL: none set (same) */

@@ -19,10 +19,23 @@ void wait_init(struct wait *w)
 	list_init(&w->link);
 }
 
+/*
+ * It runs soon, after others: the cache lines around where its stack was left
+ * are on their way by then. With thousands of tasks they are in no near cache.
+ */
+static inline void fetch_ahead(const struct task *t)
+{
+	const char *sp = t->stack->context.sp;
+
+	for (int line = -4; line < 8; line++)
+		__builtin_prefetch(sp + 64 * line, 1);
+}
+
 static void unpark(struct task *t)
 {
 	struct wait *w = t->wait;
 
+	fetch_ahead(t);
 	if (w->link.next)
 		list_del(&w->link);
 	w->task = NULL;

@@ -73,21 +73,14 @@ struct ws_spans {
 
 /* Most of a worker's are idle, and there are tens of thousands: bytes count here. */
 struct ws_session {
+	/* what each message touches comes first */
 	struct tunnel *tunnel;		/* borrowed; NULL when it is over */
 	const struct ws_session_up *up; /* borrowed, set by the owner */
 	struct ws_policy *policy;	/* borrowed: the route's */
-	struct ws_read read;
-	struct block *message; /* owned: what is here of a message in several pieces; NULL: none */
-	struct ws_outbox *outbox; /* owned: what waits for room; NULL: nothing */
-	struct list relays;	  /* struct ws_relay */
-	struct timeout clock;	  /* until a ping, a dead peer, or the end of a closing handshake */
-	struct ws_spans *spans;	  /* owned; NULL: the route has no such limits */
-	struct ws_deflater *deflater; /* owned; NULL: none is kept */
-	uint64_t frame_left;   /* bytes of payload that are owed to a frame whose header is out */
-	char *close_reason;    /* owned: the peer's; NULL: none */
-	struct ws_note *note;  /* owned: for the access log; NULL: it has no line */
-	struct ws_piece piece; /* has_piece: pulled by nobody yet */
-	uint16_t close_code;   /* the peer's, or the one it was ended with; 0: not yet */
+	struct ws_outbox *outbox;	/* owned: what waits for room; NULL: nothing */
+	struct list relays;		/* struct ws_relay */
+	uint64_t frame_left; /* bytes of payload that are owed to a frame whose header is out */
+	uint16_t close_code; /* the peer's, or the one it was ended with; 0: not yet */
 	uint8_t reason_len;
 	uint8_t deflate_bits; /* of our compressor's window; 0: permessage-deflate was not agreed */
 	uint8_t state : 4;    /* enum ws_state */
@@ -108,6 +101,14 @@ struct ws_session {
 	bool has_closed : 1;	  /* our close frame is out */
 	bool has_peer_closed : 1; /* and the peer's has come */
 	bool is_over : 1;	  /* the owner knows */
+	struct ws_read read;
+	struct ws_piece piece;	/* has_piece: pulled by nobody yet */
+	struct block *message;	/* owned: what is here of a message in several pieces; NULL: none */
+	struct timeout clock;	/* until a ping, a dead peer, or the end of a closing handshake */
+	struct ws_spans *spans; /* owned; NULL: the route has no such limits */
+	struct ws_deflater *deflater; /* owned; NULL: none is kept */
+	char *close_reason;	      /* owned: the peer's; NULL: none */
+	struct ws_note *note;	      /* owned: for the access log; NULL: it has no line */
 };
 
 /* Takes over the tunnel of an accepted handshake. deflate: NULL when it was not agreed. */
