@@ -4,7 +4,7 @@ import pathlib
 import re
 import sys
 
-FLOORS = {"base": 0, "proto": 1, "io": 1, "serve": 2, "coro": 2, "app": 3, "daemon": 4}
+FLOORS = {"base": 0, "proto": 1, "io": 1, "serve": 2, "coro": 2, "app": 3, "conf": 4, "daemon": 5}
 
 TOKEN = re.compile(r"""
     (?P<string> "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' ) |

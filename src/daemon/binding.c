@@ -16,9 +16,9 @@
 #include "app/module.h"
 #include "base/buf.h"
 #include "base/log.h"
-#include "daemon/conf.h"
-#include "daemon/conf_front.h"
-#include "daemon/messages.h"
+#include "conf/conf.h"
+#include "conf/conf_front.h"
+#include "conf/messages.h"
 #include "proto/http.h"
 #include "serve/ratelimit.h"
 

@@ -10,10 +10,10 @@
 #include "app/redirect.h"
 #include "app/respond.h"
 #include "app/static.h"
-#include "daemon/conf.h"
-#include "daemon/conf_origin.h"
-#include "daemon/messages.h"
-#include "daemon/option_table.h"
+#include "conf/conf.h"
+#include "conf/conf_origin.h"
+#include "conf/messages.h"
+#include "conf/option_table.h"
 
 void binding_answer_done(struct binding_shared *shared)
 {

@@ -14,8 +14,8 @@
 
 #include "app/module.h"
 #include "base/buf.h"
+#include "conf/messages.h"
 #include "daemon/binding.h"
-#include "daemon/messages.h"
 #include "daemon/privileges.h"
 #include "io/proc.h"
 

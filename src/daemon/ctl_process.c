@@ -9,14 +9,14 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
+#include "conf/exit_code.h"
 #include "daemon/control.h"
 #include "daemon/ctl_clients.h"
 #include "daemon/ctl_commands.h"
 #include "daemon/ctl_doors.h"
 #include "daemon/ctl_health.h"
 #include "daemon/ctl_workers.h"
-#include "daemon/exit_code.h"
 #include "daemon/tls_keeper.h"
 #include "daemon/worker_board.h"
 #include "io/loop.h"

@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 
 #include "base/log.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 
 /* Generations of workers overlap while a new configuration comes. */
 #define ROWS_BEYOND 64

@@ -11,7 +11,7 @@
 
 #include "app/job_carrier.h"
 #include "base/log.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "daemon/control.h"
 #include "daemon/hub_job.h"
 #include "daemon/job_pipe.h"

@@ -7,7 +7,7 @@
 #include "app/request_ids.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "io/proc.h"
 
 struct hub_job *hub_job_new(const struct job_packet *p, int64_t now_us)

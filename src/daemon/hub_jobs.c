@@ -13,7 +13,7 @@
 #include "app/job_carrier.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "daemon/hub_job.h"
 #include "daemon/job_counts.h"
 #include "daemon/job_pipe.h"

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
+#include "conf/exit_code.h"
 #include "daemon/control.h"
-#include "daemon/exit_code.h"
 #include "daemon/hub.h"
 #include "daemon/hub_jobs.h"
 #include "daemon/hub_pipe.h"

@@ -14,9 +14,9 @@
 
 #include "base/arena.h"
 #include "base/str.h"
-#include "daemon/conf_origin.h"
-#include "daemon/messages.h"
-#include "daemon/option_table.h"
+#include "conf/conf_origin.h"
+#include "conf/messages.h"
+#include "conf/option_table.h"
 #include "io/sock.h"
 
 #define FIRST_FD 3

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "base/macro.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 
 struct messages;
 

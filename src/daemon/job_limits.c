@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "io/slice.h"
 
 /* When memory runs out, a job goes before a worker. */

@@ -11,7 +11,7 @@
 #include <limits.h>
 
 #include "base/str.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "daemon/job_wire.h"
 
 #define MAX_BUCKETS ((size_t)1 << 16)

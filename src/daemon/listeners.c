@@ -19,9 +19,9 @@
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "daemon/conf.h"
-#include "daemon/conf_address.h"
-#include "daemon/exit_code.h"
+#include "conf/conf.h"
+#include "conf/conf_address.h"
+#include "conf/exit_code.h"
 #include "io/sock.h"
 
 struct address {

@@ -8,9 +8,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "conf/exit_code.h"
 #include "daemon/control_fork.h"
 #include "daemon/crash_note.h"
-#include "daemon/exit_code.h"
 #include "daemon/listeners.h"
 #include "daemon/master_state.h"
 #include "daemon/master_stop.h"

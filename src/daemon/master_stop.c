@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "conf/exit_code.h"
 #include "daemon/control.h"
-#include "daemon/exit_code.h"
 #include "daemon/listeners.h"
 #include "daemon/master_ctl.h"
 #include "daemon/master_reload.h"

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/exit_code.h"
+#include "conf/exit_code.h"
 #include "daemon/handover.h"
 #include "daemon/inherited.h"
 #include "daemon/master_fork.h"

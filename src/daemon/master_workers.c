@@ -13,11 +13,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "conf/exit_code.h"
 #include "daemon/adoption.h"
 #include "daemon/control.h"
 #include "daemon/crash_note.h"
 #include "daemon/crash_report.h"
-#include "daemon/exit_code.h"
 #include "daemon/listeners.h"
 #include "daemon/master_fork.h"
 #include "daemon/master_reload.h"

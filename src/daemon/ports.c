@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "daemon/listeners.h"
 #include "daemon/tls_contexts.h"
 #include "io/listener.h"

@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/conf.h"
-#include "daemon/messages.h"
+#include "conf/conf.h"
+#include "conf/messages.h"
 
 /* What the master needs after it has started. */
 static const int kept[] = {

@@ -5,8 +5,8 @@
 #include <sys/random.h>
 
 #include "app/site.h"
+#include "conf/conf.h"
 #include "daemon/binding.h"
-#include "daemon/conf.h"
 #include "serve/server.h"
 
 static int make_policies(struct sessions *sessions, struct binding *binding)

@@ -9,11 +9,11 @@
 
 #include "app/req.h"
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/str.h"
 #include "coro/census.h"
 #include "coro/sched.h"
 #include "coro/task.h"
-#include "daemon/json.h"
 #include "daemon/worker_tasks.h"
 #include "io/loop.h"
 

@@ -8,10 +8,10 @@
 
 #include "base/buf.h"
 #include "base/histogram.h"
+#include "base/json.h"
 #include "base/metrics_view.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "daemon/job_counts.h"
-#include "daemon/json.h"
 #include "daemon/worker_board.h"
 #include "daemon/worker_lags.h"
 

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/conf.h"
-#include "daemon/messages.h"
+#include "conf/conf.h"
+#include "conf/messages.h"
 #include "io/sealed.h"
 
 /* A chain of ten with large keys has 30 KiB; a list of all authorities there are, 250. */

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "daemon/conf.h"
-#include "daemon/messages.h"
+#include "conf/conf.h"
+#include "conf/messages.h"
 #include "daemon/tls_bundle.h"
 #include "io/tls_ctx.h"
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/str.h"
 #include "daemon/ctl_text.h"
-#include "daemon/json.h"
 
 #define MAX_COLUMNS 32
 #define MAX_CELL 64

@@ -3,8 +3,8 @@
 
 #include <stddef.h>
 
+#include "conf/conf.h"
 #include "daemon/binding.h"
-#include "daemon/conf.h"
 #include "daemon/front.h"
 
 struct server_limits worker_limits_of(const struct conf *conf)

@@ -19,7 +19,7 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "daemon/control.h"
 #include "daemon/hub_jobs.h"
 #include "daemon/job_wire.h"

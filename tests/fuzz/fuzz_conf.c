@@ -12,10 +12,10 @@
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "daemon/cli.h"
-#include "daemon/conf.h"
-#include "daemon/conf_print.h"
-#include "daemon/messages.h"
+#include "conf/cli.h"
+#include "conf/conf.h"
+#include "conf/conf_print.h"
+#include "conf/messages.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "daemon/control.h"
 #include "daemon/hub_jobs.h"
 #include "daemon/job_wire.h"

@@ -10,7 +10,7 @@ GOOD = [
     ("src/app/a.c", '#include "coro/b.h"\n#include "serve/c.h"\n#include <weir/http.h>\n'),
     ("src/daemon/a.c", '#include "app/b.h"\n#include <weir/module.h>\n'),
     ("src/main.c", '#include "daemon/b.h"\n#include <weir/weir.h>\n'),
-    ("src/base/b.h", '/* #include "daemon/conf.h" */\n'),
+    ("src/base/b.h", '/* #include "conf/conf.h" */\n'),
     ("include/weir/a.h", "#include <weir/base.h>\n#include <stdint.h>\n"),
     ("tests/unit/io/test_a.c", '#include "io/a.h"\n#include "base/b.h"\n#include "helper.h"\n'),
 ]

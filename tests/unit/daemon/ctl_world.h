@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "daemon/control.h"
 #include "daemon/ctl_commands.h"
 #include "daemon/worker_board.h"

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "daemon/control.h"
 #include "daemon/hub_jobs.h"
 #include "daemon/job_counts.h"

@@ -21,9 +21,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
+#include "conf/exit_code.h"
 #include "daemon/control.h"
-#include "daemon/exit_code.h"
 #include "daemon/generation.h"
 #include "daemon/hub_process.h"
 #include "daemon/listeners.h"

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "daemon/job_pools.h"
 #include "daemon/job_wire.h"
 

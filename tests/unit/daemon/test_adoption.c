@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "daemon/control.h"
 #include "daemon/listeners.h"
 #include "daemon/worker_slot.h"

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon/conf.h"
+#include "conf/conf.h"
 
 static char path[108], words[LISTENERS_WORDS_MAX];
 

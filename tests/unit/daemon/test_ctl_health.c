@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "daemon/listeners.h"
 #include "daemon/worker_board.h"
 #include "daemon/worker_lags.h"

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
+#include "conf/exit_code.h"
 #include "daemon/control.h"
 #include "daemon/ctl_doors.h"
-#include "daemon/exit_code.h"
 #include "daemon/worker_board.h"
 #include "daemon/worker_lags.h"
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "oom.h"
 
 static const struct job_packet submit = { .word = JOB_SUBMIT,

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
+#include "conf/exit_code.h"
 #include "daemon/control.h"
-#include "daemon/exit_code.h"
 #include "daemon/hub_wire.h"
 #include "daemon/job_wire.h"
 #include "io/outq.h"

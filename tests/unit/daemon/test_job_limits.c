@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "on_valgrind.h"
 
 #if defined(__SANITIZE_ADDRESS__)

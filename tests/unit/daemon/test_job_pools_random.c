@@ -16,7 +16,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "daemon/job_wire.h"
 
 #define N_WORKERS 3

@@ -11,9 +11,9 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "conf/exit_code.h"
 #include "conf_fixture.h"
 #include "daemon/control.h"
-#include "daemon/exit_code.h"
 #include "daemon/job_wire.h"
 
 #define PATIENCE_MS 10000

@@ -19,8 +19,8 @@
 
 #include "app/module.h"
 #include "base/log.h"
+#include "conf/conf.h"
 #include "daemon/binding.h"
-#include "daemon/conf.h"
 #include "daemon/job_wire.h"
 #include "daemon/worker_notes.h"
 #include "io/sealed.h"

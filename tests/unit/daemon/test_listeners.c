@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "daemon/conf.h"
-#include "daemon/exit_code.h"
+#include "conf/conf.h"
+#include "conf/exit_code.h"
 #include "io/sock.h"
 
 #define N_SLOTS 3

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "conf/cli.h"
+#include "conf/exit_code.h"
 #include "conf_fixture.h"
-#include "daemon/cli.h"
-#include "daemon/exit_code.h"
 #include "daemon/listeners.h"
 #include "daemon/worker.h"
 

@@ -17,8 +17,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "conf/exit_code.h"
 #include "conf_fixture.h"
-#include "daemon/exit_code.h"
 
 #define PATIENCE_MS 20000
 

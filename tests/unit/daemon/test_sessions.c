@@ -6,9 +6,9 @@
 
 #include "app/site.h"
 #include "base/log.h"
+#include "conf/conf.h"
 #include "conf_fixture.h"
 #include "daemon/binding.h"
-#include "daemon/conf.h"
 #include "io/loop.h"
 #include "serve/server.h"
 #include "serve/subscriber.h"

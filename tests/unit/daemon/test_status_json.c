@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "base/metrics_view.h"
-#include "daemon/conf.h"
+#include "conf/conf.h"
 #include "daemon/job_counts.h"
 #include "daemon/worker_board.h"
 #include "daemon/worker_lags.h"

@@ -18,9 +18,9 @@
 #include <sys/wait.h>
 
 #include "base/log.h"
+#include "conf/exit_code.h"
 #include "conf_fixture.h"
 #include "daemon/control.h"
-#include "daemon/exit_code.h"
 #include "daemon/listeners.h"
 #include "daemon/worker_notes.h"
 #include "io/sock.h"

@@ -3,7 +3,7 @@
 
 #include <criterion/criterion.h>
 
-#include "daemon/conf.h"
+#include "conf/conf.h"
 
 Test(worker_limits, are_those_of_the_configuration)
 {

@@ -6,10 +6,10 @@
 
 #include "app/module.h"
 #include "base/log.h"
+#include "conf/conf.h"
 #include "conf_fixture.h"
 #include "coro/sched.h"
 #include "daemon/binding.h"
-#include "daemon/conf.h"
 #include "daemon/job_counts.h"
 #include "daemon/sessions.h"
 #include "daemon/worker_lags.h"

@@ -1,0 +1,115 @@
+/* option_static.c - what may be said of routes that need no module; see option_table.h. */
+#include "conf/option_static.h"
+
+#include "app/static_root.h"
+#include "conf/conf.h"
+
+static const struct option_choice symlinks[] = {
+	{ "no", STATIC_SYMLINKS_NO },
+	{ "beneath", STATIC_SYMLINKS_BENEATH },
+	{ "yes", STATIC_SYMLINKS_YES },
+	{ NULL, 0 },
+};
+
+#define STATIC(field) .place = OPTION_STATIC, .offset = offsetof(struct conf_static, field)
+#define REDIRECT(field) .place = OPTION_REDIRECT, .offset = offsetof(struct conf_redirect, field)
+#define RESPOND(field) .place = OPTION_RESPOND, .offset = offsetof(struct conf_respond, field)
+
+const struct option_spec option_static_rows[] = {
+	{ .name = "root",
+	  STATIC(root),
+	  .type = OPTION_FILE,
+	  .is_required = true,
+	  .help = "The directory. Nothing outside of it is served." },
+	{ .name = "index",
+	  STATIC(index),
+	  .n_offset = offsetof(struct conf_static, n_index),
+	  .type = OPTION_NAMES,
+	  .pattern = "^[^/]+$",
+	  .help = "What is served for a directory: the first of these names that is there.\n"
+		  "Default: index.html; []: nothing." },
+	{ .name = "symlinks",
+	  STATIC(symlinks),
+	  .type = OPTION_CHOICE,
+	  .choices = symlinks,
+	  .fallback = "beneath",
+	  .help = "Which symbolic links are followed: no, none; beneath, those to something in\n"
+		  "the directory; yes, all." },
+	{ .name = "dot_files",
+	  STATIC(shows_dot_files),
+	  .type = OPTION_BOOL,
+	  .fallback = "false",
+	  .help = "Also what begins with a dot. .well-known is there without it." },
+	{ .name = "precompressed",
+	  STATIC(is_precompressed),
+	  .type = OPTION_BOOL,
+	  .fallback = "false",
+	  .help = "Beside a file may be the same with .br, .zst or .gz behind its name, not\n"
+		  "older than it: who takes that coding gets it." },
+	{ .name = "listing",
+	  STATIC(has_listings),
+	  .type = OPTION_BOOL,
+	  .fallback = "false",
+	  .help = "A directory without index is answered with a page of its files." },
+	{ .name = "cache_control",
+	  STATIC(cache_control),
+	  .type = OPTION_NAME,
+	  .help = "The value of Cache-Control, such as \"max-age=3600\"; absent: none is sent." },
+	{ .name = "charset",
+	  STATIC(charset),
+	  .type = OPTION_NAME,
+	  .fallback = "utf-8",
+	  .pattern = "^[A-Za-z0-9_.:+-]{1,40}$",
+	  .help = "What text files are written in; none: nothing is said about it." },
+	{ .name = "max_open",
+	  STATIC(max_open),
+	  .type = OPTION_COUNT,
+	  .max = 100000,
+	  .fallback = "256",
+	  .help = "Files that each worker keeps open, for a second after a look at the disk;\n"
+		  "those of up to 32KiB it has in memory instead." },
+
+	{ .name = "to",
+	  REDIRECT(to),
+	  .type = OPTION_NAME,
+	  .is_required = true,
+	  .pattern = "^(/|[A-Za-z][A-Za-z0-9+.-]*:)",
+	  .help = "A path, or a whole URL. {name}, behind the host, is what the route's parameter "
+		  "of\nthat name has." },
+	{ .name = "status",
+	  REDIRECT(status),
+	  .type = OPTION_COUNT,
+	  .min = 301,
+	  .max = 308,
+	  .fallback = "308",
+	  .help = "301 or 308: for ever; 302, 303 or 307: for now. 307 and 308 keep the method." },
+	{ .name = "query",
+	  REDIRECT(keeps_query),
+	  .type = OPTION_BOOL,
+	  .fallback = "true",
+	  .help = "The request's query is added." },
+
+	{ .name = "status",
+	  RESPOND(status),
+	  .type = OPTION_COUNT,
+	  .min = 200,
+	  .max = 599,
+	  .fallback = "200",
+	  .help = "The answer's status." },
+	{ .name = "type",
+	  RESPOND(type),
+	  .type = OPTION_NAME,
+	  .fallback = "text/plain; charset=utf-8",
+	  .help = "Its media type." },
+	{ .name = "body",
+	  RESPOND(body),
+	  .type = OPTION_NAME,
+	  .help = "Its content; nothing, if absent." },
+	{ .name = "headers",
+	  RESPOND(headers),
+	  .n_offset = offsetof(struct conf_respond, n_headers),
+	  .origins_offset = offsetof(struct conf_respond, header_origins),
+	  .type = OPTION_SETTINGS,
+	  .help = "More of its fields, names and values." },
+	{ .name = NULL },
+};

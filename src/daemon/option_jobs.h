@@ -1,9 +1,0 @@
-#ifndef WEIR_DAEMON_OPTION_JOBS_H
-#define WEIR_DAEMON_OPTION_JOBS_H
-/* option_jobs.h - the rows of the option table for jobs and their pools: for option_table.c only. */
-#include "daemon/option_table.h"
-
-/* Of OPTION_JOBS and OPTION_POOL; the last has no name. */
-extern const struct option_spec option_jobs_rows[];
-
-#endif

@@ -1,8 +1,0 @@
-#ifndef WEIR_DAEMON_OPTION_TLS_H
-#define WEIR_DAEMON_OPTION_TLS_H
-/* option_tls.h - what may be said of a listener's TLS: rows for option_table.h, the last without a name. */
-#include "daemon/option_table.h"
-
-extern const struct option_spec option_tls_rows[];
-
-#endif
