@@ -35,11 +35,17 @@ static void forget_master(const struct master *m, const struct generation *keep)
 	(void)close(m->signals_fd);
 	close_fdp(&m->hub.slot.control_fd);
 	ctl_keeper_forget(&m->ctl);
-	/* What the master and ctl go by nobody else can spoil. */
 	(void)worker_board_free(m->board);
 	job_keeper_forget(&m->jobs);
 	for (unsigned i = 0; i < m->n_slots; i++)
 		close_fdp(&m->slots[i].control_fd);
+}
+
+/* In a child that shows what the master knows of workers, before it forgets all else. */
+static void keep_board(struct master *m)
+{
+	worker_board_only_read(m->board);
+	m->board = NULL;
 }
 
 /* In a child that is not the master's own hand. */
@@ -83,6 +89,7 @@ __attribute__((noreturn)) static void run_worker(struct master *m, const struct 
 	if (args.is_held && g->log_level)
 		log.level = g->log_level;
 	log_set_who(&log, "worker %u", slot->index);
+	keep_board(m);
 	forget_master(m, g);
 	become_user(m, g);
 	listeners_keep(g->listeners, slot->lane);
@@ -156,7 +163,7 @@ __attribute__((noreturn)) static void run_ctl(struct master *m, int control_fd)
 
 	log_set_who(&log, "ctl");
 	m->ctl.doors = NULL; /* these it keeps */
-	m->board = NULL;     /* and this */
+	keep_board(m);
 	forget_master(m, NULL);
 	become_user(m, m->now);
 	if (privileges_enter(m->now->privileges) < 0)

@@ -32,6 +32,11 @@ struct worker_board *worker_board_free(struct worker_board *board)
 	return NULL;
 }
 
+void worker_board_only_read(struct worker_board *board)
+{
+	(void)mprotect(board, size_of(board->n), PROT_READ);
+}
+
 void worker_board_write(struct worker_board *board, enum board_phase phase,
 			const struct board_want *want, const struct worker_slot *slots, unsigned n)
 {

@@ -43,6 +43,9 @@ MUST_USE int worker_board_new(unsigned n, int64_t now_ms, struct worker_board **
 /* NULL is fine. */
 struct worker_board *worker_board_free(struct worker_board *board);
 
+/* In a child that shows it: a store gone wild crashes, and spoils nothing that others go by. */
+void worker_board_only_read(struct worker_board *board);
+
 /* How it should be. */
 struct board_want {
 	unsigned generation; /* in force */

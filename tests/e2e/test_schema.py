@@ -10,7 +10,7 @@ import yaml
 
 from daemon import BUILD, TOP
 
-CONFS = pathlib.Path(TOP) / "tests/unit/daemon"
+CONFS = pathlib.Path(TOP) / "tests/unit/conf"
 GOOD = [pathlib.Path(TOP) / "conf/demo.yaml", pathlib.Path(TOP) / "conf/weir.yaml",
         *sorted(CONFS.glob("conf_good/*.yaml"))]
 BROKEN = sorted(CONFS.glob("conf_broken/*.yaml"))

@@ -1,6 +1,7 @@
 #include "daemon/worker_board.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +51,28 @@ Test(worker_board, has_room_for_as_many_as_it_was_made_for)
 	worker_board_write(board, BOARD_STARTING, &(struct board_want){ .generation = 1 }, slots,
 			   2);
 	cr_expect_eq(board->n, 1);
+	(void)worker_board_free(board);
+}
+
+Test(worker_board, is_not_for_those_to_write_who_show_it)
+{
+	struct worker_board *board;
+	int status;
+	pid_t pid;
+
+	cr_assert_eq(worker_board_new(1, 7, &board), 0);
+	pid = fork();
+	if (pid == 0) {
+		(void)signal(SIGSEGV, SIG_DFL);
+		worker_board_only_read(board);
+		if (atomic_load(&board->began_ms) != 7)
+			_exit(1);
+		atomic_store(&board->began_ms, 8);
+		_exit(0);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+	cr_expect_eq(atomic_load(&board->began_ms), 7);
 	(void)worker_board_free(board);
 }
 
