@@ -30,6 +30,12 @@ struct headcount_row {
 	struct cell cells[];
 };
 
+/* In front of the rows: those behind n_used nobody has ever had, and nobody has to read. */
+struct headcount_rows {
+	uint32_t n_used;
+	char rest_of_line[LINE - 4];
+};
+
 static size_t row_size(const struct headcount *h)
 {
 	return sizeof(struct headcount_row) + h->n_cells * sizeof(struct cell);
@@ -37,7 +43,23 @@ static size_t row_size(const struct headcount *h)
 
 static struct headcount_row *row_at(const struct headcount *h, unsigned i)
 {
-	return (struct headcount_row *)(void *)((char *)h->rows + i * row_size(h));
+	return (struct headcount_row *)(void *)((char *)(h->rows + 1) + i * row_size(h));
+}
+
+static unsigned n_used(const struct headcount *h)
+{
+	uint32_t n = __atomic_load_n(&h->rows->n_used, __ATOMIC_RELAXED);
+
+	return n < h->n_rows ? n : h->n_rows;
+}
+
+static void use(const struct headcount *h, unsigned i)
+{
+	uint32_t n = __atomic_load_n(&h->rows->n_used, __ATOMIC_RELAXED);
+
+	while (n <= i && !__atomic_compare_exchange_n(&h->rows->n_used, &n, i + 1, false,
+						      __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		continue;
 }
 
 static unsigned cells_for(unsigned n_addresses)
@@ -55,7 +77,7 @@ static unsigned cells_for(unsigned n_addresses)
 int headcount_init(struct headcount *h, unsigned n_rows, unsigned n_addresses)
 {
 	*h = (struct headcount){ .n_rows = n_rows, .n_cells = cells_for(n_addresses) };
-	h->size = n_rows * row_size(h);
+	h->size = sizeof(*h->rows) + n_rows * row_size(h);
 	if (getrandom(&h->secret, sizeof(h->secret), 0) != (ssize_t)sizeof(h->secret))
 		return -EIO;
 	/* Pages that nobody writes to cost nothing. */
@@ -110,8 +132,10 @@ int headcount_join(struct headcount *h)
 		}
 		if (!h->own && owner == 0 &&
 		    __atomic_compare_exchange_n(&row->owner, &owner, pid, false, __ATOMIC_ACQ_REL,
-						__ATOMIC_RELAXED))
+						__ATOMIC_RELAXED)) {
 			h->own = row;
+			use(h, i);
+		}
 	}
 	return h->own ? 0 : -EBUSY;
 }
@@ -162,7 +186,7 @@ static unsigned count(const struct headcount *h, uint64_t tag)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < h->n_rows && h->n_cells > 0; i++) {
+	for (unsigned i = 0, end = h->n_cells > 0 ? n_used(h) : 0; i < end; i++) {
 		struct headcount_row *row = row_at(h, i);
 
 		if (__atomic_load_n(&row->n_all, __ATOMIC_RELAXED) > 0)
@@ -199,7 +223,7 @@ unsigned headcount_all(const struct headcount *h)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < h->n_rows; i++)
+	for (unsigned i = 0, end = n_used(h); i < end; i++)
 		n += __atomic_load_n(&row_at(h, i)->n_all, __ATOMIC_RELAXED);
 	return n;
 }

@@ -19,10 +19,11 @@
 #include "base/siphash.h"
 
 struct headcount_row;
+struct headcount_rows;
 
 struct headcount {
-	struct headcount_row *rows; /* owned; NULL: not made */
-	size_t size;		    /* of all rows */
+	struct headcount_rows *rows; /* owned; NULL: not made */
+	size_t size;		     /* of all rows */
 	unsigned n_rows;
 	unsigned n_cells; /* of a row, a power of two; 0: addresses are not counted */
 	struct siphash_key secret;
