@@ -43,6 +43,7 @@ static const struct entry entries[] = {
 	  "/crash?where=job" },
 	{ "a page to chat with: open it in two windows of a browser", "", "/chat" },
 	{ "how the daemon is, live: open it in a browser", "", "/status" },
+	{ "the same in numbers, for Prometheus", "", "/metrics" },
 	{ "what you send comes back", NULL, "/ws/echo" },
 	{ "the same, up to 1 MiB", NULL, "/ws/echo-small" },
 	{ "the same, compressed", NULL, "/ws/echo-deflate" },
