@@ -361,17 +361,28 @@ static void deny_cutting(struct filter *f)
 #endif
 }
 
+/* Four more of that call: it is allowed if its argument i is this process. */
+static void allow_self(struct filter *f, unsigned i)
+{
+	add(f, LOAD, 0, 0, ARGUMENT(i));
+	add(f, IF_EQUAL, 1, 0, (uint32_t)getpid());
+	add(f, IF_EQUAL, 0, 1, 0);
+	add(f, RETURN, 0, 0, SECCOMP_RET_ALLOW);
+}
+
+/* Whatever has not been allowed; behind for_call(), which goes here for other calls. */
+static void deny_others(struct filter *f, uint32_t nr)
+{
+	add(f, LOAD, 0, 0, (uint32_t)offsetof(struct seccomp_data, nr));
+	deny(f, nr, EPERM);
+}
+
 /* Its first argument is a process: only this one. */
 static void only_self(struct filter *f, uint32_t nr)
 {
 	for_call(f, nr, 4);
-	add(f, LOAD, 0, 0, ARGUMENT(0));
-	add(f, IF_EQUAL, 1, 0, (uint32_t)getpid());
-	add(f, IF_EQUAL, 0, 1, 0);
-	add(f, RETURN, 0, 0, SECCOMP_RET_ALLOW);
-	/* Not this call at all: over the next. */
-	add(f, LOAD, 0, 0, (uint32_t)offsetof(struct seccomp_data, nr));
-	deny(f, nr, EPERM);
+	allow_self(f, 0);
+	deny_others(f, nr);
 }
 
 /* Its first argument says whose number the second is: only a process's, and only this one's. */
@@ -380,12 +391,8 @@ static void only_self_as(struct filter *f, uint32_t nr, uint32_t process)
 	for_call(f, nr, 6);
 	add(f, LOAD, 0, 0, ARGUMENT(0));
 	add(f, IF_EQUAL, 0, 4, process);
-	add(f, LOAD, 0, 0, ARGUMENT(1));
-	add(f, IF_EQUAL, 1, 0, (uint32_t)getpid());
-	add(f, IF_EQUAL, 0, 1, 0);
-	add(f, RETURN, 0, 0, SECCOMP_RET_ALLOW);
-	add(f, LOAD, 0, 0, (uint32_t)offsetof(struct seccomp_data, nr));
-	deny(f, nr, EPERM);
+	allow_self(f, 1);
+	deny_others(f, nr);
 }
 
 static void build(struct filter *f)

@@ -90,15 +90,10 @@ static void on_asked(struct subscriber *s)
 static struct worker_status_report *report_of(const struct worker_status *ws, weir_str name)
 {
 	size_t at = sizeof(TELL) - 1;
-	unsigned slot = 0;
+	uint64_t slot;
 
-	if (name.len <= at || name.len > at + 6)
+	if (name.len <= at || str_to_u64((weir_str){ name.ptr + at, name.len - at }, &slot) < 0)
 		return NULL;
-	for (; at < name.len; at++) {
-		if (name.ptr[at] < '0' || name.ptr[at] > '9')
-			return NULL;
-		slot = slot * 10 + (unsigned)(name.ptr[at] - '0');
-	}
 	return slot < ws->args->board->n ? &ws->reports[slot] : NULL;
 }
 
