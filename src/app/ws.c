@@ -285,6 +285,17 @@ static int next(struct weir_ws *ws, bool is_whole, struct ws_event *ret_event)
 	return call.result;
 }
 
+/* Where this task will go on, from here down; what it is made of lies elsewhere. */
+static inline void look_ahead(struct weir_ws *ws)
+{
+	struct tunnel *t = ws->session.tunnel;
+	const struct task *self = task_current();
+
+	if (t)
+		t->ahead = (struct tunnel_ahead){ .around = __builtin_frame_address(0),
+						  .also = { self, &self->stack->context } };
+}
+
 HOT int ws_receive(struct weir_ws *ws, bool is_whole, struct ws_event *ret_event)
 {
 	int r;
@@ -296,6 +307,7 @@ HOT int ws_receive(struct weir_ws *ws, bool is_whole, struct ws_event *ret_event
 		return -EBUSY;
 	ws->is_receiving = true;
 	while ((r = next(ws, is_whole, ret_event)) == -EAGAIN) {
+		look_ahead(ws);
 		r = wait_park(&ws->readable);
 		if (r < 0)
 			break;

@@ -36,8 +36,8 @@ struct stream {
 		label; /* its owner's, who finds it again where the stream has moved to; at first 0 */
 	struct tls_stream *tls; /* owned; NULL: its bytes are those of the socket */
 	ev_io reading;
-	ev_io writing;
 	struct outq out;
+	ev_io writing;
 	/* With TLS: */
 	bool is_fed; /* the event was ours, and the socket may have nothing */
 	bool awaits_room; /* reading goes on when the socket can be written to, and stands still until then */

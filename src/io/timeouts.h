@@ -64,6 +64,18 @@ static inline void timeouts_touch(struct timeouts *timeouts, struct timeout *tim
 		timeouts_arm(timeouts);
 }
 
+/*
+ * Was it started in these a moment ago, a 64th of their time? Who need not be that
+ * exact spares the neighbours in the list, which lie wherever they lie, for each sign of
+ * life. An entry that was not started at all is not fresh.
+ */
+static inline bool timeouts_is_fresh(const struct timeouts *timeouts, const struct timeout *timeout)
+{
+	int64_t age_ms = loop_now_ms(timeouts->loop) + timeouts->after_ms - timeout->at_ms;
+
+	return timeout_is_active(timeout) && age_ms < timeouts->after_ms / 64;
+}
+
 static inline void timeouts_stop(struct timeout *timeout)
 {
 	list_del(&timeout->link);

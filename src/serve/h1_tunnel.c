@@ -276,6 +276,7 @@ static HOT void on_readable(struct stream *s)
 {
 	struct h1_tunnel *ht = of_stream(s);
 
+	tunnel_fetch(&ht->tunnel);
 	ht->is_pumping = true;
 	if (ht->is_ending)
 		throw_away(ht);

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/macro.h"
 #include "io/block.h"
 #include "io/outq.h"
 
@@ -43,6 +44,16 @@ struct tunnel_down {
 	void (*abort)(struct tunnel *t);
 };
 
+/*
+ * What the next bytes will be about, as far as their owner knows: with thousands
+ * of sessions it is in no near cache, and is fetched while the bytes are received.
+ * It need not be right, nor exist any more: fetching does no harm.
+ */
+struct tunnel_ahead {
+	const char *around; /* where a stack is used: above and below; NULL: nothing is known */
+	const void *also[2];
+};
+
 struct tunnel {
 	const struct tunnel_up *up; /* borrowed, set by the owner at once */
 	void *owner;		    /* its own, opaque */
@@ -54,7 +65,24 @@ struct tunnel {
 	bool is_ended;	     /* no byte will come any more */
 	bool has_peer_ended; /* nor will the peer send any, but some were not read yet */
 	bool wants_room;     /* writable() is owed */
+	struct tunnel_ahead ahead;
 };
+
+/* A session's coroutine sleeps in calls of about 700 bytes, and calls as much again to send. */
+#define TUNNEL_LINES_BELOW 11
+#define TUNNEL_LINES_ABOVE 12
+
+static inline void tunnel_fetch(const struct tunnel *t)
+{
+	const struct tunnel_ahead *ahead = &t->ahead;
+
+	if (!ahead->around)
+		return;
+	for (int line = -TUNNEL_LINES_BELOW; line < TUNNEL_LINES_ABOVE; line++)
+		__builtin_prefetch(ahead->around + 64 * line, 1);
+	for (size_t i = 0; i < ARRAY_LEN(ahead->also); i++)
+		__builtin_prefetch(ahead->also[i], 1);
+}
 
 /* Some bytes of in were taken, by moving its start: there is room for more. */
 static inline void tunnel_taken(struct tunnel *t)

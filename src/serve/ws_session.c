@@ -201,8 +201,14 @@ static void on_drain(struct tunnel *t)
 /* Any byte is a sign of life. */
 static void note_life(struct ws_session *s)
 {
-	if (s->state == WS_OPEN && s->policy->limits.ping_interval_ms > 0)
-		timeouts_touch(&s->policy->pings, &s->clock);
+	struct timeouts *pings = &s->policy->pings;
+
+	if (s->state != WS_OPEN || s->policy->limits.ping_interval_ms == 0)
+		return;
+	if (!s->is_pinged && timeouts_is_fresh(pings, &s->clock))
+		return;
+	s->is_pinged = false;
+	timeouts_touch(pings, &s->clock);
 }
 
 static HOT void on_readable(struct tunnel *t)
@@ -257,10 +263,12 @@ void ws_session_ping_due(struct timeout *timeout)
 	 * that cannot be heard is sent pings all the same: if it is gone, its kernel says so.
 	 */
 	if (ws_outbox_ping(s) && s->tunnel && s->policy->limits.ping_timeout_ms > 0 &&
-	    !is_unheard(s))
+	    !is_unheard(s)) {
+		s->is_pinged = true;
 		timeouts_touch(&s->policy->pongs, &s->clock);
-	else if (s->tunnel)
+	} else if (s->tunnel) {
 		timeouts_touch(&s->policy->pings, &s->clock);
+	}
 	ws_session_tell(s);
 }
 
@@ -269,6 +277,7 @@ void ws_session_pong_due(struct timeout *timeout)
 	struct ws_session *s = container_of(timeout, struct ws_session, clock);
 
 	if (is_unheard(s)) {
+		s->is_pinged = false;
 		timeouts_touch(&s->policy->pings, &s->clock);
 		return;
 	}

@@ -97,6 +97,7 @@ struct ws_session {
 	bool is_last_part : 1; /* of ours, while is_deflating: it ends with what was begun */
 	bool wants_room : 1;   /* writable() is owed */
 	bool is_told : 1;      /* writable() was called, and whom it woke has not come yet */
+	bool is_pinged : 1;    /* the clock is that of its pong */
 	bool is_relays_turn : 1;  /* before ours: these have had what room there was */
 	bool has_closed : 1;	  /* our close frame is out */
 	bool has_peer_closed : 1; /* and the peer's has come */

@@ -36,6 +36,20 @@ static int echo(weir_req *req)
 	return r;
 }
 
+/* Waits for nothing that ever comes. */
+static int listen_in(weir_req *req)
+{
+	weir_str message;
+	weir_ws *ws;
+	int r;
+
+	r = weir_ws_accept(req, NULL, &ws);
+	if (r < 0)
+		return r;
+	session = ws;
+	return weir_ws_recv(ws, &message);
+}
+
 /* ---- accepting */
 
 Test(ws, accepts_and_echoes)
@@ -66,6 +80,26 @@ static int say_no(weir_req *req)
 	if (r < 0)
 		return r;
 	return weir_respond(req, 402, "text/plain", WEIR_STR("pay first\n"));
+}
+
+/* The session lies on its task's stack, so that says which. */
+Test(ws, a_task_that_sleeps_lets_its_tunnel_know_where)
+{
+	struct app_world *a = app_world_new();
+	const struct tunnel_ahead *ahead;
+	struct client *c;
+	ptrdiff_t distance;
+
+	app_ws_route(a, "/", listen_in);
+	c = app_ws_open(a, "/", "");
+	ahead = &session->session.tunnel->ahead;
+	cr_assert_not_null(ahead->around);
+	distance = (const char *)session - ahead->around;
+	cr_assert(distance > 0 && distance < 1024 * (ptrdiff_t)sizeof(void *));
+	cr_assert_not_null(ahead->also[0]);
+	cr_assert_not_null(ahead->also[1]);
+	app_ws_close(c);
+	app_world_free(a);
 }
 
 Test(ws, may_be_refused_with_any_status_and_body)

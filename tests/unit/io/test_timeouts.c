@@ -255,3 +255,23 @@ Test(timeouts, one_that_has_moved_expires_when_it_would_have)
 	cr_assert_eq(world.things[1].expired_at_ms, start_ms + AFTER_MS);
 	world_done(&world);
 }
+
+Test(timeouts, who_was_touched_a_moment_ago_is_fresh)
+{
+	struct world world;
+	struct timeout *timeout = &world.things[0].timeout;
+
+	world_init(&world, 6400);
+	cr_assert_not(timeouts_is_fresh(&world.timeouts, timeout), "it was never started");
+	touch(&world, 0);
+	cr_assert(timeouts_is_fresh(&world.timeouts, timeout));
+	pass(&world, 99);
+	cr_assert(timeouts_is_fresh(&world.timeouts, timeout));
+	pass(&world, 1);
+	cr_assert_not(timeouts_is_fresh(&world.timeouts, timeout));
+	touch(&world, 0);
+	cr_assert(timeouts_is_fresh(&world.timeouts, timeout));
+	timeouts_stop(timeout);
+	cr_assert_not(timeouts_is_fresh(&world.timeouts, timeout));
+	world_done(&world);
+}

@@ -85,6 +85,41 @@ Test(ws_session_time, any_byte_is_life)
 	finish();
 }
 
+/* Who talks all the time is not put behind all others for each byte: its ping comes that much early. */
+Test(ws_session_time, life_a_moment_after_life_is_not_noted)
+{
+	struct ws_limits limits = with_pings();
+
+	begin(&limits);
+	ws_world_pass(&world, 14);
+	client_sends_raw(client, WEIR_STR("\x81"));
+	ws_world_pass(&world, 985);
+	cr_assert_str_eq(client_hears(client), "");
+	ws_world_pass(&world, 1);
+	cr_assert_str_eq(client_hears(client), "ping:");
+	finish();
+}
+
+/* However a moment compares with the time of a pong. */
+Test(ws_session_time, a_pong_is_noted_at_once)
+{
+	for (int64_t timeout_ms = 985; timeout_ms <= 1015; timeout_ms += 5) {
+		struct ws_limits limits = with_pings();
+
+		limits.ping_timeout_ms = timeout_ms;
+		begin(&limits);
+		ws_world_pass(&world, 1000);
+		cr_assert_str_eq(client_hears(client), "ping:");
+		client_sends(client, 0x8a, WEIR_STR(""));
+		ws_world_pass(&world, 999);
+		cr_assert_str_eq(client_hears(client), "", "after %d ms", (int)timeout_ms);
+		ws_world_pass(&world, 1);
+		cr_assert_str_eq(client_hears(client), "ping:");
+		cr_assert_eq(client->n_over, 0);
+		finish();
+	}
+}
+
 /* A thousand idle sessions, each with a buffer for its last pong, are what this is about. */
 Test(ws_session_time, owns_nothing_behind_a_control_frame)
 {
