@@ -291,9 +291,11 @@ static inline void look_ahead(struct weir_ws *ws)
 	struct tunnel *t = ws->session.tunnel;
 	const struct task *self = task_current();
 
-	if (t)
-		t->ahead = (struct tunnel_ahead){ .around = __builtin_frame_address(0),
-						  .also = { self, &self->stack->context } };
+	if (!t)
+		return;
+	t->ahead.around = __builtin_frame_address(0);
+	t->ahead.also[0] = self;
+	t->ahead.also[1] = &self->stack->context;
 }
 
 HOT int ws_receive(struct weir_ws *ws, bool is_whole, struct ws_event *ret_event)

@@ -91,6 +91,8 @@ void loop_timer_stop(struct loop *loop, struct timer *timer);
 struct loop_defer {
 	struct list link;
 	void (*run)(struct loop_defer *defer);
+	/* While the one before it runs: what it will need may be fetched into the cache. NULL: nothing. */
+	void (*fetch)(const struct loop_defer *defer);
 };
 void loop_defer_init(struct loop_defer *defer, void (*run)(struct loop_defer *defer));
 /* Twice is once. */

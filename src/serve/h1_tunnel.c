@@ -170,6 +170,11 @@ static HOT void on_flush(struct loop_defer *defer)
 	ht->is_pumping = false;
 }
 
+static void fetch(const struct loop_defer *defer)
+{
+	tunnel_fetch(&container_of(defer, const struct h1_tunnel, defer)->tunnel);
+}
+
 static void on_queued(struct tunnel *t)
 {
 	struct h1_tunnel *ht = of_tunnel(t);
@@ -491,6 +496,7 @@ void h1_tunnel_begin(struct h1_tunnel *ht, struct h1_conn *c)
 	ht->tunnel.is_ended = c->has_ended;
 	ht->has_rest = ht->tunnel.in != NULL;
 	loop_defer_init(&ht->defer, on_flush);
+	ht->defer.fetch = fetch;
 	timeout_init(&ht->clock);
 	list_add_tail(&server->tunnels.open, &ht->link);
 	server->tunnels.n_open++;

@@ -39,18 +39,18 @@ struct h1_tunnel {
 	bool has_rest;	       /* bytes came behind the request, of which the owner was not told */
 	bool has_shut;	       /* and our end is sent */
 	bool is_closed;
+	struct loop_defer defer; /* to flush what was queued this turn; when closed, to be freed */
 	struct tunnel tunnel;
 	struct stream stream;
-	struct loop_defer defer; /* to flush what was queued this turn; when closed, to be freed */
-	struct timeout clock;	 /* in one of the two lists, or none */
-	struct pace *pace;	 /* borrowed: of the route that was upgraded */
-	struct list link;	 /* in the server's list */
-	int64_t taken;		 /* by the peer, when that was last seen to grow */
-	int64_t taken_ms;	 /* when that was */
-	int64_t taken_first;	 /* by the peer, when its average began */
-	int64_t taking_ms; /* is_awaited: since when, with what was waited before put in front */
-	int64_t waited_ms; /* else: how long, of the time that its average is of */
-	int64_t heard_ms;  /* when it last sent something, while the owner holds some of it */
+	struct timeout clock; /* in one of the two lists, or none */
+	struct pace *pace;    /* borrowed: of the route that was upgraded */
+	struct list link;     /* in the server's list */
+	int64_t taken;	      /* by the peer, when that was last seen to grow */
+	int64_t taken_ms;     /* when that was */
+	int64_t taken_first;  /* by the peer, when its average began */
+	int64_t taking_ms;    /* is_awaited: since when, with what was waited before put in front */
+	int64_t waited_ms;    /* else: how long, of the time that its average is of */
+	int64_t heard_ms;     /* when it last sent something, while the owner holds some of it */
 };
 
 void h1_tunnel_init_lists(struct h1_tunnels *tunnels, struct loop *loop);

@@ -52,6 +52,7 @@ struct tunnel_down {
 struct tunnel_ahead {
 	const char *around; /* where a stack is used: above and below; NULL: nothing is known */
 	const void *also[2];
+	const void *relay; /* what is sent without the owner's asking */
 };
 
 struct tunnel {
@@ -82,6 +83,7 @@ static inline void tunnel_fetch(const struct tunnel *t)
 		__builtin_prefetch(ahead->around + 64 * line, 1);
 	for (size_t i = 0; i < ARRAY_LEN(ahead->also); i++)
 		__builtin_prefetch(ahead->also[i], 1);
+	__builtin_prefetch(ahead->relay, 1);
 }
 
 /* Some bytes of in were taken, by moving its start: there is room for more. */

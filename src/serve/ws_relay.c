@@ -194,6 +194,7 @@ int ws_relay_start(struct ws_relay *relay, struct ws_session *s, struct subscrib
 	}
 	*relay = (struct ws_relay){ .session = s, .sub = sub };
 	list_add_tail(&s->relays, &relay->link);
+	s->tunnel->ahead.relay = relay;
 	s->tunnel->wants_room = true;
 	tunnel_queued(s->tunnel);
 	return 0;

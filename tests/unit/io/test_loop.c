@@ -247,6 +247,33 @@ Test(loop, deferring_twice_is_once)
 	loop_free(d.loop);
 }
 
+static void on_fetch(const struct loop_defer *defer)
+{
+	const struct later *l = container_of(defer, const struct later, defer);
+
+	note(l->diary, 'f');
+	note(l->diary, l->name);
+}
+
+Test(loop, what_is_deferred_is_fetched_before_the_one_in_front_of_it_runs)
+{
+	struct diary d = { 0 };
+	struct later laters[] = { { .diary = &d, .name = 'x' },
+				  { .diary = &d, .name = 'y' },
+				  { .diary = &d, .name = 'z' } };
+
+	cr_assert_eq(loop_new_virtual(&d.loop), 0);
+	for (size_t i = 0; i < ARRAY_LEN(laters); i++) {
+		loop_defer_init(&laters[i].defer, on_later);
+		if (i > 0)
+			laters[i].defer.fetch = on_fetch;
+		loop_defer(d.loop, &laters[i].defer);
+	}
+	loop_turn(d.loop, false);
+	cr_assert_str_eq(d.text, "fyxfzyz");
+	loop_free(d.loop);
+}
+
 Test(loop, what_was_deferred_can_be_cancelled)
 {
 	struct diary d = { 0 };
