@@ -28,11 +28,17 @@
 
 /* Asks where the loop's thread is. Few use the last real-time signals. */
 #define LOOK_SIGNAL (SIGRTMAX - 2)
-/* Until it must have answered: it may not run at all, on a machine with too much to do. */
-#define ANSWER_US 200000
+/*
+ * Until it must have answered: on a machine with too much to do it may not run at
+ * all for long. At least so long, even when stall_abort has come meanwhile.
+ */
+#define ANSWER_US 2000000
+#define ANSWER_LEAST_US 200000
 #define ANSWER_STEP_US 1000
 /* While it is stuck: how often it is looked whether it still is. */
 #define STUCK_STEP_US 10000
+/* Who has slept for so much longer than it meant to has not watched meanwhile. */
+#define PAUSE_US 100000
 /* So many may be said at once, then one each five seconds: who is slow each time must not fill the log. */
 #define SAID_MAX 3
 #define SAID_EVERY_US ((int64_t)5 * 1000 * 1000)
@@ -51,6 +57,7 @@ struct watchdog {
 	struct beat_turn turn;	   /* that it has seen last */
 	int64_t met_us;		   /* when it saw that first */
 	uint32_t runs;		   /* of tasks, then */
+	int64_t paused_us;	   /* of the turn: nobody ran, neither the loop nor who watches */
 	struct token_bucket lines; /* that it may say */
 	unsigned n_unsaid;	   /* since it has said something */
 };
@@ -111,18 +118,53 @@ static bool look_from_outside(struct watchdog *w, struct sight *sight)
 	return true;
 }
 
+/*
+ * A process that was stopped, or a virtual machine that was, goes on as if
+ * nothing had been. The loop gets back the time that it could not have used, which this returns.
+ */
+static int64_t doze(struct watchdog *w, int64_t until_us)
+{
+	int64_t late_us;
+
+	beat_sleep(w->beat, until_us);
+	late_us = clock_monotonic_us() - until_us;
+	if (late_us <= PAUSE_US)
+		return 0;
+	w->paused_us += late_us;
+	return late_us;
+}
+
+/* When the process ends if the turn does not. */
+static int64_t aborts_at_us(const struct watchdog *w)
+{
+	if (w->setup.abort_ms == 0)
+		return INT64_MAX;
+	return w->turn.began_us + w->paused_us + w->setup.abort_ms * 1000;
+}
+
+static int64_t answers_by_us(const struct watchdog *w)
+{
+	int64_t now_us = clock_monotonic_us();
+
+	if (aborts_at_us(w) >= now_us + ANSWER_US)
+		return now_us + ANSWER_US;
+	if (aborts_at_us(w) >= now_us + ANSWER_LEAST_US)
+		return aborts_at_us(w);
+	return now_us + ANSWER_LEAST_US;
+}
+
 /* True: it has written where it is. */
 static bool ask(struct watchdog *w)
 {
 	struct crash_record *record = &w->setup.note->stall;
-	int64_t until_us = clock_monotonic_us() + ANSWER_US;
+	int64_t until_us = answers_by_us(w);
 
 	atomic_store(&record->state, CRASH_NONE);
 	atomic_store(&w->asked, w->turn.n);
 	if (syscall(SYS_tgkill, getpid(), w->loop_tid, LOOK_SIGNAL) == 0) {
 		while (atomic_load(&record->state) != CRASH_WHOLE && is_in_turn(w) &&
 		       !beat_is_stopped(w->beat) && clock_monotonic_us() < until_us)
-			beat_sleep(w->beat, clock_monotonic_us() + ANSWER_STEP_US);
+			until_us += doze(w, clock_monotonic_us() + ANSWER_STEP_US);
 	}
 	atomic_store(&w->asked, 0);
 	return atomic_load(&record->state) == CRASH_WHOLE;
@@ -134,9 +176,15 @@ static void look(struct watchdog *w, struct sight *sight)
 	sight->n_tasks = atomic_load_explicit(&w->setup.sched->n_runs, memory_order_relaxed) -
 			 w->runs;
 	sight->has_record = look_from_outside(w, sight);
+	if (sight->has_record)
+		return;
 	/* One that waits for a disk will not answer; one that was not seen asleep computes. */
-	if (!sight->has_record && sight->look.state != 'D')
-		sight->has_record = ask(w);
+	if (sight->look.state == 'D' && sight->look.call >= 0)
+		return;
+	sight->has_record = ask(w);
+	/* It was not in a call: a page of its memory had to come from somewhere. */
+	if (sight->has_record && sight->look.state == 'D')
+		sight->look.state = 'R';
 }
 
 static long long ms_since(int64_t us)
@@ -180,13 +228,13 @@ static void report(struct watchdog *w)
 	w->n_unsaid = 0;
 }
 
-static bool may_say(struct watchdog *w)
+/* False: the log has had enough for now. */
+static bool report_if_one_may(struct watchdog *w)
 {
-	if (!token_bucket_has(&w->lines, clock_monotonic_us())) {
-		w->n_unsaid++;
+	if (!token_bucket_has(&w->lines, clock_monotonic_us()))
 		return false;
-	}
 	token_bucket_take(&w->lines);
+	report(w);
 	return true;
 }
 
@@ -202,22 +250,24 @@ static void end_process(struct watchdog *w)
 	(void)kill(getpid(), SIGKILL);
 }
 
+/* It is told as soon as the log may have another line: who is stuck for long is told of for sure. */
 static void on_stall(struct watchdog *w)
 {
-	int64_t ended_us = 0, abort_us = w->setup.abort_ms * 1000;
-	bool is_said = may_say(w);
+	bool is_said = report_if_one_may(w);
+	int64_t ended_us = 0;
 
 	worker_lag_add_stall(w->setup.lag);
-	if (is_said)
-		report(w);
 	while (beat_is_in(w->beat, &w->turn, &ended_us) && !beat_is_stopped(w->beat)) {
-		if (abort_us > 0 && clock_monotonic_us() - w->turn.began_us >= abort_us) {
+		if (clock_monotonic_us() >= aborts_at_us(w)) {
 			if (!is_said)
 				report(w);
 			end_process(w);
 		}
-		beat_sleep(w->beat, clock_monotonic_us() + STUCK_STEP_US);
+		is_said = is_said || report_if_one_may(w);
+		(void)doze(w, clock_monotonic_us() + STUCK_STEP_US);
 	}
+	if (!is_said)
+		w->n_unsaid++;
 	if (!is_said || beat_is_stopped(w->beat))
 		return;
 	if (ended_us == 0)
@@ -226,13 +276,20 @@ static void on_stall(struct watchdog *w)
 		  (long long)((ended_us - w->turn.began_us) / 1000));
 }
 
-/* A turn that was not seen before: then so many runs of tasks had begun. */
+/*
+ * A turn that was not seen before: then so many runs of tasks had begun. One is seen
+ * before it is a stall; of what has begun much longer ago, neither thread has run.
+ */
 static void meet(struct watchdog *w, const struct beat_turn *turn)
 {
+	int64_t unseen_us;
+
 	if (turn->n == w->turn.n)
 		return;
 	w->turn = *turn;
 	w->met_us = clock_monotonic_us();
+	unseen_us = w->met_us - turn->began_us - w->setup.limit_ms * 1000;
+	w->paused_us = unseen_us > PAUSE_US ? unseen_us : 0;
 	w->runs = atomic_load_explicit(&w->setup.sched->n_runs, memory_order_relaxed);
 }
 
@@ -272,7 +329,7 @@ static void *watch(void *arg)
 		}
 		meet(w, &turn);
 		if (clock_monotonic_us() < stalls_at_us(w))
-			beat_sleep(w->beat, stalls_at_us(w));
+			(void)doze(w, stalls_at_us(w));
 		else
 			on_stall(w);
 	}

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/req.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "coro/sched.h"
 #include "coro/task.h"
@@ -202,6 +203,40 @@ Test(watchdog, says_who_sleeps_in_a_system_call)
 	end();
 }
 
+static bool is_asked(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 && sigismember(&pending, SIGRTMAX - 2) == 1;
+}
+
+/* As if it was not given a CPU, at the moment when it is asked. */
+static int answer_late_until_said(void *arg)
+{
+	int64_t until_us;
+	sigset_t all, former;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &former);
+	while (!is_asked())
+		;
+	until_us = clock_monotonic_us() + (int64_t)400 * 1000;
+	while (clock_monotonic_us() < until_us)
+		;
+	(void)pthread_sigmask(SIG_SETMASK, &former, NULL);
+	return burn_until_said(arg);
+}
+
+Test(watchdog, has_patience_with_a_thread_that_does_not_run)
+{
+	begin(20, 0);
+	hold_the_loop(answer_late_until_said);
+	cr_assert(has_said("warn: shop.slow (GET /slow, request 0123456789abcdef) has held the "
+			   "loop for "),
+		  "%s", text);
+	end();
+}
+
 Test(watchdog, counts_stalls_and_says_three_of_many)
 {
 	unsigned n_said = 0;
@@ -269,6 +304,43 @@ Test(watchdog, ends_a_process_that_is_stuck_for_too_long)
 	cr_assert_eq(WTERMSIG(status), SIGKILL);
 	crash_note_reason(note, words);
 	cr_assert_str_eq(words, ": it has held its loop for longer than stall_abort (30 ms)");
+	note = crash_note_free(note);
+}
+
+#define ABORT_MS 800
+
+/* The whole process stands still for longer than it may be stuck; it goes on for less than that. */
+static int be_stopped(void *arg)
+{
+	int64_t until_us;
+
+	(void)raise(SIGSTOP);
+	until_us = clock_monotonic_us() + (int64_t)100 * 1000;
+	while (clock_monotonic_us() < until_us)
+		;
+	return 0;
+}
+
+Test(watchdog, lets_a_process_live_that_was_stopped)
+{
+	int status;
+	pid_t pid;
+
+	cr_assert_eq(crash_note_new(&note), 0);
+	pid = fork();
+	if (pid == 0) {
+		(void)alarm(50);
+		begin(10, ABORT_MS);
+		run_in_a_turn(be_stopped);
+		end();
+		_exit(0);
+	}
+	cr_assert_eq(waitpid(pid, &status, WUNTRACED), pid);
+	cr_assert(WIFSTOPPED(status));
+	(void)poll(NULL, 0, ABORT_MS + 100);
+	cr_assert_eq(kill(pid, SIGCONT), 0);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFEXITED(status));
 	note = crash_note_free(note);
 }
 
