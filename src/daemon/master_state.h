@@ -19,8 +19,11 @@
 struct pollfd;
 struct worker_board;
 
-/* A worker cuts its requests off at the end of the grace itself; this is for telling them so. */
-#define MASTER_KILL_SLACK_MS 500
+/*
+ * A worker cuts its requests off at the end of the grace itself. This is for telling
+ * them so and for its modules to shut down, on a machine with much else to do.
+ */
+#define MASTER_KILL_SLACK_MS 2000
 
 enum master_phase {
 	MASTER_STARTING, /* not every worker has been ready yet; a death now is final */
