@@ -130,13 +130,13 @@ def test_a_websocket_is_a_connection_until_it_ends(daemon):
 
 
 def test_a_reload_brings_other_limits_and_forgets_nothing(daemon):
-    text = routes.config(workers=2, rate_limit=4, rate_period="30m", max_connections_per_address=3)
+    text = routes.config(workers=2, rate_limit=4, rate_period="30m", max_connections_per_address=9)
     d = daemon(text)
     with d.connect() as held:
         held.request("GET", "/hold/3")
         routes.wait_gate(d, 3)
         assert [a.status for a in statuses(d, 4)] == [200] * 3 + [429]
-        d.write_config(text.replace("limit: 4", "limit: 8").replace("30m", "1h").replace("address: 3", "address: 2"))
+        d.write_config(text.replace("limit: 4", "limit: 8").replace("30m", "1h").replace("address: 9", "address: 2"))
         d.send_signal(signal.SIGHUP)
         d.wait_log("reloaded: ")
         # Four of eight are used up, and one of two connections is still with a worker of before.

@@ -177,7 +177,9 @@ def test_an_old_worker_that_does_not_end_is_killed(daemon):
     c, pid = begin(d, "/stuck/never", "is stuck")
     reload(d)
     d.wait_log(rf"warn master: worker 0 \(pid {pid}\) did not end in time")
-    wait_until(lambda: not is_running(pid), d.story)
+    # Before the daemon stops: then it would be one that did not stop cleanly.
+    d.wait_log(rf"warn master: worker 0 \(pid {pid}\) did not stop cleanly: killed by signal 9")
+    assert not is_running(pid)
     assert d.get("/pid").status == 200
     c.close()
 
