@@ -37,6 +37,17 @@ def claim_ports():
         claim.close()
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Where a test fails by another word than the log's, a time-out say, the log is told all the same."""
+    report = (yield).get_result()
+    if not report.failed:
+        return
+    for name, value in item.funcargs.items():
+        for one in [value] if isinstance(value, daemon_module.Daemon) else getattr(value, "started", []):
+            report.sections.append((f"the log of {name}, pid {one.pid}", one.story()))
+
+
 def run_daemons(directory, find_port):
     """A function that starts daemons below this directory; at the end all are finished."""
     started = []
@@ -47,6 +58,7 @@ def run_daemons(directory, find_port):
         started[-1].wait_ready()
         return started[-1]
 
+    start.started = started
     yield start
     problems = []
     for one in reversed(started):

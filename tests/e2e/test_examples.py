@@ -129,17 +129,18 @@ def test_echo_json_wraps_json_and_nothing_else(demo):
 
 
 def test_ticks_arrive_one_by_one(demo):
-    with demo.connect() as c:
-        c.request("GET", "/ticks")
-        head = c.head()
-        assert (head.status, head["content-type"]) == (200, "text/event-stream")
-        assert head["cache-control"] == "no-store"
-        first = c.chunk()
-        began = time.monotonic()
-        second = c.chunk()
-        assert 0.5 < time.monotonic() - began < 5
-    assert re.fullmatch(rb"id: 0\ndata: \d+\n\n", first)
-    assert re.fullmatch(rb"id: 1\ndata: \d+\n\n", second)
+    def between_two():
+        with demo.connect() as c:
+            c.request("GET", "/ticks")
+            head = c.head()
+            assert (head.status, head["content-type"]) == (200, "text/event-stream")
+            assert head["cache-control"] == "no-store"
+            assert re.fullmatch(rb"id: 0\ndata: \d+\n\n", c.chunk())
+            began = time.monotonic()
+            assert re.fullmatch(rb"id: 1\ndata: \d+\n\n", c.chunk())
+            return time.monotonic() - began
+    # Together they come only if we were late.
+    assert any(between_two() > 0.5 for _ in range(3))
 
 
 def read_events(c, n):
@@ -238,12 +239,13 @@ def test_upload_of_half_a_body_leaves_the_server_well(demo):
 
 
 def test_sleep_holds_nobody_up(demo):
-    with demo.connect() as slow:
-        slow.request("GET", "/sleep/1000")
-        began = time.monotonic()
-        assert demo.get("/hello").status == 200
-        assert time.monotonic() - began < 0.9
-        assert slow.response().body == b"slept 1000 ms\n"
+    with demo.connect() as slow, demo.connect() as other:
+        slow.request("GET", "/sleep/60000")
+        for _ in range(10):
+            assert demo.get("/hello").status == 200
+        other.request("GET", "/sleep/1000")
+        assert other.response().body == b"slept 1000 ms\n"
+        slow.assert_silent()
 
 
 @pytest.mark.parametrize("ms", ["-1", "60001", "soon", "%00", "1e3", "5%2F6"])

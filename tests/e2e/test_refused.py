@@ -354,16 +354,16 @@ def test_who_sends_for_ever_is_not_listened_to(site):
 
 def test_who_stays_silent_after_an_answer_is_let_go(site):
     with site.connect() as c:
+        began = time.monotonic()
         c.send(b"nonsense\r\n\r\n")
         assert c.response().status == 400
         c.assert_closed()
         # Our end is still open: bytes find nobody once the server has given up, after two seconds.
-        began = time.monotonic()
         with pytest.raises(OSError):
-            while time.monotonic() - began < 10:
+            while time.monotonic() - began < 20:
                 c.sock.send(b"x")
                 time.sleep(0.05)
-    assert 0.5 < time.monotonic() - began < 9
+    assert time.monotonic() - began > 1.9
 
 
 # Room.
@@ -405,25 +405,30 @@ def hasty(shared_daemon):
 
 
 def drip(c, data):
-    """A byte now and then, until the server speaks or the data is out."""
+    """A byte now and then, until the server speaks or the data is out; so many bytes."""
     c.sock.settimeout(0.05)
-    for i in range(len(data)):
-        c.send(data[i:i + 1])
+    n = 0
+    for n in range(1, len(data) + 1):
+        c.send(data[n - 1:n])
         try:
             c._more()
             break
         except socket.timeout:
             pass
     c.sock.settimeout(10)
+    return n
 
 
 def test_a_head_has_an_absolute_deadline(hasty):
     mark = hasty.mark()
+    data = b"GET /hello HTTP/1.1\r\n" + b"X: yyyyyyyy\r\n" * 100
+    began = time.monotonic()
     with hasty.connect() as c:
-        began = time.monotonic()
-        drip(c, b"GET /hello HTTP/1.1\r\n" + b"X: yyyyyyyy\r\n" * 100)
+        n = drip(c, data)
         assert c.response().status == 408
-        assert 0.3 < time.monotonic() - began < 3
+        assert time.monotonic() - began > 0.39
+        # Each byte came soon after the last.
+        assert n < len(data) / 2
         c.assert_closed()
     hasty.wait_log("refused with 408 head-timeout", after=mark)
 
@@ -435,10 +440,10 @@ def test_a_connection_that_says_nothing_is_closed_without_a_word(hasty):
 
 def test_an_idle_connection_is_closed_without_a_word(hasty):
     with hasty.connect() as c:
-        assert c.call("GET", "/hello").status == 200
         began = time.monotonic()
+        assert c.call("GET", "/hello").status == 200
         c.assert_closed()
-        assert time.monotonic() - began > 0.2
+        assert time.monotonic() - began > 0.39
 
 
 def test_a_body_that_stops_is_refused(hasty):
@@ -452,12 +457,18 @@ def test_a_body_that_stops_is_refused(hasty):
 
 
 def test_a_body_that_goes_on_is_not(hasty):
-    with hasty.connect() as c:
-        c.send(f"POST /body HTTP/1.1\r\n{HOST}Content-Length: 12\r\n\r\n")
-        for _ in range(12):
-            time.sleep(0.07)
-            c.send(b"x")
-        assert c.response("POST").body == b"x" * 12
+    def is_let_go_on():
+        with hasty.connect() as c:
+            try:
+                c.send(f"POST /body HTTP/1.1\r\n{HOST}Content-Length: 12\r\n\r\n")
+                for _ in range(12):
+                    time.sleep(0.07)
+                    c.send(b"x")
+                return c.response("POST").body == b"x" * 12
+            except OSError:
+                return False
+    # Unless we have let it wait, on a machine that stood still.
+    daemon_module.wait_until(is_let_go_on, hasty.story)
 
 
 def test_a_handler_that_takes_its_time_is_no_slow_client(hasty):

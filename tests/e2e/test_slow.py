@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+import awake
 import client
 import daemon as daemon_module
 import routes
@@ -127,9 +128,9 @@ class Others:
         self._thread = threading.Thread(target=self._run)
 
     def _ask(self, connection):
-        start = time.monotonic()
+        start = awake.now()
         assert connection.call("GET", "/hello").body == b"hello\n"
-        self.slowest = max(self.slowest, time.monotonic() - start)
+        self.slowest = max(self.slowest, awake.now() - start)
         self.n += 1
 
     def _stay(self):
@@ -196,6 +197,7 @@ def test_a_thousand_of_each_kind_cost_others_nothing_and_are_gone_in_time(d, kin
 
 # What routes say.
 
+@awake.mattering
 def test_a_route_may_be_more_patient(daemon):
     config = routes.config(log_level="info", body_timeout="300ms", min_rate="1KiB/s", min_rate_after="300ms")
     config = config.replace('{path: "/body/small", handler: e2e_module.body, max_body: 1KiB}',
@@ -217,6 +219,7 @@ def test_a_route_may_be_more_patient(daemon):
     d.wait_log("refused with 408 body-too-slow: the body arrives too slowly")
 
 
+@awake.mattering
 def test_a_slow_handler_does_not_count_against_its_client(daemon):
     d = daemon(routes.config(log_level="info", body_timeout="300ms", send_timeout="300ms", min_rate="1KiB/s",
                              min_rate_after="300ms"))
