@@ -56,6 +56,14 @@ def test_fails_when_nothing_ran(count):
     assert count() == (1, "0 passed, 0 failed")
 
 
+def test_says_how_long_it_took_and_not_how_long_each_did(tmp_path):
+    log = tmp_path / "log.json"
+    log.write_text("".join(json.dumps({"name": "x", "result": "OK", "stdout": "", "starttime": at, "duration": 20}) + "\n"
+                           for at in (1000, 1000, 1015)))
+    done = subprocess.run([PROGRAM, f"unit={log}"], check=False, stdout=subprocess.PIPE, text=True)
+    assert "(3 programs, 35 s)" in done.stdout
+
+
 def test_fails_when_a_log_is_missing(tmp_path):
     done = subprocess.run([PROGRAM, f"unit={tmp_path}/none.json"], check=False,
                           stdout=subprocess.PIPE, text=True)
