@@ -1,6 +1,5 @@
 """Starting weir, waiting for what it says, and stopping it."""
 import collections
-import json
 import os
 import pathlib
 import random
@@ -13,20 +12,9 @@ import threading
 import time
 
 import client
+from built import BUILD, SANITIZED, TOP, WAIT_S  # noqa: F401 - tests have them from here
 from gate import Gate
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("WEIR_BUILD", TOP / "build")).resolve()
-
-def _option(name):
-    path = BUILD / "meson-info/intro-buildoptions.json"
-    options = json.loads(path.read_text()) if path.is_file() else []
-    return next((option["value"] for option in options if option["name"] == name), None)
-
-
-SANITIZED = _option("b_sanitize") not in (None, "none")
-# Sanitizers make everything slower, and two cores may be shared with a compiler.
-WAIT_S = float(os.environ.get("WEIR_WAIT_S", 60 if SANITIZED else 20))
 READY = r"\bready: "
 
 Done = collections.namedtuple("Done", "code stdout stderr")

@@ -205,7 +205,7 @@ def send_until_stuck(c):
     except socket.timeout:
         return sent
     finally:
-        c.sock.settimeout(10)
+        c.sock.settimeout(daemon_module.WAIT_S)
 
 
 def test_a_client_waits_while_its_handler_does_not_read(d):

@@ -415,7 +415,7 @@ def drip(c, data):
             break
         except socket.timeout:
             pass
-    c.sock.settimeout(10)
+    c.sock.settimeout(daemon_module.WAIT_S)
     return n
 
 

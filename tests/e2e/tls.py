@@ -13,8 +13,7 @@ import subprocess
 
 import client
 import websocket
-
-WAIT_S = client.WAIT_S
+from built import WAIT_S
 
 
 def openssl(*arguments, directory):
