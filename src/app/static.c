@@ -134,12 +134,15 @@ static int get_file(struct req *req, struct static_site *site, weir_str name,
 /* What is wanted of a request's fields, found in one pass: most have none of it. */
 struct wishes {
 	bool has_conditions, has_codings;
+	unsigned n_ranges;
 	weir_str range; /* ptr NULL: all of it */
 };
 
 static struct wishes look_for_wishes(const weir_scope *scope)
 {
-	struct wishes wishes = { .range = { NULL, 0 } };
+	/* It is no list: of several lines (RFC 9110, section 5.3) none is the right one. */
+	const weir_str none = { NULL, 0 };
+	struct wishes wishes = { .range = none };
 
 	for (size_t i = 0; i < scope->n_headers; i++) {
 		weir_str name = scope->headers[i].name;
@@ -147,7 +150,7 @@ static struct wishes look_for_wishes(const weir_scope *scope)
 		if (name.len > 3 && !memcmp(name.ptr, "if-", 3))
 			wishes.has_conditions = true;
 		else if (name.len == 5 && !memcmp(name.ptr, "range", 5))
-			wishes.range = scope->headers[i].value;
+			wishes.range = wishes.n_ranges++ ? none : scope->headers[i].value;
 		else if (name.len == 15 && !memcmp(name.ptr, "accept-encoding", 15))
 			wishes.has_codings = true;
 	}

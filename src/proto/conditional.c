@@ -61,13 +61,17 @@ static bool any_matches(const weir_header *fields, size_t n_fields, weir_str nam
 	return found;
 }
 
-/* False: it is not there, or no date. */
+/*
+ * False: it is not there, or no date. Several lines of it are a list, which is none either
+ * (sections 13.1.3 and 13.1.4).
+ */
 static bool get_date(const weir_header *fields, size_t n_fields, weir_str name, time_t now,
 		     time_t *ret_when)
 {
-	weir_str text = fields_get(fields, n_fields, name);
+	weir_str text;
 
-	return text.ptr && http_date_parse(text, now, ret_when) == 0;
+	return fields_get_only(fields, n_fields, name, &text) && text.ptr &&
+	       http_date_parse(text, now, ret_when) == 0;
 }
 
 enum conditional_verdict conditional_judge(const weir_header *fields, size_t n_fields,
@@ -96,9 +100,12 @@ enum conditional_verdict conditional_judge(const weir_header *fields, size_t n_f
 bool conditional_may_range(const weir_header *fields, size_t n_fields,
 			   const struct conditional_state *state)
 {
-	weir_str value = fields_get(fields, n_fields, WEIR_STR("if-range"));
+	weir_str value;
 	time_t when;
 
+	/* Which of several is meant nobody knows: all of it is always right. */
+	if (!fields_get_only(fields, n_fields, WEIR_STR("if-range"), &value))
+		return false;
 	if (!value.ptr)
 		return true;
 	value = str_trim(value);

@@ -20,6 +20,21 @@ weir_str fields_get(const weir_header *fields, size_t n_fields, weir_str name)
 	return field ? field->value : (weir_str){ NULL, 0 };
 }
 
+bool fields_get_only(const weir_header *fields, size_t n_fields, weir_str name, weir_str *ret_value)
+{
+	const weir_header *first = fields_find(fields, n_fields, name), *next;
+
+	if (!first) {
+		*ret_value = (weir_str){ NULL, 0 };
+		return true;
+	}
+	next = first + 1;
+	if (fields_find(next, n_fields - (size_t)(next - fields), name))
+		return false;
+	*ret_value = first->value;
+	return true;
+}
+
 /* Where the quoted string ends that begins at i: at its last quote, or at the end. */
 static size_t quoted_end(weir_str s, size_t i)
 {

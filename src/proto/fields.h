@@ -17,6 +17,13 @@ const weir_header *fields_find(const weir_header *fields, size_t n_fields, weir_
 weir_str fields_get(const weir_header *fields, size_t n_fields, weir_str name);
 
 /*
+ * The value of one that is no list, and so may be there once (RFC 9110, section 5.3); ptr NULL when
+ * it is absent. False: there are several, which mean nothing. ret_value is then untouched.
+ */
+MUST_USE bool fields_get_only(const weir_header *fields, size_t n_fields, weir_str name,
+			      weir_str *ret_value);
+
+/*
  * The next element of a comma-separated value, trimmed; empty ones are left
  * out, and a comma inside a quoted string does not separate (RFC 9110, section
  * 5.6.1). Start with *rest the whole value; false when none is left.

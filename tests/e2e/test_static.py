@@ -248,6 +248,22 @@ def test_a_part_of_what_one_has_already(d):
     assert d.get("/s/middle.bin", {"Range": "bytes=0-1", "If-None-Match": etag}).status == 304
 
 
+@pytest.mark.parametrize("fields", [
+    [("Range", "bytes=0-1"), ("Range", "bytes=2-3")],
+    [("Range", "bytes=0-1")] * 2,
+    [("Range", "bytes=999999-"), ("range", "bytes=0-1"), ("Range", "bytes=2-3")],
+    [("Range", "bytes=0-1"), ("If-Range", "ETAG"), ("If-Range", "ETAG")],
+    [("If-Modified-Since", "DATE"), ("If-Modified-Since", "DATE")],
+    [("If-Unmodified-Since", "Sun, 06 Nov 1994 08:49:37 GMT")] * 2])
+def test_what_is_no_list_and_there_twice_is_ignored(d, fields):
+    """RFC 9110, section 5.3: nobody knows which one is meant."""
+    known = d.get("/s/middle.bin")
+    fields = [(name, value.replace("ETAG", known["etag"]).replace("DATE", known["last-modified"]))
+              for name, value in fields]
+    answer = d.get("/s/middle.bin", fields)
+    assert (answer.status, answer.body) == (200, MIDDLE)
+
+
 # Compressed forms.
 
 @pytest.mark.parametrize("accept, coding", [

@@ -47,6 +47,13 @@ ParameterizedTestParameters(conditional, judges)
 		{ { "if-modified-since" }, { SAME }, CONDITIONAL_NOT_MODIFIED },
 		{ { "if-modified-since" }, { NEWER }, CONDITIONAL_NOT_MODIFIED },
 		{ { "if-modified-since" }, { "0" }, CONDITIONAL_SERVE },
+		/* a list of dates is none, also in lines of its own */
+		{ { "if-modified-since" }, { SAME ", " SAME }, CONDITIONAL_SERVE },
+		{ { "if-modified-since", "if-modified-since" }, { SAME, SAME }, CONDITIONAL_SERVE },
+		{ { "if-modified-since", "if-modified-since" }, { NEWER, "0" }, CONDITIONAL_SERVE },
+		{ { "if-unmodified-since", "if-unmodified-since" },
+		  { OLDER, OLDER },
+		  CONDITIONAL_SERVE },
 		/* and If-None-Match of these */
 		{ { "if-none-match", "if-modified-since" }, { "\"b\"", SAME }, CONDITIONAL_SERVE },
 		{ { "if-none-match", "if-modified-since" },
@@ -90,6 +97,15 @@ Test(conditional, a_range_is_for_who_has_the_rest_of_the_same)
 	cr_expect_not(may_range(OLDER, state.now));
 	/* it may change once more in this second */
 	cr_expect_not(may_range(SAME, state.modified + 1));
+}
+
+Test(conditional, two_of_what_has_the_rest_are_none)
+{
+	weir_header fields[] = { { WEIR_STR("if-range"), state.etag },
+				 { WEIR_STR("if-range"), state.etag } };
+
+	cr_expect(conditional_may_range(fields, 1, &state));
+	cr_expect_not(conditional_may_range(fields, 2, &state));
 }
 
 /* It begins with the letter of a weak tag. */

@@ -27,6 +27,19 @@ Test(fields, tells_an_empty_value_from_none)
 	cr_expect_null(fields_get(SOME, WEIR_STR("none")).ptr);
 }
 
+Test(fields, tells_one_from_several)
+{
+	weir_str value;
+
+	cr_assert(fields_get_only(SOME, WEIR_STR("a"), &value));
+	cr_expect(weir_str_eq(value, WEIR_STR("1")));
+	cr_assert(fields_get_only(SOME, WEIR_STR("none"), &value));
+	cr_expect_null(value.ptr);
+	cr_expect_not(fields_get_only(SOME, WEIR_STR("accept"), &value));
+	cr_expect_not(fields_get_only(SOME, WEIR_STR("cookie"), &value), "the last one is seen");
+	cr_expect_null(value.ptr, "it is untouched");
+}
+
 static void expect_elements(weir_str value, const char *const *expected)
 {
 	weir_str rest = value, element;
