@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,28 @@ static int bad_usage(const char *words)
 	return WEIRCTL_USAGE;
 }
 
+/* All of the text, written as people do: no sign, no exponent, no blank before it. */
+static bool read_number(const char *text, double *ret_number)
+{
+	size_t n_digits = strspn(text, "0123456789."), len = strlen(text);
+	char *end;
+
+	if (n_digits == 0 || n_digits != len)
+		return false;
+	*ret_number = strtod(text, &end);
+	return end == text + len;
+}
+
+static bool read_count(const char *text, long *ret_count)
+{
+	uint64_t n;
+
+	if (str_to_u64(weir_strz(text), &n) < 0 || n < 1 || n > LONG_MAX)
+		return false;
+	*ret_count = (long)n;
+	return true;
+}
+
 /* A code, or -1: go on. */
 static int read_options(struct weirctl *w, int argc, char **argv)
 {
@@ -94,13 +117,12 @@ static int read_options(struct weirctl *w, int argc, char **argv)
 			w->socket = optarg;
 			break;
 		case 'i':
-			w->interval_s = strtod(optarg, NULL);
-			if (!(w->interval_s >= 0.01 && w->interval_s <= 3600))
+			if (!read_number(optarg, &w->interval_s) || w->interval_s < 0.01 ||
+			    w->interval_s > 3600)
 				return bad_usage("-i wants seconds, from 0.01 to 3600");
 			break;
 		case 'n':
-			w->count = strtol(optarg, NULL, 10);
-			if (w->count < 1)
+			if (!read_count(optarg, &w->count))
 				return bad_usage("-n wants a number, at least 1");
 			break;
 		case OPT_JSON:

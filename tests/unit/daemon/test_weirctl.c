@@ -73,6 +73,41 @@ Test(weirctl, bad_usage_is_said_at_once, .init = begin, .fini = end)
 	cr_expect_eq(RUN("--bogus", "status"), WEIRCTL_USAGE);
 }
 
+/* Nobody listens: who got as far as that has taken it. */
+static void expect_number(const char *option, const char *number, int code)
+{
+	cr_expect_eq(RUN("top", option, number), code, "%s %s", option, number);
+}
+
+Test(weirctl, a_number_is_all_of_the_argument, .init = begin, .fini = end)
+{
+	static const char *const bad[] = { "5x",
+					   "5 ",
+					   " 5",
+					   "",
+					   "+5",
+					   "-5",
+					   "5.5",
+					   "0x5",
+					   "5,",
+					   "0",
+					   "1e+2",
+					   "nan",
+					   "99999999999999999999" };
+	static const char *const bad_spans[] = { "1x", "1s",  "1 ",    " 1",  "",    "+1",
+						 "-1", "1,5", "0x1p3", "1e1", "1..", "1.1.1",
+						 ".",  "nan", "inf",   "3601" };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		expect_number("-n", bad[i], WEIRCTL_USAGE);
+	for (size_t i = 0; i < ARRAY_LEN(bad_spans); i++)
+		expect_number("-i", bad_spans[i], WEIRCTL_USAGE);
+	expect_number("-n", "5", WEIRCTL_UNREACHABLE);
+	expect_number("-i", "0.01", WEIRCTL_UNREACHABLE);
+	expect_number("-i", "3600", WEIRCTL_UNREACHABLE);
+	expect_number("-i", ".5", WEIRCTL_UNREACHABLE);
+}
+
 Test(weirctl, help_needs_no_daemon, .init = begin, .fini = end)
 {
 	cr_expect_eq(RUN("--help"), WEIRCTL_OK);
