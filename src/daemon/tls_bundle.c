@@ -119,6 +119,12 @@ struct reading {
 	int r;
 };
 
+/* It says nothing about the file. */
+static bool is_shortage(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
+
 static void read_one(void *arg, const struct file_ref *ref)
 {
 	struct reading *reading = arg;
@@ -126,7 +132,7 @@ static void read_one(void *arg, const struct file_ref *ref)
 	weir_str *files, bytes = { NULL, 0 };
 	int r;
 
-	if (reading->r == -ENOMEM)
+	if (is_shortage(reading->r))
 		return;
 	files = realloc(bundle->files, (bundle->n_files + 1) * sizeof(*files));
 	r = files ? read_file(ref->name->text, &bytes) : -ENOMEM;
@@ -136,10 +142,10 @@ static void read_one(void *arg, const struct file_ref *ref)
 	}
 	if (r == 0)
 		return;
-	if (r != -ENOMEM)
+	if (!is_shortage(r))
 		messages_add(reading->messages, &ref->name->pos, "%s: cannot read %s: %s%s",
 			     ref->option, ref->name->text, strerror(-r), hint_for(r));
-	reading->r = r == -ENOMEM ? r : -EINVAL;
+	reading->r = is_shortage(r) ? r : -EINVAL;
 }
 
 int tls_bundle_read(const struct conf *conf, struct messages *messages,

@@ -20,7 +20,10 @@ struct tls_bundle {
 	size_t n_files;
 };
 
-/* Reads them. -EINVAL: what could not be read was said; -ENOMEM. */
+/*
+ * Reads them. -EINVAL: what could not be read was said. -ENOMEM, -EMFILE, -ENFILE: we are short of
+ * something, and a later try may succeed.
+ */
 MUST_USE int tls_bundle_read(const struct conf *conf, struct messages *messages,
 			     struct tls_bundle *ret_bundle);
 void tls_bundle_done(struct tls_bundle *bundle);

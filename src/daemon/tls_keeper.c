@@ -34,6 +34,7 @@ struct tls_keeper {
 	int64_t look_ms;	       /* the next look */
 	int64_t rotate_ms;	       /* the next key for tickets */
 	unsigned generation;
+	bool is_late;  /* what has changed could not be read yet, which was said */
 	int bundle_fd; /* owned: what the contexts were made of, if not at the start; -1 */
 	uint64_t bundle_len;
 };
@@ -216,20 +217,36 @@ static int renew(struct tls_keeper *k, struct messages *messages)
 	return 0;
 }
 
+/* Nothing is wrong with the files: what was missing may be there at the next look. */
+static void put_off(struct tls_keeper *k, int error, const struct log *log)
+{
+	if (!k->is_late)
+		log_write(log, LOG_AT_ERROR,
+			  "the new certificates cannot be read: %s: the old ones stay, and it is "
+			  "tried again every %d s",
+			  strerror(-error), LOOK_MS / 1000);
+	k->is_late = true;
+}
+
 static void read_again(struct tls_keeper *k, const struct log *log)
 {
 	struct messages messages;
 	int r;
 
-	k->read = k->seen;
 	messages_init(&messages);
 	r = renew(k, &messages);
+	if (r < 0 && r != -EINVAL) {
+		messages_done(&messages);
+		put_off(k, r, log);
+		return;
+	}
+	k->read = k->seen;
+	k->is_late = false;
 	log_messages(&messages, log);
 	messages_done(&messages);
 	if (r < 0)
 		log_write(log, LOG_AT_ERROR,
-			  "the new certificates cannot be used%s%s: the old ones stay",
-			  r == -EINVAL ? "" : ": ", r == -EINVAL ? "" : strerror(-r));
+			  "the new certificates cannot be used: the old ones stay");
 	else
 		log_write(log, LOG_AT_NOTICE, "new certificates: connections from now on get them");
 }

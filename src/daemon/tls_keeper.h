@@ -6,7 +6,8 @@
  * memfd what is new; so only the master has to be able to read the files.
  *
  * Files are looked at every two seconds; those that have changed, and then not
- * for a while, are read. New ones that are no good change nothing, and are said.
+ * for a while, are read. New ones that are no good change nothing, and are said; where memory or
+ * descriptors were short, the next look tries again.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +21,7 @@ struct tls_contexts;
 struct tls_keeper;
 struct worker_slot;
 
-/* *ret_keeper is NULL where no listener has TLS. former: whose tickets are good on; NULL. -EINVAL: what is wrong was said. -ENOMEM, -EIO. */
+/* *ret_keeper is NULL where no listener has TLS. former: whose tickets are good on; NULL. -EINVAL: what is wrong was said. -ENOMEM, -EMFILE, -ENFILE, -EIO. */
 MUST_USE int tls_keeper_new(const struct conf *conf, const struct tls_keeper *former,
 			    struct messages *messages, struct tls_keeper **ret_keeper);
 /* In any process: wipes what it has of keys. NULL is fine; returns NULL. */

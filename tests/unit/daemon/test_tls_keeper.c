@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -125,6 +126,65 @@ Test(tls_keeper, bad_ones_change_nothing_and_are_said_once)
 	look(&s);
 	look(&s);
 	cr_expect_eq(tls_keeper_generation(s.k), 1);
+	scene_done(&s);
+}
+
+/* No descriptor is to be had from now on; what the limit was before. */
+static struct rlimit without_descriptors(void)
+{
+	struct rlimit before, none;
+
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	return before;
+}
+
+static unsigned count(const char *text, const char *words)
+{
+	unsigned n = 0;
+
+	for (; (text = strstr(text, words)); text++)
+		n++;
+	return n;
+}
+
+Test(tls_keeper, without_descriptors_it_is_tried_again_and_said_once)
+{
+	struct rlimit before;
+	struct scene s;
+
+	scene_init(&s);
+	tls_fixture_issue("a", "new.test");
+	before = without_descriptors();
+	for (int i = 0; i < 4; i++)
+		look(&s);
+	cr_expect_eq(tls_keeper_generation(s.k), 0);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	cr_expect_eq(count(said(&s), "cannot be read: Too many open files: the old ones stay"), 1,
+		     "%s", s.text);
+	look(&s);
+	cr_expect_eq(tls_keeper_generation(s.k), 1);
+	look(&s);
+	cr_expect_eq(tls_keeper_generation(s.k), 1);
+	cr_expect_eq(count(said(&s), "new certificates: "), 1, "%s", s.text);
+	scene_done(&s);
+}
+
+Test(tls_keeper, without_memory_it_is_tried_again)
+{
+	struct scene s;
+
+	scene_init(&s);
+	tls_fixture_issue("a", "new.test");
+	look(&s);
+	for (unsigned n = 1; tls_keeper_generation(s.k) == 0; n++) {
+		oom_fail_at(n);
+		look(&s);
+		cr_assert_eq(tls_keeper_generation(s.k), oom_has_failed() ? 0 : 1, "at %u", n);
+	}
+	cr_expect_eq(count(said(&s), "Cannot allocate memory"), 1, "%s", s.text);
 	scene_done(&s);
 }
 
