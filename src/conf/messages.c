@@ -22,10 +22,7 @@ void messages_init(struct messages *m)
 
 void messages_done(struct messages *m)
 {
-	for (size_t i = 0; i < m->n_items; i++) {
-		free(m->items[i].text);
-		free((char *)m->items[i].pos.file);
-	}
+	messages_keep(m, 0, 0);
 	free(m->items);
 	free(m->file);
 	buf_done(&m->source);
@@ -132,6 +129,22 @@ static int compare(const void *va, const void *vb)
 	if (a->pos.col != b->pos.col)
 		return a->pos.col < b->pos.col ? -1 : 1;
 	return a->order < b->order ? -1 : 1;
+}
+
+void messages_keep(struct messages *m, size_t from, size_t n)
+{
+	size_t n_kept = 0;
+
+	for (size_t i = 0; i < m->n_items; i++) {
+		if (i >= from && i - from < n) {
+			m->items[n_kept++] = m->items[i];
+			continue;
+		}
+		free(m->items[i].text);
+		free((char *)m->items[i].pos.file);
+	}
+	m->n_items = n_kept;
+	m->n_dropped = 0;
 }
 
 void messages_sort(struct messages *m)

@@ -45,6 +45,9 @@ void messages_add(struct messages *m, const struct conf_pos *pos, const char *fm
 void messages_warn(struct messages *m, const struct conf_pos *pos, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 
+/* Of those that were added, forgets all but so many from there on; before they are sorted. */
+void messages_keep(struct messages *m, size_t from, size_t n);
+
 /* By file, line and column; those without a place last. */
 void messages_sort(struct messages *m);
 

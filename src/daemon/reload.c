@@ -53,36 +53,48 @@ static void free_edition(struct generation *g)
 
 /* ---- reading */
 
-/* What only who serves has, and may: sockets of a service manager, processes of other users. */
-static int look_to_serve(const struct reload *reload, struct conf *conf, struct messages *messages)
+/*
+ * What only who serves has, and may: sockets of a service manager, processes of other users.
+ * *ret_n: so many of the messages, the last ones, are about that, and no check has said them.
+ */
+static int look_to_serve(const struct reload *reload, struct conf *conf, struct messages *messages,
+			 size_t *ret_n)
 {
+	size_t n_before = messages->n_items;
 	int r;
 
+	*ret_n = 0;
 	if ((reload->cli->command != CLI_SERVE && !reload->is_rehearsal) || reload->is_check)
 		return 0;
 	r = privileges_check_start(conf, messages);
-	return r < 0 ? r : inherited_resolve(conf, messages);
+	if (r >= 0)
+		r = inherited_resolve(conf, messages);
+	*ret_n = messages->n_items - n_before;
+	return r;
 }
 
 int reload_read(const struct reload *reload, const struct generation *former,
 		struct conf **ret_conf, bool *ret_has_jobs, struct tls_keeper **ret_tls)
 {
-	struct messages messages;
 	int r, r_serve = 0, r_binding = 0, r_tls = 0;
+	size_t n_known = 0, n_of_serving = 0;
+	struct messages messages;
 
 	messages_init(&messages);
 	r = conf_load(reload->cli, &messages, ret_conf);
 	if (*ret_conf) {
 		reload->log->level = (*ret_conf)->log_level;
-		r_serve = look_to_serve(reload, *ret_conf, &messages);
+		n_known = messages.n_items;
+		r_serve = look_to_serve(reload, *ret_conf, &messages, &n_of_serving);
 		if (ret_has_jobs)
 			r_binding = binding_check(*ret_conf, reload->log, &messages, ret_has_jobs);
 		r_tls = tls_keeper_new(*ret_conf, former ? former->tls : NULL, &messages, ret_tls);
 	}
-	messages_sort(&messages);
 	/* Without a check there has been one: what it has warned of is known. */
-	if (ret_has_jobs || messages.n_errors > 0)
-		messages_write(&messages, STDERR_FILENO);
+	if (!ret_has_jobs && messages.n_errors == 0)
+		messages_keep(&messages, n_known, n_of_serving);
+	messages_sort(&messages);
+	messages_write(&messages, STDERR_FILENO);
 	messages_done(&messages);
 	if (r < 0 || r_serve < 0)
 		return r < 0 ? r : r_serve;

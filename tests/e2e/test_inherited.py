@@ -68,9 +68,13 @@ def test_one_that_no_listener_wants_for_a_while_is_kept(daemon, tmp_path, port):
     d = handed_over(daemon, tmp_path, "one:other", [one, other], "systemd:one")
     waiting = client.Connection(other)
     waiting.request("GET", "/pid")
+    unused = 'the service manager has given a socket "%s", which no listener uses'
+    d.wait_log(unused % "other")
     for change in (reload, upgrade):
+        assert d.story().count(unused % "one") == (change == upgrade), "once for each"
         d.write_config(listening("systemd:other"))
         change(d)
+        d.wait_log(unused % "one")
         assert waiting.response().status == 200
         waiting = client.Connection(one)
         waiting.request("GET", "/pid")

@@ -151,6 +151,23 @@ Test(messages, are_sorted_by_place_and_otherwise_stay_in_order)
 	messages_done(&m);
 }
 
+Test(messages, some_are_kept_and_the_rest_is_forgotten)
+{
+	struct messages m;
+
+	messages_init(&m);
+	messages_warn(&m, &(struct conf_pos){ "x.yaml", 1, 1 }, "known");
+	messages_warn(&m, NULL, "new");
+	messages_warn(&m, &(struct conf_pos){ "x.yaml", 2, 1 }, "new as well");
+	messages_warn(&m, NULL, "known as well");
+	messages_keep(&m, 1, 2);
+	messages_sort(&m);
+	EXPECT(&m, "x.yaml:2:1: warning: new as well\nwarning: new\n");
+	messages_keep(&m, 0, 0);
+	EXPECT(&m, "");
+	messages_done(&m);
+}
+
 Test(messages, beyond_a_hundred_are_counted)
 {
 	struct messages m;
