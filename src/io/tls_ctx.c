@@ -17,6 +17,7 @@
 
 #include "base/str.h"
 #include "io/tls_bio.h"
+#include "io/tls_resume.h"
 #include "io/tls_tickets.h"
 #include "io/tls_warm.h"
 
@@ -215,6 +216,7 @@ static int set_verify(SSL_CTX *ssl, const struct tls_ctx_spec *spec,
 	r = tls_cert_read_authorities(spec->client_ca, report, SSL_CTX_get_cert_store(ssl), names);
 	SSL_CTX_set_client_CA_list(ssl, names);
 	SSL_CTX_set_verify(ssl, mode, NULL);
+	tls_resume_guard(ssl);
 	return r;
 }
 
