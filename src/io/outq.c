@@ -16,6 +16,11 @@
 #define OUTQ_IOV 16
 /* A reader as fast as the page cache must not keep the loop from everybody else. */
 #define OUTQ_FILE_FLUSH ((size_t)1024 * 1024)
+/*
+ * So much of one file must have left before more of it than usual may wait in the kernel: that
+ * takes a reader who reads. Who reads nothing costs 256 KiB, as with any other answer.
+ */
+#define OUTQ_LARGE_FILE ((uint64_t)1024 * 1024)
 
 void outq_init(struct outq *q, struct block_pool *pool)
 {
@@ -39,6 +44,7 @@ void outq_move(struct outq *to, struct outq *from)
 	list_splice_tail(&to->blocks, &from->blocks);
 	to->queued = from->queued;
 	to->n_sent = from->n_sent;
+	to->window = from->window;
 	from->queued = 0;
 }
 
@@ -151,8 +157,22 @@ static ssize_t send_blocks(const struct outq *q, int fd)
 	return sock_send(fd, first->data + first->start, block_len(first), flags);
 }
 
+static COLD void widen(struct outq *q, int fd)
+{
+	q->window = sock_set_wide(fd, true) < 0 ? OUTQ_FIXED : OUTQ_WIDE;
+}
+
+static COLD void narrow(struct outq *q, int fd)
+{
+	(void)sock_set_wide(fd, false); /* it could be made wide */
+	q->window = OUTQ_USUAL;
+}
+
 static int flush_blocks(struct outq *q, int fd)
 {
+	/* Copies, and no file behind them: what waits in the kernel is memory again. */
+	if (q->window == OUTQ_WIDE && q->queued > 0 && q->file_left == 0)
+		narrow(q, fd);
 	while (q->queued > 0) {
 		ssize_t n = send_blocks(q, fd);
 
@@ -161,6 +181,7 @@ static int flush_blocks(struct outq *q, int fd)
 		if (n < 0)
 			return -errno;
 		outq_forget(q, (size_t)n);
+		q->file_sent = 0;
 	}
 	return 0;
 }
@@ -175,6 +196,9 @@ static COLD int flush_file(struct outq *q, int fd)
 {
 	size_t may_send = OUTQ_FILE_FLUSH;
 
+	if (q->window == OUTQ_USUAL && q->file_sent >= OUTQ_LARGE_FILE &&
+	    q->file_left > SOCK_UNSENT)
+		widen(q, fd);
 	while (q->file_left > 0) {
 		size_t want = q->file_left < may_send ? (size_t)q->file_left : may_send;
 		off_t offset = (off_t)q->file_offset;
@@ -191,6 +215,7 @@ static COLD int flush_file(struct outq *q, int fd)
 			return -EIO;
 		q->file_offset += (uint64_t)n;
 		q->file_left -= (uint64_t)n;
+		q->file_sent += (uint64_t)n;
 		may_send -= (size_t)n;
 		q->n_sent += (uint64_t)n;
 	}

@@ -16,6 +16,13 @@
 #include "base/macro.h"
 #include "io/block.h"
 
+/* How much the kernel takes that is not on its way yet (sock_set_wide()). */
+enum outq_window {
+	OUTQ_USUAL,
+	OUTQ_WIDE,  /* a large file is leaving, or was the last that left */
+	OUTQ_FIXED, /* as usual, for ever: the socket knows no such thing */
+};
+
 struct outq {
 	struct block_pool *pool; /* borrowed */
 	struct list blocks;	 /* owned; the oldest first */
@@ -26,6 +33,8 @@ struct outq {
 	int file_fd; /* borrowed; -1 when there is none */
 	uint64_t file_offset;
 	uint64_t file_left;
+	uint64_t file_sent; /* bytes of files since the last block */
+	enum outq_window window;
 };
 
 void outq_init(struct outq *q, struct block_pool *pool);

@@ -22,9 +22,6 @@
 
 #include "base/str.h"
 
-/* Bytes that wait in the kernel and are not on their way: enough for it never to run dry. */
-#define MAX_NOT_SENT (256 * 1024)
-
 static int set_flag(int fd, int level, int name, int value)
 {
 	return setsockopt(fd, level, name, &value, sizeof(value)) < 0 ? -errno : 0;
@@ -42,7 +39,13 @@ static void set_accepted_flags(int fd)
 	 * Else the kernel takes up to 4 MiB (tcp_wmem) for each client that reads
 	 * nothing, and keeps us copying for seconds if there are many.
 	 */
-	(void)set_flag(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, MAX_NOT_SENT);
+	(void)set_flag(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, SOCK_UNSENT);
+}
+
+int sock_set_wide(int fd, bool is_wide)
+{
+	return set_flag(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT,
+			is_wide ? SOCK_UNSENT_WIDE : SOCK_UNSENT);
 }
 
 static int bind_tcp(const struct sock_addr *address, bool is_dual, bool is_shared, int *ret_fd)

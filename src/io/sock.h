@@ -48,6 +48,14 @@ static inline ssize_t sock_call(long number, int fd, const void *buf, size_t len
 /* Room for what sock_name() writes, NUL included: "[" IPv6 "%" scope "]:" port. */
 #define SOCK_NAME_MAX 72
 
+/* Bytes that wait in the kernel and are not on their way: enough for it never to run dry. */
+#define SOCK_UNSENT (256 * 1024)
+/*
+ * Of a file, whose bytes are pages of the page cache and no copies. What a reader who stops costs
+ * then is these pages' place in tcp_mem, and that they cannot leave the cache.
+ */
+#define SOCK_UNSENT_WIDE (2 * 1024 * 1024)
+
 struct sock_addr {
 	struct sockaddr_storage ss;
 	socklen_t len;
@@ -74,6 +82,12 @@ MUST_USE int sock_listen(int fd, int backlog);
 MUST_USE int sock_inherit(int fd);
 /* -EBADF. */
 int sock_set_cloexec(int fd);
+
+/*
+ * How much of what was sent may wait in the kernel: SOCK_UNSENT_WIDE, or SOCK_UNSENT again, which
+ * connections begin with. -EOPNOTSUPP: it is no TCP socket.
+ */
+int sock_set_wide(int fd, bool is_wide);
 
 /* Which file a unix socket is, so that only our own is ever removed. */
 struct sock_file {

@@ -4,12 +4,15 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/sock.h"
 #include "oom.h"
 
 struct pipe_world {
@@ -227,6 +230,152 @@ Test(outq, sends_a_megabyte_of_a_file_at_most)
 	cr_assert_eq(n, 4);
 	(void)close(fd);
 	(void)close(null);
+	world_done(&w);
+}
+
+/* ---- how much may wait in the kernel */
+
+#define LARGE ((uint64_t)3 << 20)
+#define CHUNK ((uint64_t)1 << 20)
+
+/* The same world on TCP. */
+static void world_init_tcp(struct pipe_world *w)
+{
+	struct sock_addr address = { .len = sizeof(struct sockaddr_in) };
+	int listening;
+
+	world_init(w, SOCK_STREAM);
+	(void)close(w->near);
+	(void)close(w->far);
+	((struct sockaddr_in *)&address.ss)->sin_family = AF_INET;
+	((struct sockaddr_in *)&address.ss)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	cr_assert_eq(sock_bind_tcp(&address, false, &listening), 0);
+	cr_assert_eq(sock_listen(listening, 1), 0);
+	cr_assert_eq(sock_local(listening, &address), 0);
+	w->far = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_assert_eq(connect(w->far, (struct sockaddr *)&address.ss, address.len), 0);
+	w->near = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	cr_assert_geq(w->near, 0);
+	(void)close(listening);
+}
+
+static int unsent(const struct pipe_world *w)
+{
+	socklen_t len = sizeof(int);
+	int value = 0;
+
+	cr_assert_eq(getsockopt(w->near, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, &len), 0);
+	return value;
+}
+
+static int file_of_size(uint64_t size)
+{
+	int fd = file_of("");
+
+	cr_assert_eq(ftruncate(fd, (off_t)size), 0);
+	return fd;
+}
+
+/* All that is in the queue, to a reader who reads. */
+static void flush_all(struct pipe_world *w)
+{
+	while (outq_flush(&w->q, w->near) == -EAGAIN)
+		(void)recv(w->far, w->got, sizeof(w->got), MSG_DONTWAIT);
+	cr_assert(outq_is_empty(&w->q));
+}
+
+static void send_file(struct pipe_world *w, int fd, uint64_t size)
+{
+	cr_assert_eq(outq_append(&w->q, "head", 4), 0);
+	for (uint64_t at = 0; at < size; at += CHUNK) {
+		outq_append_file(&w->q, fd, at, size - at < CHUNK ? size - at : CHUNK);
+		flush_all(w);
+	}
+}
+
+Test(outq, more_of_a_large_file_waits_until_something_else_follows)
+{
+	static struct pipe_world w;
+	int fd = file_of_size(LARGE);
+
+	world_init_tcp(&w);
+	cr_expect_eq(unsent(&w), SOCK_UNSENT);
+	send_file(&w, fd, LARGE);
+	cr_expect_eq(unsent(&w), SOCK_UNSENT_WIDE);
+	/* The head of the next one is not worth a system call. */
+	send_file(&w, fd, CHUNK);
+	cr_expect_eq(unsent(&w), SOCK_UNSENT_WIDE);
+	cr_assert_eq(outq_append(&w.q, "x", 1), 0);
+	flush_all(&w);
+	cr_expect_eq(unsent(&w), SOCK_UNSENT);
+	send_file(&w, fd, LARGE);
+	cr_expect_eq(unsent(&w), SOCK_UNSENT_WIDE, "as often as there is one");
+	(void)close(fd);
+	world_done(&w);
+}
+
+Test(outq, small_files_wait_as_everything_does)
+{
+	static struct pipe_world w;
+	int fd = file_of_size(LARGE);
+
+	world_init_tcp(&w);
+	for (int i = 0; i < 4; i++)
+		send_file(&w, fd, CHUNK);
+	cr_expect_eq(unsent(&w), SOCK_UNSENT);
+	/* Nor is what is left of one, if all of it may wait. */
+	send_file(&w, fd, CHUNK + SOCK_UNSENT);
+	cr_expect_eq(unsent(&w), SOCK_UNSENT);
+	(void)close(fd);
+	world_done(&w);
+}
+
+Test(outq, who_reads_nothing_of_a_large_file_has_no_more_of_it_waiting)
+{
+	static struct pipe_world w;
+	int fd = file_of_size(LARGE);
+
+	world_init_tcp(&w);
+	(void)setsockopt(w.far, SOL_SOCKET, SO_RCVBUF, &(int){ 4096 }, sizeof(int));
+	outq_append_file(&w.q, fd, 0, LARGE);
+	for (int i = 0; i < 100; i++)
+		cr_assert_eq(outq_flush(&w.q, w.near), -EAGAIN);
+	cr_expect_eq(unsent(&w), SOCK_UNSENT);
+	cr_expect_lt(w.q.n_sent, CHUNK);
+	(void)close(fd);
+	world_done(&w);
+}
+
+Test(outq, a_stream_that_moves_takes_along_how_much_may_wait)
+{
+	static struct pipe_world w;
+	int fd = file_of_size(LARGE);
+	struct outq other;
+
+	world_init_tcp(&w);
+	send_file(&w, fd, LARGE);
+	outq_init(&other, &w.pool);
+	outq_move(&other, &w.q);
+	cr_assert_eq(outq_append(&other, "x", 1), 0);
+	cr_assert_eq(outq_flush(&other, w.near), 0);
+	cr_expect_eq(unsent(&w), SOCK_UNSENT);
+	(void)close(fd);
+	outq_done(&other);
+	world_done(&w);
+}
+
+Test(outq, a_socket_that_is_not_tcps_is_asked_once)
+{
+	static struct pipe_world w;
+	int fd = file_of_size(LARGE);
+
+	world_init(&w, SOCK_STREAM);
+	send_file(&w, fd, LARGE);
+	cr_expect_eq(w.q.window, OUTQ_FIXED);
+	cr_assert_eq(outq_append(&w.q, "x", 1), 0);
+	flush_all(&w);
+	cr_expect_eq(w.q.window, OUTQ_FIXED);
+	(void)close(fd);
 	world_done(&w);
 }
 

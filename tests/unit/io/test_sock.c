@@ -89,6 +89,35 @@ static void check_name(const struct sock_addr *address, const char *name, const 
 	cr_assert_str_eq(got, host);
 }
 
+static int unsent(int fd)
+{
+	socklen_t len = sizeof(int);
+	int value = 0;
+
+	cr_assert_eq(getsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, &len), 0);
+	return value;
+}
+
+Test(sock, what_may_wait_in_the_kernel_is_little_or_much)
+{
+	struct sock_addr address, local = unix_at("/nowhere");
+	int fd = listen_first(&address), client = connect_to(&address);
+	int accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+	cr_assert_geq(accepted, 0);
+	cr_expect_eq(unsent(accepted), SOCK_UNSENT, "of the listening one");
+	cr_expect_eq(sock_set_wide(accepted, true), 0);
+	cr_expect_eq(unsent(accepted), SOCK_UNSENT_WIDE);
+	cr_expect_eq(sock_set_wide(accepted, false), 0);
+	cr_expect_eq(unsent(accepted), SOCK_UNSENT);
+	(void)close(client);
+	(void)close(accepted);
+	(void)close(fd);
+	fd = socket(local.ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	cr_expect_eq(sock_set_wide(fd, true), -EOPNOTSUPP);
+	(void)close(fd);
+}
+
 Test(sock, names_an_ipv4_peer)
 {
 	struct sock_addr address = ipv4("192.0.2.7", 51234);
