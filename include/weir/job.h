@@ -118,6 +118,7 @@ WEIR_API WEIR_SUSPENDS int weir_job_progress(weir_job *job, weir_str *ret_report
  *	-ETIMEDOUT	its deadline, or the time it may run, is over; or the call's own deadline
  *	-EAGAIN		the hub died while it waited, and it found no room with the next one
  *	-EPROTO		what came as its result is none: a process of its pool is out of order
+ *	-EMSGSIZE	it is larger than max_result, which was less when this worker began
  *	-ENOMEM, -EMFILE	there is no room here for its result
  */
 WEIR_API WEIR_SUSPENDS int weir_job_await(weir_job *job, weir_str *ret_result);

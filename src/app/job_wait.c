@@ -106,8 +106,9 @@ static int map_large(struct weir_job *job)
 {
 	uint64_t max = job->site->max_job_payload;
 
+	/* Its process goes by the newest configuration, and this worker perhaps by the one before. */
 	if (max > 0 && job->result_len > max)
-		return -EPROTO;
+		return -EMSGSIZE;
 	return offload_bulk(map_payload, job);
 }
 

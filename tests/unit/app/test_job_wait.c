@@ -266,7 +266,7 @@ Test(job_wait, refuses_a_result_over_the_limit_unseen)
 	ask(measure);
 	a->site.max_job_payload = 99999;
 	app_job_end_fd(j, 0, large(100000), 100000);
-	cr_assert_eq(seen[0], -EPROTO);
+	cr_assert_eq(seen[0], -EMSGSIZE);
 	app_job_close(j);
 }
 
