@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/job_plan.h"
+
 static int send_plain(int fd, enum control_type type, unsigned number)
 {
 	struct ipc_message message = { .type = type, .number = number };
@@ -126,6 +128,16 @@ int control_send_job_renew(int fd)
 	return send_plain(fd, CONTROL_JOB_RENEW, 0);
 }
 
+int control_send_job_pool(int fd, unsigned place, const struct job_plan_pool *pool)
+{
+	struct ipc_message message = { .type = CONTROL_JOB_POOL,
+				       .number = place,
+				       .text_len = sizeof(*pool) };
+
+	memcpy(message.text, pool, sizeof(*pool));
+	return ipc_send(fd, &message);
+}
+
 int control_send_certificates(int fd, int bundle_fd, uint64_t len)
 {
 	struct ipc_message message = { .type = CONTROL_CERTIFICATES,
@@ -170,6 +182,20 @@ int control_read_job_ended(const struct ipc_message *message, int *ret_status)
 	if (message->type != CONTROL_JOB_ENDED || message->text_len != sizeof(*ret_status))
 		return -EBADMSG;
 	memcpy(ret_status, message->text, sizeof(*ret_status));
+	return 0;
+}
+
+int control_read_job_pool(const struct ipc_message *message, struct job_plan_pool *ret_pool)
+{
+	struct job_plan_pool pool;
+
+	if (message->type != CONTROL_JOB_POOL || message->text_len != sizeof(pool) ||
+	    message->number >= JOB_PLAN_MAX)
+		return -EBADMSG;
+	memcpy(&pool, message->text, sizeof(pool));
+	if (!job_plan_is_sound(&pool))
+		return -EBADMSG;
+	*ret_pool = pool;
 	return 0;
 }
 

@@ -29,7 +29,10 @@
  *	master to hub	JOB_PROCESS	a job process is there: number is the master's for it, and
  *					never given to another; with its pipe
  *			JOB_ENDED	it has ended, and how
- *			JOB_RENEW	all that are there by now are old: JOB_RETIRE for each
+ *			JOB_POOL	there is a pool, or it changes, or goes (see job_plan.h): number
+ *					is its place. Before RENEW, and before any of its processes
+ *			JOB_RENEW	all that are there by now are old: JOB_RETIRE for each, but of
+ *					pools that are not configured any more
  *	master to worker	CTL	a pipe to the ctl process, the one before is over
  *	and to the ctl process		(the other end); number is the slot
  *	master to hub	LOG_LEVEL	of its log from now on: number is it. Workers hear of it by
@@ -46,6 +49,8 @@
 
 #include "base/macro.h"
 #include "io/ipc.h"
+
+struct job_plan_pool;
 
 enum control_type {
 	CONTROL_READY = 1,
@@ -64,6 +69,7 @@ enum control_type {
 	CONTROL_SERVE,
 	CONTROL_ACCESS_LOG,
 	CONTROL_JOB_RENEW,
+	CONTROL_JOB_POOL,
 	CONTROL_CLOSE,
 	CONTROL_CTL,
 	CONTROL_LOG_LEVEL,
@@ -81,7 +87,7 @@ enum control_drain {
 
 /* What JOB_PROCESS says. */
 struct control_job_process {
-	uint32_t pool;	 /* index in the configuration */
+	uint32_t pool;	 /* its place in the plan */
 	uint32_t is_old; /* another hub knew it, and may have given it a job */
 	int32_t pid;
 };
@@ -110,6 +116,7 @@ MUST_USE int control_send_job_ended(int fd, unsigned child, int status);
 MUST_USE int control_send_job_kill(int fd, unsigned child);
 MUST_USE int control_send_job_retire(int fd, unsigned child);
 MUST_USE int control_send_job_renew(int fd);
+MUST_USE int control_send_job_pool(int fd, unsigned place, const struct job_plan_pool *pool);
 
 MUST_USE int control_send_ctl(int fd, unsigned slot, int pipe_fd);
 MUST_USE int control_send_log_level(int fd, int level);
@@ -128,6 +135,8 @@ MUST_USE int control_receive(int fd, struct ipc_message *ret_message);
 MUST_USE int control_read_job_process(const struct ipc_message *message,
 				      struct control_job_process *ret_what);
 MUST_USE int control_read_job_ended(const struct ipc_message *message, int *ret_status);
+MUST_USE int control_read_job_pool(const struct ipc_message *message,
+				   struct job_plan_pool *ret_pool);
 MUST_USE int control_read_certificates(const struct ipc_message *message, uint64_t *ret_len);
 
 #endif

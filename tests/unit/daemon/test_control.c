@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/job_plan.h"
+
 struct ends {
 	int master, worker;
 };
@@ -204,4 +206,47 @@ Test(control, a_hub_has_job_processes_killed_and_retired)
 	cr_assert_eq(control_receive(ends.master, &message), 1);
 	cr_assert_eq(message.type, CONTROL_JOB_RETIRE);
 	cr_assert_eq(message.number, 8u);
+}
+
+/* ---- pools */
+
+static const struct job_plan_pool pool = {
+	.name = "slow", .state = JOB_PLAN_LEAVES, .processes = 3, .queue = 7, .grace_ms = 400
+};
+
+Test(control, a_master_tells_the_hub_of_a_pool)
+{
+	struct ends ends = make_ends();
+	struct ipc_message message;
+	struct job_plan_pool told;
+
+	cr_assert_eq(control_send_job_pool(ends.master, JOB_PLAN_MAX - 1, &pool), 0);
+	cr_assert_eq(control_receive(ends.worker, &message), 1);
+	cr_assert_eq(message.type, CONTROL_JOB_POOL);
+	cr_assert_eq(message.number, JOB_PLAN_MAX - 1u);
+	cr_assert_eq(control_read_job_pool(&message, &told), 0);
+	cr_assert_arr_eq(&told, &pool, sizeof(told));
+}
+
+Test(control, a_pool_that_makes_no_sense_is_none)
+{
+	struct job_plan_pool bad = pool, told = { .processes = 99 };
+	struct ends ends = make_ends();
+	struct ipc_message message;
+
+	cr_assert_eq(control_send_job_renew(ends.master), 0);
+	cr_assert_eq(control_receive(ends.worker, &message), 1);
+	cr_assert_eq(control_read_job_pool(&message, &told), -EBADMSG);
+	cr_assert_eq(control_send_job_pool(ends.master, JOB_PLAN_MAX, &pool), 0);
+	cr_assert_eq(control_receive(ends.worker, &message), 1);
+	cr_assert_eq(control_read_job_pool(&message, &told), -EBADMSG);
+	memset(bad.name, 'n', sizeof(bad.name));
+	cr_assert_eq(control_send_job_pool(ends.master, 1, &bad), 0);
+	cr_assert_eq(control_receive(ends.worker, &message), 1);
+	cr_assert_eq(control_read_job_pool(&message, &told), -EBADMSG);
+	cr_assert_eq(control_send_job_pool(ends.master, 1, &pool), 0);
+	cr_assert_eq(control_receive(ends.worker, &message), 1);
+	message.text_len--;
+	cr_assert_eq(control_read_job_pool(&message, &told), -EBADMSG);
+	cr_assert_eq(told.processes, 99u);
 }
