@@ -11,7 +11,6 @@
 
 #include "app/job_carrier.h"
 #include "base/log.h"
-#include "conf/conf.h"
 #include "daemon/control.h"
 #include "daemon/hub_job.h"
 #include "daemon/job_pipe.h"
@@ -100,7 +99,7 @@ void hub_crew_kill(struct pool_process *pool_process)
 		log_write(crew->setup.log, LOG_AT_WARN,
 			  "a job process of pool %s (pid %d) has closed its descriptor, and does "
 			  "not end: it is killed",
-			  pool_process->pool->conf->name, (int)process->pid);
+			  pool_process->pool->plan.name, (int)process->pid);
 	process->wants_kill = true;
 	/* As long as its pipe is open, its number cannot be another's. */
 	if (!crew->has_master && crew->setup.kill && job_pipe_is_open(&process->pipe))
@@ -163,7 +162,7 @@ static void give_up_process(struct hub_crew_process *process)
 		log_write(process->crew->setup.log, LOG_AT_ERROR,
 			  "a job process of pool %s (pid %d) sends what makes no sense: "
 			  "it is killed",
-			  process->process.pool->conf->name, (int)process->pid);
+			  process->process.pool->plan.name, (int)process->pid);
 	job_pools_lost(&process->process, true);
 }
 

@@ -7,7 +7,6 @@
 #include "app/request_ids.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "conf/conf.h"
 #include "io/proc.h"
 
 struct hub_job *hub_job_new(const struct job_packet *p, int64_t now_us)
@@ -116,6 +115,6 @@ void hub_job_say_death(const struct hub_job *job, const struct log *log,
 	if (death->with_id)
 		request_ids_words(packet.request_id, id);
 	log_write(log, death->is_said ? LOG_AT_DEBUG : level, "job %.*s.%.*s of pool %s %s: %s%s",
-		  WEIR_ARG(packet.module), WEIR_ARG(packet.name), job->job.pool->conf->name, what,
+		  WEIR_ARG(packet.module), WEIR_ARG(packet.name), job->job.pool->plan.name, what,
 		  words, id);
 }

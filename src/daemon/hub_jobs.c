@@ -13,10 +13,10 @@
 #include "app/job_carrier.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "conf/conf.h"
 #include "daemon/hub_job.h"
 #include "daemon/job_counts.h"
 #include "daemon/job_pipe.h"
+#include "daemon/job_plan.h"
 
 /* A worker that leaves so much unread is not listened to. */
 #define MAX_UNSENT ((size_t)1024 * 1024)
@@ -252,6 +252,33 @@ bool hub_jobs_is_quiet(const struct hub_jobs *jobs)
 	return hub_crew_is_quiet(&jobs->crew);
 }
 
+static void say_counts(const struct hub_jobs *jobs, const struct job_pool_counts *counts)
+{
+	struct job_pool_counts now = job_counts_read(counts);
+	char words[JOB_COUNTS_WORDS_MAX];
+
+	if (now.submitted + now.refused == 0)
+		return;
+	job_counts_describe(counts, words);
+	log_write(jobs->setup.log, LOG_AT_INFO, "jobs of pool %s: %s", now.name, words);
+}
+
+void hub_jobs_set_pool(struct hub_jobs *jobs, unsigned place, const struct job_plan_pool *plan)
+{
+	struct job_plan_pool *former = &jobs->pools.pools[place].plan;
+	bool was_there = job_plan_is_there(former), is_there = job_plan_is_there(plan);
+
+	begin(jobs);
+	if (is_there)
+		job_counts_open(jobs->setup.counts, place, plan->name);
+	job_pools_set(&jobs->pools, place, plan);
+	if (was_there && !is_there) {
+		say_counts(jobs, job_counts_at(jobs->setup.counts, place));
+		job_counts_close(jobs->setup.counts, place);
+	}
+	end(jobs);
+}
+
 void hub_jobs_renew(struct hub_jobs *jobs)
 {
 	begin(jobs);
@@ -400,15 +427,21 @@ static void on_broken(struct loop_defer *defer)
 void hub_jobs_say_counts(const struct hub_jobs *jobs)
 {
 	for (size_t i = 0; i < jobs->pools.n_pools; i++) {
-		const struct job_pool_counts *counts = job_counts_at(jobs->setup.counts, i);
-		struct job_pool_counts now = job_counts_read(counts);
-		char words[JOB_COUNTS_WORDS_MAX];
+		if (job_plan_is_there(&jobs->pools.pools[i].plan))
+			say_counts(jobs, job_counts_at(jobs->setup.counts, i));
+	}
+}
 
-		if (now.submitted + now.refused == 0)
-			continue;
-		job_counts_describe(counts, words);
-		log_write(jobs->setup.log, LOG_AT_INFO, "jobs of pool %s: %s",
-			  jobs->pools.pools[i].conf->name, words);
+static void begin_counts(const struct hub_jobs *jobs)
+{
+	for (unsigned i = 0; i < JOB_PLAN_MAX; i++) {
+		const struct job_plan_pool *plan = &jobs->pools.pools[i].plan;
+
+		job_counts_begin(job_counts_at(jobs->setup.counts, i));
+		if (job_plan_is_there(plan))
+			job_counts_open(jobs->setup.counts, i, plan->name);
+		else
+			job_counts_close(jobs->setup.counts, i);
 	}
 }
 
@@ -425,8 +458,7 @@ static void init_workers(struct hub_jobs *jobs)
 
 int hub_jobs_init(struct hub_jobs *jobs, const struct hub_jobs_setup *setup)
 {
-	static const struct conf_jobs no_pools = { 0 };
-	const struct conf_jobs *conf = setup->conf ? setup->conf : &no_pools;
+	static const struct job_plan no_pools = { 0 };
 	uint64_t seed = (uint64_t)clock_monotonic_us() | 1;
 	int r;
 
@@ -434,7 +466,8 @@ int hub_jobs_init(struct hub_jobs *jobs, const struct hub_jobs_setup *setup)
 	list_init(&jobs->jobs);
 	timer_init(&jobs->timer, on_timer);
 	loop_defer_init(&jobs->broken, on_broken);
-	r = job_pools_init(&jobs->pools, conf, setup->n_workers, seed, &pools_ops);
+	r = job_pools_init(&jobs->pools, setup->plan ? setup->plan : &no_pools, setup->n_workers,
+			   seed, &pools_ops);
 	if (r < 0)
 		return r;
 	jobs->buf = malloc(JOB_PACKET_MAX);
@@ -453,8 +486,7 @@ int hub_jobs_init(struct hub_jobs *jobs, const struct hub_jobs_setup *setup)
 		return -ENOMEM;
 	}
 	init_workers(jobs);
-	for (size_t i = 0; i < conf->n_pools; i++)
-		job_counts_begin(job_counts_at(setup->counts, i));
+	begin_counts(jobs);
 	return 0;
 }
 

@@ -16,18 +16,19 @@
 #include "daemon/job_pools.h"
 #include "io/loop.h"
 
-struct conf_jobs;
 struct control_job_process;
 struct hub_jobs;
 struct hub_jobs_worker;
 struct job_counts;
+struct job_plan;
+struct job_plan_pool;
 struct log;
 
 /* All is borrowed. */
 struct hub_jobs_setup {
 	struct loop *loop;
 	const struct log *log;
-	const struct conf_jobs *conf;	 /* NULL: no pools */
+	const struct job_plan *plan;	 /* to begin with; NULL: no pools */
 	const struct job_counts *counts; /* NULL: nothing is counted */
 	unsigned n_workers;		 /* slots */
 	int control_fd;			 /* the master */
@@ -58,6 +59,8 @@ void hub_jobs_connect(struct hub_jobs *jobs, unsigned slot, int take_fd);
 /* A job process, by the master's number of it. */
 void hub_jobs_meet(struct hub_jobs *jobs, unsigned child, const struct control_job_process *what,
 		   int take_fd);
+/* A pool comes, changes, or goes; see job_pools_set(). */
+void hub_jobs_set_pool(struct hub_jobs *jobs, unsigned place, const struct job_plan_pool *plan);
 /* The modules are others: processes that are there get no more jobs. */
 void hub_jobs_renew(struct hub_jobs *jobs);
 /* It has ended, as waitpid() says. */

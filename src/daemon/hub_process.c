@@ -16,6 +16,7 @@
 #include "daemon/hub.h"
 #include "daemon/hub_jobs.h"
 #include "daemon/hub_pipe.h"
+#include "daemon/job_plan.h"
 #include "daemon/signals.h"
 #include "daemon/tls_keeper.h"
 #include "io/loop.h"
@@ -108,6 +109,14 @@ static void on_job_ended(struct hub_process *p, const struct ipc_message *messag
 		hub_jobs_ended(&p->jobs, message->number, status);
 }
 
+static void on_job_pool(struct hub_process *p, const struct ipc_message *message)
+{
+	struct job_plan_pool plan;
+
+	if (control_read_job_pool(message, &plan) >= 0)
+		hub_jobs_set_pool(&p->jobs, message->number, &plan);
+}
+
 static void on_message(struct hub_process *p, struct ipc_message *message)
 {
 	switch (message->type) {
@@ -119,6 +128,9 @@ static void on_message(struct hub_process *p, struct ipc_message *message)
 		break;
 	case CONTROL_JOB_ENDED:
 		on_job_ended(p, message);
+		break;
+	case CONTROL_JOB_POOL:
+		on_job_pool(p, message);
 		break;
 	case CONTROL_JOB_RENEW:
 		hub_jobs_renew(&p->jobs);
@@ -189,6 +201,8 @@ static void watch(struct hub_process *p)
 
 	signals_ignore();
 	ev_io_init(&p->control, on_control, p->args->control_fd, EV_READ);
+	/* Before what workers say: who was told to serve after we were told of a pool may want it. */
+	ev_set_priority(&p->control, EV_MAXPRI);
 	ev_io_start(ev, &p->control);
 	ev_signal_init(&p->terminate, on_terminate, SIGTERM);
 	ev_signal_start(ev, &p->terminate);
@@ -214,7 +228,7 @@ static int init_loop(struct hub_process *p)
 		return r;
 	r = hub_jobs_init(&p->jobs, &(struct hub_jobs_setup){ .loop = p->loop,
 							      .log = p->args->log,
-							      .conf = setup->jobs,
+							      .plan = p->args->jobs,
 							      .counts = setup->counts,
 							      .logs_ids = setup->logs_ids,
 							      .n_workers = p->args->n_slots,

@@ -11,14 +11,12 @@
 
 #include "daemon/master.h"
 
-struct conf_jobs;
 struct job_counts;
 
 /* What the master hands through: hub_args.arg. */
 struct hub_setup {
 	int access_log_fd;		 /* to be closed; -1: none */
 	size_t max_publication;		 /* bytes */
-	const struct conf_jobs *jobs;	 /* NULL: no pools */
 	const struct job_counts *counts; /* shared with the master; NULL: none */
 	bool logs_ids;			 /* see hub_jobs_setup */
 	struct tls_keeper *tls;		 /* the master's, to be forgotten; NULL: none */

@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
+
+#include "conf/conf.h"
 
 static void set(uint64_t *number, uint64_t value)
 {
@@ -21,29 +24,119 @@ static void add(uint64_t *number, uint64_t more)
 	set(number, *number + more);
 }
 
-int job_counts_init(struct job_counts *counts, size_t n_pools)
+int job_counts_init(struct job_counts *counts)
 {
-	void *pools = mmap(NULL, n_pools * sizeof(*counts->pools), PROT_READ | PROT_WRITE,
+	void *pools = mmap(NULL, JOB_PLAN_MAX * sizeof(*counts->pools), PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	*counts = (struct job_counts){ 0 };
 	if (pools == MAP_FAILED)
 		return -ENOMEM;
-	*counts = (struct job_counts){ .pools = pools, .n_pools = n_pools };
+	*counts = (struct job_counts){ .pools = pools };
 	return 0;
 }
 
 void job_counts_done(struct job_counts *counts)
 {
 	if (counts->pools)
-		(void)munmap(counts->pools, counts->n_pools * sizeof(*counts->pools));
+		(void)munmap(counts->pools, JOB_PLAN_MAX * sizeof(*counts->pools));
 	*counts = (struct job_counts){ 0 };
 }
 
-struct job_pool_counts *job_counts_at(const struct job_counts *counts, size_t pool)
+struct job_pool_counts *job_counts_at(const struct job_counts *counts, size_t place)
 {
-	return counts && pool < counts->n_pools ? &counts->pools[pool] : NULL;
+	return counts && counts->pools && place < JOB_PLAN_MAX ? &counts->pools[place] : NULL;
 }
+
+/* ---- whose they are */
+
+static void set_open(struct job_pool_counts *c, bool is_open)
+{
+	__atomic_store_n(&c->is_open, is_open, __ATOMIC_RELEASE);
+}
+
+static bool is_named(const struct job_pool_counts *c, const char *name)
+{
+	return strncmp(c->name, name, sizeof(c->name)) == 0;
+}
+
+/* Whoever reads meanwhile may take some of the former's counts for this one's, for a moment. */
+static void rename_to(struct job_pool_counts *c, const char *name)
+{
+	*c = (struct job_pool_counts){ 0 };
+	(void)snprintf(c->name, sizeof(c->name), "%s", name);
+}
+
+void job_counts_open(const struct job_counts *counts, size_t place, const char *name)
+{
+	struct job_pool_counts *c = job_counts_at(counts, place);
+
+	if (!c)
+		return;
+	for (size_t i = 0; i < JOB_PLAN_MAX; i++) {
+		if (i != place && is_named(&counts->pools[i], name))
+			rename_to(&counts->pools[i], "");
+	}
+	if (!is_named(c, name))
+		rename_to(c, name);
+	set_open(c, true);
+}
+
+void job_counts_close(const struct job_counts *counts, size_t place)
+{
+	struct job_pool_counts *c = job_counts_at(counts, place);
+
+	if (c)
+		set_open(c, false);
+}
+
+static const struct job_pool_counts *find(const struct job_counts *counts, const char *name)
+{
+	for (size_t i = 0; i < JOB_PLAN_MAX; i++) {
+		if (is_named(&counts->pools[i], name))
+			return &counts->pools[i];
+	}
+	return NULL;
+}
+
+static bool is_configured(const struct conf_jobs *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->n_pools; i++) {
+		if (strcmp(conf->pools[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One that is there, and not configured any more, or not yet, as far as the reader knows. */
+static bool is_other(const struct conf_jobs *conf, struct job_pool_counts *c)
+{
+	c->name[sizeof(c->name) - 1] = '\0';
+	return c->is_open && c->name[0] && !is_configured(conf, c->name);
+}
+
+bool job_counts_next(const struct job_counts *counts, const struct conf_jobs *conf,
+		     struct job_counts_walk *walk)
+{
+	if (!counts || !counts->pools)
+		return false;
+	while (walk->i < conf->n_pools + JOB_PLAN_MAX) {
+		size_t i = walk->i++;
+
+		if (i < conf->n_pools) {
+			walk->name = conf->pools[i].name;
+			walk->counts = job_counts_read(find(counts, walk->name));
+			return true;
+		}
+		walk->counts = job_counts_read(&counts->pools[i - conf->n_pools]);
+		walk->name = walk->counts.name;
+		if (is_other(conf, &walk->counts))
+			return true;
+	}
+	return false;
+}
+
+/* ---- what happens */
 
 void job_counts_begin(struct job_pool_counts *c)
 {
@@ -99,9 +192,12 @@ void job_counts_end(struct job_pool_counts *c, enum job_counts_end how, uint64_t
 
 struct job_pool_counts job_counts_read(const struct job_pool_counts *c)
 {
+	struct job_pool_counts now;
+
 	if (!c)
 		return (struct job_pool_counts){ 0 };
-	return (struct job_pool_counts){
+	now = (struct job_pool_counts){
+		.is_open = __atomic_load_n(&c->is_open, __ATOMIC_ACQUIRE),
 		.submitted = get(&c->submitted),
 		.refused = get(&c->refused),
 		.waiting = get(&c->waiting),
@@ -112,6 +208,9 @@ struct job_pool_counts job_counts_read(const struct job_pool_counts *c)
 		.wait_us = histogram_read(&c->wait_us),
 		.run_us = histogram_read(&c->run_us),
 	};
+
+	memcpy(now.name, c->name, sizeof(now.name));
+	return now;
 }
 
 /* Which the histogram knows within a factor of two. */

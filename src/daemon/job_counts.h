@@ -7,14 +7,19 @@
  *
  *	submitted = waiting + running + done + failed + killed
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/histogram.h"
 #include "base/macro.h"
+#include "daemon/job_plan.h"
 
+/* In the place that the pool has in the plan (daemon/job_plan). */
 struct job_pool_counts {
-	uint64_t submitted; /* and taken */
+	char name[JOB_PLAN_NAME]; /* of the pool that is there, or was the last; "": none yet */
+	uint32_t is_open;	  /* it is there, for the hub */
+	uint64_t submitted;	  /* and taken */
 	uint64_t refused; /* the others: the queue was full, or their time over before they came */
 	uint64_t waiting; /* now, as the next */
 	uint64_t running;
@@ -27,14 +32,27 @@ struct job_pool_counts {
 
 struct job_counts {
 	struct job_pool_counts *pools; /* owned; NULL: nothing is counted */
-	size_t n_pools;
 };
 
 /* Before the hub is forked. -ENOMEM: then it is zeroed, which is fine for all that follows. */
-MUST_USE int job_counts_init(struct job_counts *counts, size_t n_pools);
+MUST_USE int job_counts_init(struct job_counts *counts);
 void job_counts_done(struct job_counts *counts);
 /* NULL, where nothing is counted; which is fine for all that follows, too. */
-struct job_pool_counts *job_counts_at(const struct job_counts *counts, size_t pool);
+struct job_pool_counts *job_counts_at(const struct job_counts *counts, size_t place);
+/* A pool has this place, or has it again; another than the last one there begins with zeroes. */
+void job_counts_open(const struct job_counts *counts, size_t place, const char *name);
+/* It has gone; what was counted stays, for when it comes back. */
+void job_counts_close(const struct job_counts *counts, size_t place);
+
+/* Of the pools that one shows who has this configuration. Begins with zeroes. */
+struct job_counts_walk {
+	size_t i;
+	const char *name;	       /* of the pool */
+	struct job_pool_counts counts; /* now; zeroes of one that the hub has not heard of yet */
+};
+/* The next: those that are configured, and others that are still there. False: that was all. */
+bool job_counts_next(const struct job_counts *counts, const struct conf_jobs *conf,
+		     struct job_counts_walk *walk);
 
 /* A new hub begins: what its predecessor had has failed. */
 void job_counts_begin(struct job_pool_counts *counts);

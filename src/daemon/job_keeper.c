@@ -1,6 +1,7 @@
 /* job_keeper.c - see job_keeper.h. */
 #include "daemon/job_keeper.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,9 +21,29 @@
 /* The hub asks for jobs to end within the grace itself; this is for the process's own end. */
 #define KILL_SLACK_MS 500
 
-static const struct conf_job_pool *pool_of(const struct job_keeper *k, const struct job_slot *s)
+/* For configurations to come: so many times what the first one wants, and so many at least. */
+#define GENERATIONS 4
+#define MIN_SLOTS 64
+
+static const struct job_plan_pool *pool_of(const struct job_keeper *k, const struct job_slot *s)
 {
-	return &k->conf->pools[s->pool];
+	return &k->plan->pools[s->place];
+}
+
+static bool is_free(const struct job_slot *s)
+{
+	return s->place == JOB_KEEPER_FREE;
+}
+
+static bool is_replaced(const struct job_keeper *k, const struct job_slot *s)
+{
+	return pool_of(k, s)->state == JOB_PLAN_SERVES;
+}
+
+/* It has no process, and nobody has to hear of the one that it had. */
+static bool is_empty(const struct job_slot *s)
+{
+	return !worker_slot_has_process(&s->slot) && !s->has_news;
 }
 
 /* What it runs too: see job_process.c. */
@@ -35,36 +56,135 @@ static void kill_process(struct job_slot *s)
 	s->slot.kill_ms = INT64_MAX;
 }
 
-int job_keeper_init(struct job_keeper *k, const struct log *log, const struct conf_jobs *conf)
+/* ---- slots */
+
+/* A warm one more than may work at once. */
+static unsigned n_wanted(const struct job_plan_pool *pool)
+{
+	return pool->state == JOB_PLAN_SERVES ? pool->processes + 1 : 0;
+}
+
+static unsigned n_wanted_by(const struct conf_jobs *conf)
 {
 	unsigned n = 0;
-	int r;
 
-	*k = (struct job_keeper){ .log = log, .conf = conf, .is_wanted = true };
 	for (size_t i = 0; conf && i < conf->n_pools; i++)
 		n += conf->pools[i].processes + 1;
-	if (n == 0)
+	return n;
+}
+
+static void count_slots(const struct job_keeper *k, unsigned ret_n[JOB_PLAN_MAX])
+{
+	memset(ret_n, 0, JOB_PLAN_MAX * sizeof(*ret_n));
+	for (unsigned i = 0; i < k->n_slots; i++) {
+		if (!is_free(&k->slots[i]))
+			ret_n[k->slots[i].place]++;
+	}
+}
+
+static void free_slot(struct job_slot *s)
+{
+	if (s->slot.state == WORKER_BACKING_OFF)
+		worker_slot_move(&s->slot, WORKER_EMPTY);
+	s->slot.n_quick = 0;
+	s->slot.retry_ms = 0;
+	s->place = JOB_KEEPER_FREE;
+}
+
+/* Those that nobody uses, of pools that have more than they want. */
+static void free_surplus(struct job_keeper *k, unsigned n[JOB_PLAN_MAX])
+{
+	for (unsigned i = 0; i < k->n_slots; i++) {
+		struct job_slot *s = &k->slots[i];
+
+		if (is_free(s) || !is_empty(s) || n[s->place] <= n_wanted(pool_of(k, s)))
+			continue;
+		n[s->place]--;
+		free_slot(s);
+	}
+}
+
+/* To those who have less than they want, in turn: so that each has some, should there be too few for the moment. */
+static void share_free(struct job_keeper *k, unsigned n[JOB_PLAN_MAX])
+{
+	bool is_short = true;
+	unsigned i = 0;
+
+	while (is_short) {
+		is_short = false;
+		for (unsigned place = 0; place < JOB_PLAN_MAX; place++) {
+			if (n[place] >= n_wanted(&k->plan->pools[place]))
+				continue;
+			while (i < k->n_slots && !is_free(&k->slots[i]))
+				i++;
+			if (i == k->n_slots)
+				return;
+			k->slots[i].place = place;
+			n[place]++;
+			is_short = true;
+		}
+	}
+}
+
+static void forget_pools(struct job_keeper *k, const unsigned n[JOB_PLAN_MAX])
+{
+	for (unsigned i = 0; i < JOB_PLAN_MAX; i++) {
+		const struct job_plan_pool *pool = &k->plan->pools[i];
+
+		if (n[i] > 0 || !job_plan_is_there(pool) || pool->state == JOB_PLAN_SERVES)
+			continue;
+		job_plan_forget(k->plan, i);
+		k->is_untold[i] = true;
+	}
+}
+
+/* Who has which slot, and which pools are over, as it follows from the plan and from what has ended. */
+static void settle(struct job_keeper *k)
+{
+	unsigned n[JOB_PLAN_MAX];
+
+	count_slots(k, n);
+	free_surplus(k, n);
+	share_free(k, n);
+	forget_pools(k, n);
+}
+
+/* ---- life */
+
+int job_keeper_init(struct job_keeper *k, const struct log *log, const struct conf_jobs *conf,
+		    bool has_jobs)
+{
+	unsigned n = n_wanted_by(conf) * GENERATIONS;
+	int r;
+
+	*k = (struct job_keeper){ .log = log, .plan = calloc(1, sizeof(*k->plan)) };
+	if (!k->plan)
+		return -ENOMEM;
+	if (!conf)
 		return 0;
+	n = n > MIN_SLOTS ? n : MIN_SLOTS;
 	k->slots = calloc(n, sizeof(*k->slots));
 	r = k->slots ? worker_notes_init(&k->notes, n) : -ENOMEM;
+	if (r >= 0)
+		r = job_plan_change(k->plan, has_jobs ? conf : NULL);
 	if (r < 0) {
 		job_keeper_done(k);
 		return r;
 	}
-	for (unsigned i = 0; i < conf->n_pools; i++) {
-		for (unsigned j = 0; j <= conf->pools[i].processes; j++) {
-			struct job_slot *s = &k->slots[k->n_slots];
-
-			worker_slot_init(&s->slot, k->n_slots++);
-			s->pool = i;
-		}
+	k->n_slots = n;
+	for (unsigned i = 0; i < n; i++) {
+		worker_slot_init(&k->slots[i].slot, i);
+		k->slots[i].place = JOB_KEEPER_FREE;
 	}
+	settle(k);
 	return 0;
 }
 
 void job_keeper_done(struct job_keeper *k)
 {
+	free(k->plan);
 	free(k->slots);
+	k->plan = NULL;
 	k->slots = NULL;
 	k->n_slots = 0;
 	worker_notes_done(&k->notes);
@@ -72,13 +192,18 @@ void job_keeper_done(struct job_keeper *k)
 
 /* ---- starting */
 
+/* At its retry_ms. */
+static bool is_due_sometime(const struct job_keeper *k, const struct job_slot *s)
+{
+	return !is_free(s) && is_empty(s) && is_replaced(k, s);
+}
+
 struct job_slot *job_keeper_due(struct job_keeper *k, int64_t now_ms)
 {
-	for (unsigned i = 0; i < k->n_slots && k->is_wanted && !k->is_stopping; i++) {
+	for (unsigned i = 0; i < k->n_slots && !k->is_stopping; i++) {
 		struct job_slot *s = &k->slots[i];
 
-		if (!worker_slot_has_process(&s->slot) && s->slot.retry_ms <= now_ms &&
-		    !s->has_news)
+		if (is_due_sometime(k, s) && s->slot.retry_ms <= now_ms)
 			return s;
 	}
 	return NULL;
@@ -194,8 +319,8 @@ bool job_keeper_listen(struct job_keeper *k, const struct pollfd *polled)
 
 bool job_keeper_is_ready(const struct job_keeper *k)
 {
-	for (unsigned i = 0; i < k->n_slots && k->is_wanted; i++) {
-		if (k->slots[i].slot.state != WORKER_READY)
+	for (unsigned i = 0; i < k->n_slots; i++) {
+		if (!is_free(&k->slots[i]) && k->slots[i].slot.state != WORKER_READY)
 			return false;
 	}
 	return true;
@@ -240,13 +365,15 @@ static void say_death(const struct job_keeper *k, const struct job_slot *s, pid_
 	char how[PROC_END_MAX], when[64] = "";
 
 	proc_describe(status, how);
-	if (pause_ms > 0)
+	if (pause_ms > 0 && is_replaced(k, s))
 		(void)snprintf(when, sizeof(when), " in %lld ms: it keeps dying", pause_ms);
-	log_write(k->log, level,
-		  "a job process of pool %s (pid %d) ended: %s%s%s%s; starting another%s",
+	log_write(k->log, level, "a job process of pool %s (pid %d) ended: %s%s%s%s%s%s",
 		  pool_of(k, s)->name, (int)pid,
 		  s->is_killed ? "killed, as the hub has asked for" : how, cause,
-		  job[0] ? "; it ran " : "", job, when);
+		  job[0] ? "; it ran " : "", job,
+		  is_replaced(k, s) ? "; starting another"
+				    : "; the pool is not configured any more",
+		  when);
 }
 
 static void say_drained(const struct job_keeper *k, const struct job_slot *s, pid_t pid, int status)
@@ -255,9 +382,11 @@ static void say_drained(const struct job_keeper *k, const struct job_slot *s, pi
 
 	if (proc_ended_well(status)) {
 		if (!k->is_stopping)
-			log_write(k->log, LOG_AT_INFO,
-				  "a job process of pool %s (pid %d) was recycled",
-				  pool_of(k, s)->name, (int)pid);
+			log_write(k->log, LOG_AT_INFO, "a job process of pool %s (pid %d) %s",
+				  pool_of(k, s)->name, (int)pid,
+				  is_replaced(k, s)
+					  ? "was recycled"
+					  : "has ended: the pool is not configured any more");
 		return;
 	}
 	proc_describe(status, how);
@@ -304,7 +433,9 @@ bool job_keeper_died(struct job_keeper *k, pid_t pid, int status, bool *ret_fail
 
 const char *job_keeper_pool(const struct job_keeper *k, unsigned slot)
 {
-	return pool_of(k, &k->slots[slot])->name;
+	const struct job_slot *s = &k->slots[slot];
+
+	return is_free(s) ? "" : pool_of(k, s)->name;
 }
 
 /* ---- the hub */
@@ -347,7 +478,7 @@ void job_keeper_obey(struct job_keeper *k, const struct ipc_message *message)
 
 static bool introduce(const struct job_slot *s, int hub_fd)
 {
-	const struct control_job_process what = { .pool = s->pool,
+	const struct control_job_process what = { .pool = s->place,
 						  .is_old = s->is_old,
 						  .pid = s->slot.pid };
 	int ends[2];
@@ -365,7 +496,21 @@ static bool introduce(const struct job_slot *s, int hub_fd)
 	return r == 0;
 }
 
-unsigned job_keeper_introduce_all(struct job_keeper *k, int hub_fd, pid_t hub)
+/* What has changed, as long as the hub takes it; how many changes are left. A new hub has begun with the plan. */
+static unsigned tell_plan(struct job_keeper *k, int hub_fd)
+{
+	unsigned n_left = 0;
+
+	for (unsigned i = 0; i < JOB_PLAN_MAX; i++) {
+		if (k->is_untold[i] && n_left == 0 && hub_fd >= 0 &&
+		    control_send_job_pool(hub_fd, i, &k->plan->pools[i]) == 0)
+			k->is_untold[i] = false;
+		n_left += k->is_untold[i];
+	}
+	return n_left;
+}
+
+static unsigned introduce_processes(struct job_keeper *k, int hub_fd, pid_t hub)
 {
 	unsigned n_left = 0;
 
@@ -388,6 +533,19 @@ unsigned job_keeper_introduce_all(struct job_keeper *k, int hub_fd, pid_t hub)
 		s->is_old = true;
 	}
 	return n_left;
+}
+
+unsigned job_keeper_introduce_all(struct job_keeper *k, int hub_fd, pid_t hub)
+{
+	unsigned n_left = 0;
+
+	/* Nobody of a pool that it has not heard of. */
+	if (hub_fd >= 0)
+		n_left = tell_plan(k, hub_fd);
+	if (n_left == 0)
+		n_left = introduce_processes(k, hub_fd, hub);
+	settle(k);
+	return n_left + (hub_fd >= 0 ? tell_plan(k, hub_fd) : 0);
 }
 
 /* ---- stopping */
@@ -419,30 +577,75 @@ void job_keeper_kill_all(struct job_keeper *k)
 
 /* ---- reload */
 
-void job_keeper_want(struct job_keeper *k, bool is_wanted)
+static bool is_in(const struct conf_jobs *conf, const char *name)
 {
-	k->is_wanted = is_wanted;
+	for (size_t i = 0; conf && i < conf->n_pools; i++) {
+		if (strcmp(conf->pools[i].name, name) == 0)
+			return true;
+	}
+	return false;
 }
 
-void job_keeper_renew(struct job_keeper *k, const struct conf_jobs *conf, bool is_wanted,
-		      int hub_fd)
+int job_keeper_can_change(const struct job_keeper *k, const struct conf_jobs *conf, bool has_jobs)
+{
+	unsigned n = has_jobs ? n_wanted_by(conf) : 0, n_others = 0;
+
+	if (n == 0)
+		return 0;
+	if (n > k->n_slots) {
+		log_write(k->log, LOG_AT_ERROR,
+			  "%u job processes are too many without a restart: there is room for %u",
+			  n, k->n_slots);
+		return -ENOSPC;
+	}
+	for (unsigned i = 0; i < k->n_slots; i++)
+		n_others += !is_free(&k->slots[i]) && !is_in(conf, job_keeper_pool(k, i));
+	if (n + n_others <= k->n_slots && job_plan_can_change(k->plan, conf) == 0)
+		return 0;
+	log_write(k->log, LOG_AT_ERROR,
+		  "too many job processes of former configurations have not ended yet");
+	return -ENOSPC;
+}
+
+/* In the plan, and all of it the hub is to hear. */
+static void change_plan(struct job_keeper *k, const struct conf_jobs *conf)
+{
+	int r = job_plan_change(k->plan, conf);
+
+	assert(r == 0);
+	for (unsigned i = 0; i < JOB_PLAN_MAX; i++)
+		k->is_untold[i] = k->is_untold[i] || job_plan_is_there(&k->plan->pools[i]);
+}
+
+void job_keeper_change(struct job_keeper *k, const struct conf_jobs *conf, bool has_jobs,
+		       int hub_fd)
 {
 	bool is_told;
 
-	k->conf = conf;
-	k->is_wanted = is_wanted;
+	change_plan(k, has_jobs ? conf : NULL);
 	k->has_said_why = false;
 	/* The hub knows who is idle: nobody is told to run a job, and to end before it. */
-	is_told = is_wanted && hub_fd >= 0 && control_send_job_renew(hub_fd) == 0;
+	is_told = hub_fd >= 0 && tell_plan(k, hub_fd) == 0 && control_send_job_renew(hub_fd) == 0;
 	for (unsigned i = 0; i < k->n_slots; i++) {
 		struct job_slot *s = &k->slots[i];
 
+		if (is_free(s) || !is_replaced(k, s))
+			continue;
 		s->slot.n_quick = 0;
 		if (!worker_slot_has_process(&s->slot))
 			s->slot.retry_ms = 0;
 		else if (!is_told || s->slot.hub == 0)
 			drain(k, s);
 	}
+	settle(k);
+}
+
+void job_keeper_end_leaving(struct job_keeper *k)
+{
+	if (!job_plan_end_leaving(k->plan))
+		return;
+	for (unsigned i = 0; i < JOB_PLAN_MAX; i++)
+		k->is_untold[i] = k->is_untold[i] || k->plan->pools[i].state == JOB_PLAN_ENDS;
 }
 
 void job_keeper_tick(struct job_keeper *k, int64_t now_ms)
@@ -469,8 +672,7 @@ int64_t job_keeper_next_ms(const struct job_keeper *k)
 
 		if (s->slot.state == WORKER_DRAINING)
 			due_ms = s->slot.kill_ms;
-		else if (!worker_slot_has_process(&s->slot) && !s->has_news && k->is_wanted &&
-			 !k->is_stopping)
+		else if (is_due_sometime(k, s) && !k->is_stopping)
 			due_ms = s->slot.retry_ms;
 		if (due_ms < next_ms)
 			next_ms = due_ms;

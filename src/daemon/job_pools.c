@@ -10,10 +10,12 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "app/job_carrier.h"
 #include "base/str.h"
-#include "conf/conf.h"
 #include "daemon/job_wire.h"
 
+/* What queues are may change, and buckets do not: so there are some more from the beginning. */
+#define MIN_BUCKETS ((size_t)1 << 12)
 #define MAX_BUCKETS ((size_t)1 << 16)
 
 /* ---- jobs by number */
@@ -55,12 +57,6 @@ static void end_job(struct pool_job *job, const struct pool_job_end *end)
 	timers_stop(&pools->timers, &job->timer);
 	unlink_job(job);
 	pools->ops->ended(pools, job, end);
-}
-
-static void end_queued(struct pool_job *job, int result)
-{
-	job_queue_remove(&job->pool->queue, &job->item);
-	end_job(job, &(struct pool_job_end){ .result = result });
 }
 
 /* ---- processes */
@@ -131,7 +127,7 @@ static void set_timer(struct pool_process *process, int64_t at_ms)
 /* It has so long to end by itself. */
 static void give_grace(struct pool_process *process)
 {
-	set_timer(process, process->pool->pools->now_ms + process->pool->conf->grace_ms);
+	set_timer(process, process->pool->pools->now_ms + process->pool->plan.grace_ms);
 }
 
 static void kill_process(struct pool_process *process)
@@ -162,10 +158,21 @@ static void retire(struct pool_process *process)
 	pools->ops->retire(pools, process);
 }
 
+/* Nobody may want a process of a pool that ends: it stays for who waits there. */
+static void wind_up(struct job_pool *pool)
+{
+	bool is_over = pool->plan.state == JOB_PLAN_ENDS || pool->plan.state == JOB_PLAN_NONE;
+
+	if (!is_over || pool->queue.n > 0)
+		return;
+	list_for_each_safe (link, &pool->idle)
+		retire(list_entry(link, struct pool_process, link));
+}
+
 /* Old ones go one after the other, and only while all others are well: age is no hurry. */
 static void recycle_by_age(struct job_pool *pool)
 {
-	if (pool->n_unsettled > 0)
+	if (pool->n_unsettled > 0 || pool->plan.state != JOB_PLAN_SERVES)
 		return;
 	list_for_each (link, &pool->idle) {
 		struct pool_process *process = list_entry(link, struct pool_process, link);
@@ -185,6 +192,32 @@ static void on_process_timer(struct timer *timer)
 		recycle_by_age(process->pool);
 	else
 		kill_process(process);
+}
+
+/* ---- those that wait */
+
+static void end_queued(struct pool_job *job, int result)
+{
+	struct job_pool *pool = job->pool;
+
+	job_queue_remove(&pool->queue, &job->item);
+	end_job(job, &(struct pool_job_end){ .result = result });
+	wind_up(pool);
+}
+
+static bool is_never_blocked(void *arg, unsigned worker)
+{
+	return false;
+}
+
+/* No process will ever run them. */
+static void fail_queued(struct job_pool *pool)
+{
+	struct job_queue_item *item;
+
+	while ((item = job_queue_take(&pool->queue, pool->pools->now_ms, is_never_blocked, NULL)))
+		end_job(container_of(item, struct pool_job, item),
+			&(struct pool_job_end){ .result = -ECHILD, .status = JOB_STATUS_UNKNOWN });
 }
 
 /* ---- running */
@@ -217,12 +250,12 @@ static void on_job_timer(struct timer *timer)
 /* When its time is over: its own, not more than the pool gives. 0 and INT64_MAX: never. */
 static int64_t run_until_ms(const struct pool_job *job)
 {
-	const struct conf_job_pool *conf = job->pool->conf;
-	int64_t limit_ms = job->max_run_ms > 0 ? job->max_run_ms : conf->run_timeout_ms;
+	const struct job_plan_pool *plan = &job->pool->plan;
+	int64_t limit_ms = job->max_run_ms > 0 ? job->max_run_ms : plan->run_timeout_ms;
 	int64_t now_ms = job->pool->pools->now_ms;
 
-	if (conf->max_run_ms > 0 && (limit_ms <= 0 || limit_ms > conf->max_run_ms))
-		limit_ms = conf->max_run_ms;
+	if (plan->max_run_ms > 0 && (limit_ms <= 0 || limit_ms > plan->max_run_ms))
+		limit_ms = plan->max_run_ms;
 	if (limit_ms <= 0 || limit_ms > job->deadline_ms - now_ms)
 		return job->deadline_ms;
 	return now_ms + limit_ms;
@@ -245,7 +278,7 @@ static void start_job(struct pool_job *job, struct pool_process *process)
 
 static struct pool_process *free_process(const struct job_pool *pool)
 {
-	if (pool->n_busy >= pool->conf->processes || list_is_empty(&pool->idle))
+	if (pool->n_busy >= pool->plan.processes || list_is_empty(&pool->idle))
 		return NULL;
 	return list_entry(pool->idle.next, struct pool_process, link);
 }
@@ -271,17 +304,22 @@ static void dispatch(struct job_pool *pool)
 			return;
 		start_job(container_of(item, struct pool_job, item), process);
 	}
+	wind_up(pool);
 }
 
 /* ---- what workers say */
 
+/* One that takes jobs. */
 static struct job_pool *find_pool(const struct job_pools *pools, weir_str name)
 {
 	for (size_t i = 0; i < pools->n_pools; i++) {
-		const char *own = pools->pools[i].conf->name;
+		const struct job_plan_pool *plan = &pools->pools[i].plan;
 
-		if (name.len == 0 || weir_str_eq(name, (weir_str){ own, strlen(own) }))
+		if (job_plan_takes_jobs(plan) &&
+		    (name.len == 0 || weir_str_eq(name, weir_strz(plan->name))))
 			return &pools->pools[i];
+		if (name.len == 0)
+			break;
 	}
 	return NULL;
 }
@@ -299,7 +337,7 @@ static int take_in(struct pool_job *job)
 		start_job(job, process);
 		return 0;
 	}
-	if (pool->queue.n >= pool->conf->queue)
+	if (pool->queue.n >= pool->plan.queue)
 		return -EAGAIN;
 	r = job_queue_put(&pool->queue, &job->item, pools->now_ms);
 	if (r < 0)
@@ -425,8 +463,10 @@ static void renew_pool(struct job_pool *pool)
 
 void job_pools_renew(struct job_pools *pools)
 {
-	for (size_t i = 0; i < pools->n_pools; i++)
-		renew_pool(&pools->pools[i]);
+	for (size_t i = 0; i < pools->n_pools; i++) {
+		if (pools->pools[i].plan.state == JOB_PLAN_SERVES)
+			renew_pool(&pools->pools[i]);
+	}
 }
 
 int job_pools_finish(struct pool_process *process, const struct job_packet *packet)
@@ -453,7 +493,7 @@ int job_pools_finish(struct pool_process *process, const struct job_packet *pack
 
 void job_pools_lost(struct pool_process *process, bool at_once)
 {
-	int64_t kill_ms = process->pool->pools->now_ms + process->pool->conf->grace_ms;
+	int64_t kill_ms = process->pool->pools->now_ms + process->pool->plan.grace_ms;
 
 	/* Who was asked already gains no time by it. */
 	if (process->state == POOL_PROCESS_ASKED)
@@ -501,26 +541,38 @@ static uint64_t jitter(struct job_pools *pools, uint64_t n)
 	return n - n / 10 + next_random(pools) % (n / 10 * 2 + 1);
 }
 
-int job_pools_add(struct job_pools *pools, struct pool_process *process, uint32_t index,
+/* It stays, until the pool is served by others again, or has ended. */
+static void keep(struct pool_process *process)
+{
+	process->n_left = UINT_MAX;
+	process->retire_ms = INT64_MAX;
+	process->max_resident = UINT64_MAX;
+}
+
+static void set_life(struct pool_process *process)
+{
+	const struct job_plan_pool *plan = &process->pool->plan;
+	struct job_pools *pools = process->pool->pools;
+
+	keep(process);
+	if (plan->state != JOB_PLAN_SERVES)
+		return;
+	if (plan->recycle_jobs > 0)
+		process->n_left = (unsigned)jitter(pools, plan->recycle_jobs);
+	if (plan->recycle_age_ms > 0)
+		process->retire_ms = pools->now_ms +
+				     (int64_t)jitter(pools, (uint64_t)plan->recycle_age_ms);
+	if (plan->recycle_resident > 0)
+		process->max_resident = jitter(pools, plan->recycle_resident);
+}
+
+int job_pools_add(struct job_pools *pools, struct pool_process *process, uint32_t place,
 		  bool is_old)
 {
-	const struct conf_job_pool *conf;
-
-	if (index >= pools->n_pools)
+	if (place >= pools->n_pools || !job_plan_is_there(&pools->pools[place].plan))
 		return -ENOENT;
-	conf = pools->pools[index].conf;
-	*process = (struct pool_process){
-		.pool = &pools->pools[index],
-		.n_left = conf->recycle_jobs > 0 ? (unsigned)jitter(pools, conf->recycle_jobs)
-						 : UINT_MAX,
-		.retire_ms = conf->recycle_age_ms > 0
-				     ? pools->now_ms +
-					       (int64_t)jitter(pools,
-							       (uint64_t)conf->recycle_age_ms)
-				     : INT64_MAX,
-		.max_resident = conf->recycle_resident > 0 ? jitter(pools, conf->recycle_resident)
-							   : UINT64_MAX,
-	};
+	*process = (struct pool_process){ .pool = &pools->pools[place] };
+	set_life(process);
 	timer_init(&process->timer, on_process_timer);
 	enter(process, POOL_PROCESS_STARTING);
 	if (is_old) {
@@ -530,14 +582,42 @@ int job_pools_add(struct job_pools *pools, struct pool_process *process, uint32_
 	return 0;
 }
 
+/* ---- pools come and go */
+
+/* None will take their places: neither age nor a renewal that has begun is a reason to go. */
+static void keep_all(struct job_pool *pool)
+{
+	list_for_each (link, &pool->idle)
+		keep(list_entry(link, struct pool_process, link));
+	list_for_each (link, &pool->others)
+		keep(list_entry(link, struct pool_process, link));
+}
+
+void job_pools_set(struct job_pools *pools, unsigned place, const struct job_plan_pool *plan)
+{
+	struct job_pool *pool = &pools->pools[place];
+
+	assert(place < JOB_PLAN_MAX);
+	if (!job_plan_is_there(plan) || strcmp(pool->plan.name, plan->name) != 0)
+		fail_queued(pool);
+	pool->plan = *plan;
+	if (pools->n_pools <= place)
+		pools->n_pools = place + 1;
+	if (plan->state != JOB_PLAN_SERVES)
+		keep_all(pool);
+	dispatch(pool);
+}
+
 /* ---- */
 
-static size_t n_buckets_for(const struct conf_jobs *conf)
+static size_t n_buckets_for(const struct job_plan *plan)
 {
-	size_t n = 16, n_jobs = 0;
+	size_t n = MIN_BUCKETS, n_jobs = 0;
 
-	for (size_t i = 0; i < conf->n_pools; i++)
-		n_jobs += (size_t)conf->pools[i].queue + conf->pools[i].processes;
+	for (size_t i = 0; i < JOB_PLAN_MAX; i++) {
+		if (job_plan_is_there(&plan->pools[i]))
+			n_jobs += (size_t)plan->pools[i].queue + plan->pools[i].processes;
+	}
 	while (n < n_jobs && n < MAX_BUCKETS)
 		n *= 2;
 	return n;
@@ -552,31 +632,29 @@ static struct list *new_lists(size_t n)
 	return lists;
 }
 
-static void init_pool(struct job_pools *pools, struct job_pool *pool,
-		      const struct conf_job_pool *conf)
-{
-	*pool = (struct job_pool){ .pools = pools, .conf = conf };
-	job_queue_init(&pool->queue);
-	list_init(&pool->idle);
-	list_init(&pool->others);
-}
-
-int job_pools_init(struct job_pools *pools, const struct conf_jobs *conf, unsigned n_workers,
+int job_pools_init(struct job_pools *pools, const struct job_plan *plan, unsigned n_workers,
 		   uint64_t seed, const struct job_pools_ops *ops)
 {
 	*pools = (struct job_pools){
-		.ops = ops, .n_workers = n_workers, .n_buckets = n_buckets_for(conf), .random = seed
+		.ops = ops, .n_workers = n_workers, .n_buckets = n_buckets_for(plan), .random = seed
 	};
-	pools->pools = calloc(conf->n_pools, sizeof(*pools->pools));
+	pools->pools = calloc(JOB_PLAN_MAX, sizeof(*pools->pools));
 	pools->workers = new_lists(n_workers);
 	pools->by_id = new_lists(pools->n_buckets);
 	if (!pools->pools || !pools->workers || !pools->by_id) {
 		job_pools_done(pools);
 		return -ENOMEM;
 	}
-	pools->n_pools = conf->n_pools;
-	for (size_t i = 0; i < conf->n_pools; i++)
-		init_pool(pools, &pools->pools[i], &conf->pools[i]);
+	for (unsigned i = 0; i < JOB_PLAN_MAX; i++) {
+		struct job_pool *pool = &pools->pools[i];
+
+		*pool = (struct job_pool){ .pools = pools, .plan = plan->pools[i] };
+		job_queue_init(&pool->queue);
+		list_init(&pool->idle);
+		list_init(&pool->others);
+		if (job_plan_is_there(&pool->plan))
+			pools->n_pools = i + 1;
+	}
 	return 0;
 }
 

@@ -22,11 +22,10 @@
 
 #include "base/list.h"
 #include "base/macro.h"
+#include "daemon/job_plan.h"
 #include "daemon/job_queue.h"
 #include "io/timers.h"
 
-struct conf_job_pool;
-struct conf_jobs;
 struct job_packet;
 struct job_pool;
 struct job_pools;
@@ -72,12 +71,13 @@ struct pool_process {
 };
 
 struct job_pool {
-	struct job_pools *pools;	  /* borrowed */
-	const struct conf_job_pool *conf; /* borrowed */
+	struct job_pools *pools;   /* borrowed */
+	struct job_plan_pool plan; /* what is said of it: as it stands in the plan */
 	struct job_queue queue;
-	struct list idle;     /* processes */
-	struct list others;   /* all but those */
-	unsigned n_busy;      /* processes that run a job, or may: at most conf->processes */
+	struct list idle;   /* processes */
+	struct list others; /* all but those */
+	unsigned
+		n_busy; /* processes that run a job, or may: it begins no more than plan.processes */
 	unsigned n_unsettled; /* processes in STARTING, RETIRED, DYING */
 };
 
@@ -109,9 +109,9 @@ struct job_pools {
 	const struct job_pools_ops *ops;
 	int64_t now_ms;
 	struct timers timers;
-	struct job_pool *pools; /* owned; conf_jobs' in their order */
-	size_t n_pools;
-	struct list *workers; /* owned; for each, its jobs */
+	struct job_pool *pools; /* owned; JOB_PLAN_MAX, by place */
+	size_t n_pools;		/* behind the last that there is, or was */
+	struct list *workers;	/* owned; for each, its jobs */
 	unsigned n_workers;
 	struct list *by_id; /* owned; n_buckets, a power of two */
 	size_t n_buckets;
@@ -119,8 +119,8 @@ struct job_pools {
 	uint64_t random; /* for recycling: processes of one age do not all go at once */
 };
 
-/* conf is borrowed; seed is not 0. -ENOMEM. */
-MUST_USE int job_pools_init(struct job_pools *pools, const struct conf_jobs *conf,
+/* seed is not 0. -ENOMEM. */
+MUST_USE int job_pools_init(struct job_pools *pools, const struct job_plan *plan,
 			    unsigned n_workers, uint64_t seed, const struct job_pools_ops *ops);
 /* Jobs and processes are their owners' again, without a word. */
 void job_pools_done(struct job_pools *pools);
@@ -131,6 +131,13 @@ static inline int64_t job_pools_next_ms(const struct job_pools *pools)
 {
 	return timers_next_ms(&pools->timers);
 }
+
+/*
+ * A pool comes, changes, or goes, as the plan says; the same may be said again. What it has been
+ * given is not lost by that, but for where it is JOB_PLAN_NONE, or another: then what waits
+ * there fails, since it has no process any more.
+ */
+void job_pools_set(struct job_pools *pools, unsigned place, const struct job_plan_pool *plan);
 
 /* ---- workers. An empty pool name is the first pool. */
 
@@ -149,7 +156,10 @@ void job_pools_unblocked(struct job_pools *pools);
 
 /* ---- processes */
 
-/* All that are there by now get no more jobs: they are retired, at once or after the one they run. */
+/*
+ * All that are there by now, of pools that are configured, get no more jobs: they are retired, at
+ * once or after the one they run.
+ */
 void job_pools_renew(struct job_pools *pools);
 /* A new one. is_old: it was another hub's, and may still run a job of that. -ENOENT: no such pool. */
 MUST_USE int job_pools_add(struct job_pools *pools, struct pool_process *process, uint32_t pool,

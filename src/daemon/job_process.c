@@ -7,6 +7,7 @@
  */
 #include "daemon/job_process.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -196,7 +197,7 @@ static int load(struct job_process *p, struct buf *words)
 static int make(struct job_process *p, struct buf *words)
 {
 	struct job_run_setup setup = { .pool = p->pool,
-				       .pool_index = p->args->pool,
+				       .pool_index = (uint32_t)(p->pool - p->conf->jobs.pools),
 				       .max_result = p->conf->jobs.max_result,
 				       .limits = &p->limits,
 				       .logs_ids = p->conf->logs_ids,
@@ -234,12 +235,23 @@ static void fail(struct job_process *p, struct buf *words, int error)
 	leave(p, EXIT_CODE_START);
 }
 
+/* Who keeps them goes by the same configuration. */
+static const struct conf_job_pool *find_pool(const struct conf_jobs *jobs, const char *name)
+{
+	for (size_t i = 0; i < jobs->n_pools; i++) {
+		if (strcmp(jobs->pools[i].name, name) == 0)
+			return &jobs->pools[i];
+	}
+	assert(!"a pool that is configured");
+	return NULL;
+}
+
 int job_process_main(const struct job_args *args)
 {
 	const struct job_setup *setup = args->arg;
 	struct job_process p = { .args = args,
 				 .conf = setup->conf,
-				 .pool = &setup->conf->jobs.pools[args->pool],
+				 .pool = find_pool(&setup->conf->jobs, args->pool),
 				 .has_master = true,
 				 .run = { .pipe_fd = -1 } };
 	_cleanup_(buf_done) struct buf words = { 0 };

@@ -114,6 +114,8 @@ static void tick_hub(struct master *m, int64_t now_ms)
 {
 	if (hub_keeper_is_due(&m->hub, now_ms))
 		master_fork_hub(m);
+	if (master_reload_is_past(m))
+		job_keeper_end_leaving(&m->jobs);
 	m->n_strangers = hub_keeper_introduce_all(&m->hub, m->slots, m->n_slots);
 	m->n_strangers += job_keeper_introduce_all(&m->jobs, m->hub.slot.control_fd,
 						   m->hub.slot.pid);
@@ -281,7 +283,7 @@ static int make(struct master *m)
 	m->n_slots = master_n_slots(first->n_workers);
 	r = worker_notes_init(&m->notes, m->n_slots);
 	if (r >= 0)
-		r = job_keeper_init(&m->jobs, m->log, first->jobs);
+		r = job_keeper_init(&m->jobs, m->log, first->jobs, first->has_jobs);
 	if (r >= 0)
 		r = crash_keeper_init(&m->crashes, m->log, m->n_slots + m->jobs.n_slots);
 	if (r >= 0)
@@ -303,7 +305,6 @@ static int make(struct master *m)
 	service_keeper_init(&m->service, m->log, clock_monotonic_ms());
 	hub_keeper_init(&m->hub, m->log);
 	ctl_keeper_init(&m->ctl, m->log, m->setup->ctl_doors);
-	job_keeper_want(&m->jobs, first->has_jobs);
 	return 0;
 }
 

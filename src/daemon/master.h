@@ -16,6 +16,7 @@ struct ctl_doors;
 struct generation;
 struct generation_ops;
 struct handover;
+struct job_plan;
 struct listeners;
 struct log;
 struct worker_board;
@@ -53,8 +54,9 @@ typedef int worker_main_fn(const struct worker_args *args);
 struct hub_args {
 	int control_fd;
 	unsigned n_slots;
-	struct log *log; /* says "hub" */
-	void *arg;	 /* the generation's */
+	const struct job_plan *jobs; /* the pools; NULL: none */
+	struct log *log;	     /* says "hub" */
+	void *arg;		     /* the generation's */
 };
 
 /* Runs in the child, as a worker does. */
@@ -75,7 +77,7 @@ typedef int ctl_main_fn(const struct ctl_args *args);
 
 /* What a job process begins its life with; as for workers, all is borrowed. */
 struct job_args {
-	unsigned pool; /* index in the configuration */
+	const char *pool; /* its name, in the generation's configuration */
 	int control_fd;
 	struct worker_note *note; /* clear */
 	struct crash_note *crash; /* for how it crashes; NULL: no memory for it */

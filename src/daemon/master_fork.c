@@ -128,9 +128,11 @@ __attribute__((noreturn)) static void run_hub(struct master *m, int control_fd)
 {
 	const struct master_setup *setup = m->setup;
 	struct log log = *setup->log;
-	struct hub_args args = {
-		.control_fd = control_fd, .n_slots = m->n_slots, .log = &log, .arg = m->now->hub_arg
-	};
+	struct hub_args args = { .control_fd = control_fd,
+				 .n_slots = m->n_slots,
+				 .jobs = m->jobs.plan,
+				 .log = &log,
+				 .arg = m->now->hub_arg };
 
 	log_set_who(&log, "hub");
 	forget_master(m, NULL);
@@ -191,7 +193,7 @@ __attribute__((noreturn)) static void run_job_process(struct master *m, const st
 {
 	const struct master_setup *setup = m->setup;
 	struct log log = *setup->log;
-	struct job_args args = { .pool = slot->pool,
+	struct job_args args = { .pool = job_keeper_pool(&m->jobs, slot->slot.index),
 				 .control_fd = control_fd,
 				 .note = job_keeper_note(&m->jobs, slot),
 				 .crash = m->crashes.notes[master_fork_crash_index(m, slot)],

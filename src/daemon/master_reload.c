@@ -115,7 +115,9 @@ static void begin(struct master *m, bool has_jobs)
 	}
 	m->next->number = ++m->last_generation;
 	m->reload = MASTER_RENEWING;
-	r = start_workers(m);
+	r = job_keeper_can_change(&m->jobs, m->next->jobs, has_jobs);
+	if (r >= 0)
+		r = start_workers(m);
 	if (r < 0)
 		master_reload_failed(m);
 }
@@ -178,7 +180,7 @@ static void take_over(struct master *m)
 	listeners_succeed(m->now->listeners);
 	if (listeners_begin(m->now->listeners) < 0)
 		log_write(m->log, LOG_AT_WARN, "not every worker has sockets of its own");
-	job_keeper_renew(&m->jobs, m->now->jobs, m->now->has_jobs, m->hub.slot.control_fd);
+	job_keeper_change(&m->jobs, m->now->jobs, m->now->has_jobs, m->hub.slot.control_fd);
 	serve(m, m->now->number);
 	adoption_done(&m->adoption);
 	if (adoption_grow(&m->adoption, listeners_n_lanes(m->now->listeners)) < 0)
@@ -209,6 +211,16 @@ void master_reload_left(struct master *m)
 			return;
 	}
 	finish(m);
+}
+
+bool master_reload_is_past(const struct master *m)
+{
+	for (unsigned i = 0; i < m->n_slots; i++) {
+		if (worker_slot_has_process(&m->slots[i]) &&
+		    m->slots[i].generation != m->now->number)
+			return false;
+	}
+	return !m->next;
 }
 
 void master_reload_tick(struct master *m, int64_t now_ms)

@@ -25,6 +25,8 @@ void master_reload_ready(struct master *m);
 void master_reload_failed(struct master *m);
 /* One of a former generation does not accept any more, or has died. */
 void master_reload_left(struct master *m);
+/* No worker of a former generation is left, and none of the next one is there. */
+bool master_reload_is_past(const struct master *m);
 /* What is due; and when something will be: INT64_MAX: never. */
 void master_reload_tick(struct master *m, int64_t now_ms);
 int64_t master_reload_next_ms(const struct master *m);

@@ -146,7 +146,6 @@ static void fill(struct edition *e, const struct reload *reload)
 					   .front = reload->front };
 	e->hub = (struct hub_setup){ .access_log_fd = e->access_log_fd,
 				     .max_publication = conf->limits.max_publication,
-				     .jobs = &conf->jobs,
 				     .logs_ids = conf->logs_ids,
 				     .counts = reload->counts,
 				     .tls = g->tls };
@@ -220,15 +219,6 @@ static int check(void *arg)
 	return has_jobs ? GENERATION_HAS_JOBS : GENERATION_HAS_NO_JOBS;
 }
 
-static bool is_same_pool(const struct conf_job_pool *a, const struct conf_job_pool *b)
-{
-	return strcmp(a->name, b->name) == 0 && a->processes == b->processes &&
-	       a->queue == b->queue && a->run_timeout_ms == b->run_timeout_ms &&
-	       a->max_run_ms == b->max_run_ms && a->grace_ms == b->grace_ms &&
-	       a->recycle_jobs == b->recycle_jobs && a->recycle_age_ms == b->recycle_age_ms &&
-	       a->recycle_resident == b->recycle_resident;
-}
-
 static bool is_same_text(const char *a, const char *b)
 {
 	return a && b ? strcmp(a, b) == 0 : a == b;
@@ -237,18 +227,12 @@ static bool is_same_text(const char *a, const char *b)
 /* The hub goes on as it has begun, with what workers and jobs have entrusted to it. */
 static const char *find_fixed(const struct conf *now, const struct conf *next)
 {
-	bool has_same_pools = now->jobs.n_pools == next->jobs.n_pools;
-
-	for (size_t i = 0; has_same_pools && i < next->jobs.n_pools; i++)
-		has_same_pools = is_same_pool(&now->jobs.pools[i], &next->jobs.pools[i]);
 	if (!is_same_text(now->health.listen.text, next->health.listen.text))
 		return "where health listens";
 	if (!is_same_text(now->control.socket.text, next->control.socket.text) ||
 	    !is_same_text(now->control.group.text, next->control.group.text) ||
 	    now->control.mode != next->control.mode)
 		return "the socket of control";
-	if (!has_same_pools || now->jobs.max_result != next->jobs.max_result)
-		return "the pools of jobs";
 	return now->limits.max_publication != next->limits.max_publication ? "max_publication"
 									   : NULL;
 }

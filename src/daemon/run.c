@@ -74,7 +74,7 @@ static int open_and_serve(struct reload *reload, struct conf *take_conf,
 	int r;
 
 	proc_raise_nofile();
-	(void)!job_counts_init(&counts, take_conf->jobs.n_pools); /* nothing is counted then */
+	(void)!job_counts_init(&counts); /* nothing is counted then */
 	reload->counts = &counts;
 	reload->front = &front;
 	/* The same: a set for each worker there may be. */

@@ -276,14 +276,11 @@ static void put_pool(struct json *json, const char *name, const struct job_pool_
 
 static void put_jobs(struct json *json, const struct status_json_of *of)
 {
-	size_t n = of->jobs ? of->jobs->n_pools : 0;
+	struct job_counts_walk walk = { 0 };
 
 	json_open(json, "jobs", '[');
-	for (size_t i = 0; i < n && i < of->conf->jobs.n_pools; i++) {
-		struct job_pool_counts counts = job_counts_read(job_counts_at(of->jobs, i));
-
-		put_pool(json, of->conf->jobs.pools[i].name, &counts);
-	}
+	while (job_counts_next(of->jobs, &of->conf->jobs, &walk))
+		put_pool(json, walk.name, &walk.counts);
 	json_close(json, ']');
 }
 

@@ -389,16 +389,15 @@ static int collect(void *arg, struct metrics_view *view)
 	};
 	struct worker_metrics *wm = arg;
 	const struct worker_metrics_of *of = &wm->of;
+	struct job_counts_walk walk = { 0 };
 	int r;
 
 	if (!view) {
 		worker_metrics_update(wm);
 		return 0;
 	}
-	for (size_t i = 0; of->jobs && i < of->jobs->n_pools && i < of->conf->jobs.n_pools; i++) {
-		struct job_pool_counts counts = job_counts_read(job_counts_at(of->jobs, i));
-
-		r = add_pool(view, of->conf->jobs.pools[i].name, &counts);
+	while (job_counts_next(of->jobs, &of->conf->jobs, &walk)) {
+		r = add_pool(view, walk.name, &walk.counts);
 		if (r < 0)
 			return r;
 	}

@@ -19,9 +19,9 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "conf/conf.h"
 #include "daemon/control.h"
 #include "daemon/hub_jobs.h"
+#include "daemon/job_plan.h"
 #include "daemon/job_wire.h"
 #include "io/ipc.h"
 #include "io/loop.h"
@@ -33,10 +33,11 @@ static char packet_buf[JOB_PACKET_MAX];
 
 static void be_hub(int worker, const int *processes, int control)
 {
-	const struct conf_job_pool pool = {
-		.name = "default", .processes = N_PROCESSES, .queue = 1000, .grace_ms = 500
-	};
-	const struct conf_jobs conf = { .pools = &pool, .n_pools = 1 };
+	static const struct job_plan plan = { .pools = { { .name = "default",
+							   .state = JOB_PLAN_SERVES,
+							   .processes = N_PROCESSES,
+							   .queue = 1000,
+							   .grace_ms = 500 } } };
 	struct hub_jobs jobs;
 	struct loop *loop;
 	struct log log;
@@ -47,7 +48,7 @@ static void be_hub(int worker, const int *processes, int control)
 		abort();
 	if (hub_jobs_init(&jobs, &(struct hub_jobs_setup){ .loop = loop,
 							   .log = &log,
-							   .conf = &conf,
+							   .plan = &plan,
 							   .n_workers = 1,
 							   .control_fd = control }) < 0)
 		abort();

@@ -392,8 +392,8 @@ def test_an_address_that_is_taken_changes_nothing(daemon, port):
 
 def test_a_hub_cannot_be_changed(daemon):
     d = daemon(ONE)
-    d.write_config(ONE + "jobs: {processes: 3}\n")
-    fails(d, "the pools of jobs cannot be changed without a restart")
+    d.write_config(ONE + "max_publication: 5KiB\n")
+    fails(d, "max_publication cannot be changed without a restart")
 
 
 # Other signals.

@@ -5,6 +5,8 @@
  *	who, length, bytes	a packet of worker 0 or 1, of job process 2, 3 or 4
  *	5, n			n * 4 ms pass
  *	6, n			worker or process n % 5 dies, and the next takes its place
+ *	7, n			a reload: the second pool serves, leaves, ends, or is no more (n % 4),
+ *				with more or fewer processes and room for jobs
  *
  * Whatever comes, a worker that makes sense hears of each of its jobs first
  * that it was refused, or that it waits or was started; then, once, its end.
@@ -17,9 +19,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "conf/conf.h"
 #include "daemon/control.h"
 #include "daemon/hub_jobs.h"
+#include "daemon/job_plan.h"
 #include "daemon/job_wire.h"
 
 #define N_WORKERS 2
@@ -38,6 +40,7 @@ struct world {
 	struct loop *loop;
 	struct log log;
 	int control;
+	struct job_plan plan;
 	struct hub_jobs jobs;
 	struct peer peers[N_PEERS];
 	unsigned n_children;
@@ -146,10 +149,22 @@ static void pass(struct world *w, int64_t ms)
 	}
 }
 
+static void reload(struct world *w, unsigned n)
+{
+	struct job_plan_pool *pool = &w->plan.pools[1];
+
+	pool->state = n & 3;
+	pool->processes = 1 + (n >> 2 & 1);
+	pool->queue = n >> 3 & 3;
+	hub_jobs_set_pool(&w->jobs, 1, pool);
+	if (pool->state == JOB_PLAN_SERVES && n >= 128)
+		hub_jobs_renew(&w->jobs);
+}
+
 /* So many bytes of the input are one event. */
 static size_t happen(struct world *w, weir_str in)
 {
-	unsigned who = (uint8_t)in.ptr[0] % 7, n = (uint8_t)in.ptr[1];
+	unsigned who = (uint8_t)in.ptr[0] % 8, n = (uint8_t)in.ptr[1];
 
 	if (who == 5) {
 		pass(w, n * 4);
@@ -158,6 +173,10 @@ static size_t happen(struct world *w, weir_str in)
 	if (who == 6) {
 		leave(w, n % N_PEERS);
 		arrive(w, n % N_PEERS);
+		return 2;
+	}
+	if (who == 7) {
+		reload(w, n);
 		return 2;
 	}
 	if (n > in.len - 2)
@@ -170,24 +189,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct conf_job_pool pools[] = {
-		{ .name = "default",
-		  .processes = 1,
-		  .queue = 3,
-		  .grace_ms = 20,
-		  .recycle_jobs = 5 },
-		{ .name = "slow",
-		  .processes = 1,
-		  .queue = 0,
-		  .grace_ms = 20,
-		  .run_timeout_ms = 90 },
-	};
-	static const struct conf_jobs conf = { .pools = pools, .n_pools = 2 };
 	weir_str in = { (const char *)data, size };
 	static struct world w;
 	int control[2];
 
 	memset(&w, 0, sizeof(w));
+	w.plan.pools[0] = (struct job_plan_pool){ .name = "default",
+						  .state = JOB_PLAN_SERVES,
+						  .processes = 1,
+						  .queue = 3,
+						  .grace_ms = 20,
+						  .recycle_jobs = 5 };
+	w.plan.pools[1] = (struct job_plan_pool){ .name = "slow",
+						  .state = JOB_PLAN_SERVES,
+						  .processes = 1,
+						  .queue = 0,
+						  .grace_ms = 20,
+						  .run_timeout_ms = 90 };
 	log_init(&w.log, -1, LOG_AT_ERROR);
 	w.log.level = 0;
 	if (loop_new_virtual(&w.loop) < 0 || ipc_pair(control) < 0)
@@ -195,7 +213,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.control = control[0];
 	if (hub_jobs_init(&w.jobs, &(struct hub_jobs_setup){ .loop = w.loop,
 							     .log = &w.log,
-							     .conf = &conf,
+							     .plan = &w.plan,
 							     .n_workers = N_WORKERS,
 							     .control_fd = control[1] }) < 0)
 		abort();

@@ -79,21 +79,27 @@ void world_begin(struct world *w)
 	cr_assert_eq(ipc_pair(fds), 0);
 	w->control = fds[0];
 	w->hub_control = fds[1];
-	w->pool = (struct conf_job_pool){
-		.name = "default", .processes = 2, .queue = 2, .grace_ms = GRACE_MS
-	};
-	w->conf = (struct conf_jobs){ .pools = &w->pool, .n_pools = 1 };
+	w->plan.pools[0] = (struct job_plan_pool){ .name = "default",
+						   .state = JOB_PLAN_SERVES,
+						   .processes = 2,
+						   .queue = 2,
+						   .grace_ms = GRACE_MS };
 	w->buf = malloc(JOB_PACKET_MAX);
-	cr_assert_eq(job_counts_init(&w->counts, 1), 0);
+	cr_assert_eq(job_counts_init(&w->counts), 0);
 	cr_assert_eq(hub_jobs_init(&w->jobs, &(struct hub_jobs_setup){ .loop = w->loop,
 								       .log = &w->log,
-								       .conf = &w->conf,
+								       .plan = &w->plan,
 								       .counts = &w->counts,
 								       .n_workers = N_WORKERS,
 								       .control_fd = fds[1] }),
 		     0);
 	world_connect_worker(w, 0);
 	world_connect_worker(w, 1);
+}
+
+void world_set(struct world *w, unsigned place)
+{
+	hub_jobs_set_pool(&w->jobs, place, &w->plan.pools[place]);
 }
 
 void world_done(struct world *w)

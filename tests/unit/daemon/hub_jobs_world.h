@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 #include "base/log.h"
-#include "conf/conf.h"
 #include "daemon/control.h"
 #include "daemon/hub_jobs.h"
 #include "daemon/job_counts.h"
+#include "daemon/job_plan.h"
 #include "daemon/job_wire.h"
 
 #define N_WORKERS 2
@@ -23,8 +23,7 @@ struct world {
 	struct log log;
 	int log_fd;
 	char said[4096];
-	struct conf_job_pool pool;
-	struct conf_jobs conf;
+	struct job_plan plan; /* "default" */
 	struct job_counts counts;
 	struct hub_jobs jobs;
 	int hub_control, control; /* the master's end */
@@ -36,6 +35,8 @@ struct world {
 /* Two workers, no job process; a pool of two processes, with room for two jobs, without limits. */
 void world_begin(struct world *w);
 void world_done(struct world *w);
+/* Makes what was changed in this place of the plan count. */
+void world_set(struct world *w, unsigned place);
 
 /* Whatever is there to be done without waiting, is. */
 void world_turns(struct world *w);

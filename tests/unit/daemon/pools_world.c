@@ -100,23 +100,27 @@ static const struct job_pools_ops ops = { on_queued, on_started, on_ended, is_bl
 void world_begin(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
-	w->conf_pools[0] = (struct conf_job_pool){
-		.name = "default", .processes = 2, .queue = 3, .grace_ms = 100
-	};
-	w->conf_pools[1] = w->conf_pools[0];
-	w->conf_pools[1].name = "slow";
-	w->conf = (struct conf_jobs){ .pools = w->conf_pools, .n_pools = 2 };
-	cr_assert_eq(job_pools_init(&w->pools, &w->conf, WORLD_WORKERS, 88172645463325252u, &ops),
+	w->plan.pools[0] = (struct job_plan_pool){ .name = "default",
+						   .state = JOB_PLAN_SERVES,
+						   .processes = 2,
+						   .queue = 3,
+						   .grace_ms = 100 };
+	w->plan.pools[1] = w->plan.pools[0];
+	(void)strcpy(w->plan.pools[1].name, "slow");
+	cr_assert_eq(job_pools_init(&w->pools, &w->plan, WORLD_WORKERS, 88172645463325252u, &ops),
 		     0);
 	world_advance(w, 1000);
 }
 
-void world_restart(struct world *w)
+void world_set(struct world *w, unsigned place)
 {
-	job_pools_done(&w->pools);
-	cr_assert_eq(job_pools_init(&w->pools, &w->conf, WORLD_WORKERS, 88172645463325252u, &ops),
-		     0);
-	world_advance(w, 1000);
+	job_pools_set(&w->pools, place, &w->plan.pools[place]);
+}
+
+void world_set_state(struct world *w, unsigned place, enum job_plan_state state)
+{
+	w->plan.pools[place].state = state;
+	world_set(w, place);
 }
 
 void world_done(struct world *w)

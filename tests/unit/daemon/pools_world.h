@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "conf/conf.h"
+#include "daemon/job_plan.h"
 #include "daemon/job_pools.h"
 #include "daemon/job_wire.h"
 
@@ -16,8 +16,7 @@
 #define WORLD_PROCESSES 16
 
 struct world {
-	struct conf_job_pool conf_pools[2]; /* "default" and "slow" */
-	struct conf_jobs conf;
+	struct job_plan plan; /* "default" and "slow" */
 	struct job_pools pools;
 	struct pool_job jobs[WORLD_JOBS];
 	struct pool_process processes[WORLD_PROCESSES];
@@ -27,8 +26,9 @@ struct world {
 
 /* Two processes a pool, room for three jobs, 100 ms of grace, no limits; now is 1000. */
 void world_begin(struct world *w);
-/* Makes what was changed in conf_pools count. */
-void world_restart(struct world *w);
+/* Makes what was changed in this place of the plan count; and with a state of its own. */
+void world_set(struct world *w, unsigned place);
+void world_set_state(struct world *w, unsigned place, enum job_plan_state state);
 void world_done(struct world *w);
 
 /* What has been asked for since the last time must be this. */

@@ -43,7 +43,8 @@ Test(hub_crew, the_last_result_of_a_dead_process_counts_and_it_gets_no_other_job
 
 	world_begin(&w);
 	p.id = world_run_one(&w, 1);
-	w.pool.processes = 1;
+	w.plan.pools[0].processes = 1;
+	world_set(&w, 0);
 	world_submit(&w, 0, 2);
 	(void)world_take(&w, w.workers[0], JOB_QUEUED);
 	cr_assert_eq(job_wire_send(w.children[0], &p), 0);

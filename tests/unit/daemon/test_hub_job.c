@@ -78,8 +78,7 @@ Test(hub_job, without_memory_the_descriptor_is_not_taken)
 
 static void check_words(int why, struct hub_job_death death, const char *words)
 {
-	const struct conf_job_pool conf = { .name = "slow" };
-	struct job_pool pool = { .conf = &conf };
+	struct job_pool pool = { .plan = { .name = "slow" } };
 	struct hub_job *job = hub_job_new(&submit, 1);
 	char said[300] = "";
 	struct log log;

@@ -336,7 +336,8 @@ Test(hub_jobs, a_process_that_is_used_up_is_retired)
 	uint64_t number;
 
 	world_begin(&w);
-	w.pool.recycle_jobs = 1;
+	w.plan.pools[0].recycle_jobs = 1;
+	world_set(&w, 0);
 	number = world_run_one(&w, 1);
 	world_say(&w, w.children[0], &(struct job_packet){ .word = JOB_ENDED, .id = number });
 	world_expect_control(&w, CONTROL_JOB_RETIRE, 0);
@@ -473,5 +474,72 @@ Test(hub_jobs, without_memory_a_job_is_refused)
 	world_submit(&w, 0, 1);
 	cr_assert(oom_has_failed());
 	cr_assert_eq(world_take(&w, w.workers[0], JOB_REFUSED).result, -ENOMEM);
+	world_done(&w);
+}
+
+/* ---- reloads */
+
+static void submit_slow(struct world *w, uint64_t id)
+{
+	struct job_packet packet = world_submit_packet(id);
+
+	packet.pool = WEIR_STR("slow");
+	world_say(w, w->workers[0], &packet);
+}
+
+static void set_slow(struct world *w, enum job_plan_state state)
+{
+	w->plan.pools[5] = w->plan.pools[0];
+	(void)strcpy(w->plan.pools[5].name, "slow");
+	w->plan.pools[5].state = state;
+	world_set(w, 5);
+}
+
+Test(hub_jobs, a_pool_comes_and_goes_with_a_reload)
+{
+	struct job_packet p;
+	struct world w;
+
+	world_begin(&w);
+	submit_slow(&w, 1);
+	cr_assert_eq(world_take(&w, w.workers[0], JOB_REFUSED).result, -ENOENT);
+	set_slow(&w, JOB_PLAN_SERVES);
+	submit_slow(&w, 1);
+	(void)world_take(&w, w.workers[0], JOB_QUEUED);
+	set_slow(&w, JOB_PLAN_LEAVES);
+	submit_slow(&w, 2);
+	(void)world_take(&w, w.workers[0], JOB_QUEUED);
+	set_slow(&w, JOB_PLAN_ENDS);
+	submit_slow(&w, 3);
+	cr_assert_eq(world_take(&w, w.workers[0], JOB_REFUSED).result, -ENOENT);
+	cr_assert_str_eq(world_said(&w), "");
+	set_slow(&w, JOB_PLAN_NONE);
+	for (uint64_t id = 1; id <= 2; id++) {
+		p = world_take(&w, w.workers[0], JOB_ENDED);
+		cr_assert_eq(p.id, id);
+		cr_assert_eq(p.result, -ECHILD);
+	}
+	cr_assert_not_null(
+		strstr(world_said(&w), "jobs of pool slow: 2 submitted, 0 done, 2 failed, "), "%s",
+		w.said);
+	world_done(&w);
+}
+
+Test(hub_jobs, each_pool_is_counted_by_its_name)
+{
+	const struct job_pool_counts *counts;
+	struct world w;
+
+	world_begin(&w);
+	set_slow(&w, JOB_PLAN_SERVES);
+	submit_slow(&w, 1);
+	counts = job_counts_at(&w.counts, 5);
+	cr_assert_str_eq(counts->name, "slow");
+	cr_assert(counts->is_open);
+	cr_assert_eq(counts->submitted, 1u);
+	set_slow(&w, JOB_PLAN_NONE);
+	cr_assert_not(counts->is_open);
+	cr_assert_eq(counts->submitted, 1u);
+	cr_assert_str_eq(job_counts_at(&w.counts, 0)->name, "default");
 	world_done(&w);
 }

@@ -4,7 +4,9 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -16,6 +18,7 @@
 #include "conf/exit_code.h"
 #include "daemon/control.h"
 #include "daemon/hub_wire.h"
+#include "daemon/job_plan.h"
 #include "daemon/job_wire.h"
 #include "io/outq.h"
 
@@ -30,16 +33,15 @@ struct world {
 
 static _Noreturn void be_hub(int control_fd, int access_log_fd)
 {
-	static const struct conf_job_pool pool = {
-		.name = "default", .processes = 1, .queue = 10, .grace_ms = 100
-	};
-	static const struct conf_jobs jobs = { .pools = &pool, .n_pools = 1 };
-	struct hub_setup setup = { .access_log_fd = access_log_fd,
-				   .max_publication = 1000,
-				   .jobs = &jobs };
+	static const struct job_plan jobs = { .pools = { { .name = "default",
+							   .state = JOB_PLAN_SERVES,
+							   .processes = 1,
+							   .queue = 10,
+							   .grace_ms = 100 } } };
+	struct hub_setup setup = { .access_log_fd = access_log_fd, .max_publication = 1000 };
 	struct log log;
 	struct hub_args args = {
-		.control_fd = control_fd, .n_slots = 2, .log = &log, .arg = &setup
+		.control_fd = control_fd, .n_slots = 2, .jobs = &jobs, .log = &log, .arg = &setup
 	};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -148,6 +150,7 @@ static struct job_packet wait_for_packet(int fd, enum job_word word)
 	while (packet.word != word) {
 		cr_assert_eq(poll(&polled, 1, PATIENCE_MS), 1, "nothing comes");
 		cr_assert_eq(job_wire_receive(fd, buf, &packet), 1);
+		cr_assert_neq(packet.word, JOB_REFUSED);
 	}
 	return packet;
 }
@@ -177,6 +180,53 @@ Test(hub_process, carries_jobs)
 	packet = wait_for_packet(jobs[1], JOB_ENDED);
 	cr_assert_eq(packet.result, -ECHILD);
 	cr_assert_eq(packet.status, SIGSEGV);
+	cr_assert_eq(control_send_drain(w.control), 0);
+	cr_assert_eq(exit_code(&w), EXIT_CODE_OK);
+}
+
+/* It has done all it had to, and sleeps. */
+static void wait_until_idle(const struct world *w)
+{
+	char path[64], text[256] = "";
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)w->pid);
+	while (!strstr(text, ") S ")) {
+		FILE *file = fopen(path, "r");
+
+		cr_assert_not_null(file);
+		cr_assert_not_null(fgets(text, sizeof(text), file));
+		(void)fclose(file);
+		(void)sched_yield();
+	}
+}
+
+/* The worker was told to serve after the hub was told of its pools: what it submits must not overtake that. */
+Test(hub_process, hears_of_pools_before_what_workers_want_of_them)
+{
+	const struct job_plan_pool pool = { .name = "new", .state = JOB_PLAN_SERVES, .queue = 1 };
+	struct job_packet submit = { .word = JOB_SUBMIT,
+				     .id = 5,
+				     .deadline_ms = INT64_MAX,
+				     .module = WEIR_STR("m"),
+				     .name = WEIR_STR("n") };
+	int publications[2], jobs[2];
+	struct world w;
+
+	begin(&w);
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, publications), 0);
+	cr_assert_eq(ipc_pair(jobs), 0);
+	cr_assert_eq(control_send_hub(w.control, 0, (int[]){ publications[0], jobs[0] }, 2), 0);
+	cr_assert_eq(job_wire_send(jobs[1], &submit), 0);
+	(void)wait_for_packet(jobs[1], JOB_QUEUED);
+	wait_until_idle(&w);
+	cr_assert_eq(kill(w.pid, SIGSTOP), 0);
+	cr_assert_eq(waitpid(w.pid, NULL, WUNTRACED), w.pid);
+	cr_assert_eq(control_send_job_pool(w.control, 1, &pool), 0);
+	submit.id = 6;
+	submit.pool = WEIR_STR("new");
+	cr_assert_eq(job_wire_send(jobs[1], &submit), 0);
+	cr_assert_eq(kill(w.pid, SIGCONT), 0);
+	cr_assert_eq(wait_for_packet(jobs[1], JOB_QUEUED).id, 6u);
 	cr_assert_eq(control_send_drain(w.control), 0);
 	cr_assert_eq(exit_code(&w), EXIT_CODE_OK);
 }

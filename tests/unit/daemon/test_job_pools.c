@@ -86,8 +86,8 @@ Test(job_pools, without_a_queue_only_what_can_run_is_taken)
 	struct world w;
 
 	world_begin(&w);
-	w.conf_pools[0].queue = 0;
-	world_restart(&w);
+	w.plan.pools[0].queue = 0;
+	world_set(&w, 0);
 	cr_assert_eq(world_submit(&w, 1), -EAGAIN);
 	world_add_idle(&w, 1);
 	cr_assert_eq(world_submit(&w, 1), 0);
@@ -134,8 +134,8 @@ Test(job_pools, routes_and_workers_take_turns_and_priorities_go_first)
 	struct world w;
 
 	world_begin(&w);
-	w.conf_pools[0].queue = 10;
-	world_restart(&w);
+	w.plan.pools[0].queue = 10;
+	world_set(&w, 0);
 	(void)!world_submit(&w, 1);
 	(void)!world_submit(&w, 2);
 	w.jobs[3] = (struct pool_job){ .deadline_ms = INT64_MAX, .item.worker = 1 };
@@ -306,8 +306,9 @@ static int64_t asked_at(int64_t deadline_ms, int64_t max_run_ms, int64_t run_tim
 	struct world w;
 
 	world_begin(&w);
-	w.conf_pools[0].run_timeout_ms = run_timeout_ms;
-	w.conf_pools[0].max_run_ms = pool_max_run_ms;
+	w.plan.pools[0].run_timeout_ms = run_timeout_ms;
+	w.plan.pools[0].max_run_ms = pool_max_run_ms;
+	world_set(&w, 0);
 	world_add_idle(&w, 1);
 	w.jobs[1] = (struct pool_job){ .deadline_ms = deadline_ms, .max_run_ms = max_run_ms };
 	(void)!world_submit_as_is(&w, 1, "");
@@ -334,7 +335,8 @@ Test(job_pools, waiting_is_not_running)
 	struct world w;
 
 	world_begin(&w);
-	w.conf_pools[0].run_timeout_ms = 50;
+	w.plan.pools[0].run_timeout_ms = 50;
+	world_set(&w, 0);
 	(void)!world_submit(&w, 1);
 	world_advance(&w, 10000);
 	world_add_idle(&w, 1);
@@ -474,7 +476,8 @@ Test(job_pools, a_process_is_retired_after_so_many_jobs)
 	struct world w;
 
 	world_begin(&w);
-	w.conf_pools[0].recycle_jobs = 2;
+	w.plan.pools[0].recycle_jobs = 2;
+	world_set(&w, 0);
 	world_add_idle(&w, 1);
 	for (unsigned i = 1; i <= 3; i++)
 		(void)!world_submit(&w, i);
@@ -496,7 +499,8 @@ Test(job_pools, a_process_that_has_become_large_is_retired)
 	struct world w;
 
 	world_begin(&w);
-	w.conf_pools[0].recycle_resident = 1000;
+	w.plan.pools[0].recycle_resident = 1000;
+	world_set(&w, 0);
 	world_add_idle(&w, 1);
 	for (unsigned i = 1; i <= 2; i++)
 		(void)!world_submit(&w, i);
@@ -517,7 +521,8 @@ Test(job_pools, old_processes_are_retired_one_after_the_other)
 	struct world w;
 
 	world_begin(&w);
-	w.conf_pools[0].recycle_age_ms = 10000;
+	w.plan.pools[0].recycle_age_ms = 10000;
+	world_set(&w, 0);
 	world_add_idle(&w, 3);
 	world_advance(&w, 8999);
 	world_expect(&w, "");
@@ -558,7 +563,8 @@ Test(job_pools, age_does_not_interrupt_a_job)
 	struct world w;
 
 	world_begin(&w);
-	w.conf_pools[0].recycle_age_ms = 10000;
+	w.plan.pools[0].recycle_age_ms = 10000;
+	world_set(&w, 0);
 	world_add_idle(&w, 1);
 	(void)!world_submit(&w, 1);
 	world_forget(&w);
@@ -575,7 +581,8 @@ Test(job_pools, limits_of_age_differ_by_up_to_a_tenth)
 	struct world w;
 
 	world_begin(&w);
-	w.conf_pools[0].recycle_age_ms = 100000;
+	w.plan.pools[0].recycle_age_ms = 100000;
+	world_set(&w, 0);
 	for (unsigned i = 0; i < WORLD_PROCESSES; i++) {
 		world_add(&w, i, 0, false);
 		if (w.processes[i].retire_ms < min_ms)
@@ -632,7 +639,7 @@ Test(job_pools, without_memory_it_is_not_there)
 		struct job_pools pools;
 
 		oom_fail_at(n);
-		cr_assert_eq(job_pools_init(&pools, &w.conf, WORLD_WORKERS, 1, w.pools.ops),
+		cr_assert_eq(job_pools_init(&pools, &w.plan, WORLD_WORKERS, 1, w.pools.ops),
 			     -ENOMEM);
 		cr_assert(oom_has_failed());
 	}

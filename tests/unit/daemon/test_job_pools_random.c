@@ -4,9 +4,10 @@
  *
  *	every job that was taken ends, and ends once; none is run twice
  *	a running one ends when its process has said so or has gone, not before
- *	never do more run than the pool has processes
- *	never do more wait than the queue has room for
+ *	never do more run than the pool has processes; or had, when they began
+ *	never do more wait than the queue has room for; or had, when they came
  *	nobody is killed who was not asked and given the grace, or talked nonsense
+ *	nothing is taken by a pool that ends, and nobody of one that leaves is retired
  *	each waits for one job of every other at most (second test)
  */
 #include "daemon/job_pools.h"
@@ -16,7 +17,6 @@
 #include <signal.h>
 #include <string.h>
 
-#include "conf/conf.h"
 #include "daemon/job_wire.h"
 
 #define N_WORKERS 3
@@ -48,17 +48,19 @@ struct model_process {
 };
 
 struct model {
-	struct conf_job_pool conf_pools[2];
-	struct conf_jobs conf;
+	struct job_plan plan;
+	unsigned n_pools; /* of the plan */
 	struct job_pools pools;
 	struct model_job jobs[N_JOBS];
 	struct model_process processes[N_PROCESSES];
 	bool is_blocked[N_WORKERS];
 	uint64_t random;
 	uint64_t next_id;
-	unsigned n_taken, n_ended, n_refused, n_killed, n_retired;
+	unsigned n_taken, n_ended, n_refused, n_killed, n_retired, n_changes;
 	/* Of the second test: starts of b since the last of a, while a has jobs that wait. */
-	bool is_fair; /* to be looked at: one pool, one priority */
+	bool is_changing;   /* there are reloads */
+	bool is_forgetting; /* a pool that has no process any more */
+	bool is_fair;	    /* to be looked at: one pool, one priority */
 	unsigned since[N_ROUTES][N_ROUTES];
 };
 
@@ -100,7 +102,7 @@ static void on_queued(struct job_pools *pools, struct pool_job *pool_job)
 {
 	cr_assert_eq(job_of(pool_job)->state, JOB_NEW);
 	job_of(pool_job)->state = JOB_WAITS;
-	cr_assert_leq(pool_job->pool->queue.n, pool_job->pool->conf->queue);
+	cr_assert_leq(pool_job->pool->queue.n, pool_job->pool->plan.queue);
 }
 
 static bool route_waits(struct model *m, uint32_t route)
@@ -152,7 +154,7 @@ static void on_run(struct job_pools *pools, struct pool_process *pool_process,
 	job->process = (int)(process - m->processes);
 	process->state = PROCESS_RUNS;
 	process->job = (int)(job - m->jobs);
-	cr_assert_leq(n_running(m, process->pool), pool_job->pool->conf->processes);
+	cr_assert_leq(n_running(m, process->pool), pool_job->pool->plan.processes);
 }
 
 static void on_ended(struct job_pools *pools, struct pool_job *pool_job,
@@ -166,7 +168,8 @@ static void on_ended(struct job_pools *pools, struct pool_job *pool_job,
 		cr_assert_neq(m->processes[job->process].job, (int)(job - m->jobs),
 			      "it still runs");
 	else
-		cr_assert(end->result == -ECANCELED || end->result == -ETIMEDOUT);
+		cr_assert(end->result == -ECANCELED || end->result == -ETIMEDOUT ||
+			  (end->result == -ECHILD && m->is_forgetting));
 	job->state = JOB_OVER;
 	if (m->is_fair && !route_waits(m, pool_job->item.route))
 		memset(m->since[pool_job->item.route], 0, sizeof(m->since[0]));
@@ -207,6 +210,7 @@ static void on_retire(struct job_pools *pools, struct pool_process *pool_process
 
 	cr_assert_eq(process->state, PROCESS_IDLE);
 	cr_assert(!process->is_leaving);
+	cr_assert_neq(pool_process->pool->plan.state, (uint32_t)JOB_PLAN_LEAVES);
 	process->is_leaving = true;
 	model_of(pools)->n_retired++;
 }
@@ -220,6 +224,7 @@ static void submit(struct model *m)
 {
 	struct model_job *job = &m->jobs[chance(m, N_JOBS)];
 	unsigned n_before = m->n_ended;
+	bool is_slow;
 	int r;
 
 	if (job->state != JOB_NEW && job->state != JOB_OVER)
@@ -237,11 +242,12 @@ static void submit(struct model *m)
 								  : INT64_MAX,
 					   .max_run_ms = chance(m, 3) == 0 ? chance(m, 300) : 0,
 				   } };
-	r = job_pools_submit(&m->pools, &job->job,
-			     chance(m, 2) == 0 || m->is_fair ? WEIR_STR("") : WEIR_STR("slow"));
+	is_slow = chance(m, 2) != 0 && !m->is_fair;
+	r = job_pools_submit(&m->pools, &job->job, is_slow ? WEIR_STR("slow") : WEIR_STR(""));
+	cr_assert_eq(r == -ENOENT, is_slow && !job_plan_takes_jobs(&m->plan.pools[1]));
 	cr_assert_eq(m->n_ended, n_before);
 	if (r < 0) {
-		cr_assert(r == -EAGAIN || r == -ETIMEDOUT);
+		cr_assert(r == -EAGAIN || r == -ETIMEDOUT || r == -ENOENT);
 		cr_assert_eq(job->state, JOB_NEW);
 		m->n_refused++;
 		return;
@@ -263,7 +269,7 @@ static void cancel(struct model *m)
 static void add(struct model *m, struct model_process *process, bool is_old)
 {
 	*process = (struct model_process){ .state = PROCESS_STARTS, .job = -1, .asked_ms = -1 };
-	process->pool = (unsigned)(process - m->processes) % m->conf.n_pools;
+	process->pool = (unsigned)(process - m->processes) % m->n_pools;
 	if (is_old)
 		process->asked_ms = m->pools.now_ms;
 	cr_assert_eq(job_pools_add(&m->pools, &process->process, process->pool, is_old), 0);
@@ -303,13 +309,22 @@ static void lose(struct model *m, struct model_process *process, bool at_once)
 	job_pools_lost(&process->process, at_once);
 }
 
+static bool is_served(const struct model *m, const struct model_process *process)
+{
+	size_t place = (size_t)(process - m->processes) % m->n_pools;
+
+	return m->plan.pools[place].state == JOB_PLAN_SERVES;
+}
+
 static void happen_to_process(struct model *m, bool is_kind)
 {
 	struct model_process *process = &m->processes[chance(m, N_PROCESSES)];
 	bool is_dying = process->process.state == POOL_PROCESS_DYING;
 
-	if (process->state == PROCESS_NONE)
+	if (process->state == PROCESS_NONE && is_served(m, process))
 		add(m, process, !is_kind && chance(m, 10) == 0);
+	else if (process->state == PROCESS_NONE)
+		return;
 	else if (process->is_leaving || (!is_kind && chance(m, 100) == 0))
 		remove_process(m, process);
 	else if (!is_kind && chance(m, 60) == 0)
@@ -318,6 +333,46 @@ static void happen_to_process(struct model *m, bool is_kind)
 		become_idle(m, process);
 	else if (process->state == PROCESS_RUNS && !is_dying && chance(m, 2) == 0)
 		finish(m, process);
+}
+
+/* As a master does it: what is not configured any more gets no new process. */
+static void change(struct model *m)
+{
+	static const enum job_plan_state next[] = { [JOB_PLAN_NONE] = JOB_PLAN_SERVES,
+						    [JOB_PLAN_SERVES] = JOB_PLAN_LEAVES,
+						    [JOB_PLAN_LEAVES] = JOB_PLAN_ENDS,
+						    [JOB_PLAN_ENDS] = JOB_PLAN_SERVES };
+	struct job_plan_pool *pool = &m->plan.pools[1];
+
+	m->plan.pools[0].processes = 1 + chance(m, 4);
+	m->plan.pools[0].queue = chance(m, 25);
+	job_pools_set(&m->pools, 0, &m->plan.pools[0]);
+	if (chance(m, 3) == 0)
+		pool->state = next[pool->state];
+	else if (pool->state != JOB_PLAN_SERVES && chance(m, 2) == 0)
+		pool->state = JOB_PLAN_SERVES;
+	if (pool->state == JOB_PLAN_SERVES)
+		pool->processes = 1 + chance(m, 6);
+	job_pools_set(&m->pools, 1, pool);
+	if (chance(m, 2) == 0)
+		job_pools_renew(&m->pools);
+	m->n_changes++;
+}
+
+/* The last process of a pool that is not configured any more has gone. */
+static void forget_slow(struct model *m)
+{
+	bool is_over = m->plan.pools[1].state == JOB_PLAN_LEAVES ||
+		       m->plan.pools[1].state == JOB_PLAN_ENDS;
+
+	for (unsigned i = 1; i < N_PROCESSES; i += 2)
+		is_over = is_over && m->processes[i].state == PROCESS_NONE;
+	if (!is_over)
+		return;
+	m->plan.pools[1].state = JOB_PLAN_NONE;
+	m->is_forgetting = true;
+	job_pools_set(&m->pools, 1, &m->plan.pools[1]);
+	m->is_forgetting = false;
 }
 
 static void happen(struct model *m, bool is_kind)
@@ -339,9 +394,12 @@ static void happen(struct model *m, bool is_kind)
 		return;
 	case 5:
 		job_pools_advance(&m->pools, m->pools.now_ms + chance(m, 20));
+		if (m->is_changing && chance(m, 10) == 0)
+			change(m);
 		return;
 	default:
 		happen_to_process(m, is_kind);
+		forget_slow(m);
 		return;
 	}
 }
@@ -350,22 +408,25 @@ static void begin(struct model *m, uint64_t seed, bool is_fair)
 {
 	memset(m, 0, sizeof(*m));
 	m->random = seed;
-	m->conf_pools[0] = (struct conf_job_pool){ .name = "default",
+	m->plan.pools[0] = (struct job_plan_pool){ .name = "default",
+						   .state = JOB_PLAN_SERVES,
 						   .processes = 3,
 						   .queue = 20,
 						   .grace_ms = GRACE_MS,
 						   .recycle_jobs = 30,
 						   .recycle_age_ms = 3000,
 						   .recycle_resident = 1000 };
-	m->conf_pools[1] = (struct conf_job_pool){ .name = "slow",
+	m->plan.pools[1] = (struct job_plan_pool){ .name = "slow",
+						   .state = is_fair ? JOB_PLAN_NONE
+								    : JOB_PLAN_SERVES,
 						   .processes = 4,
 						   .queue = 12,
 						   .grace_ms = GRACE_MS,
 						   .run_timeout_ms = 500,
 						   .max_run_ms = 200 };
 	m->is_fair = is_fair;
-	m->conf = (struct conf_jobs){ .pools = m->conf_pools, .n_pools = is_fair ? 1 : 2 };
-	cr_assert_eq(job_pools_init(&m->pools, &m->conf, N_WORKERS, seed, &ops), 0);
+	m->n_pools = is_fair ? 1 : 2;
+	cr_assert_eq(job_pools_init(&m->pools, &m->plan, N_WORKERS, seed, &ops), 0);
 	job_pools_advance(&m->pools, 1000000);
 }
 
@@ -376,13 +437,14 @@ static void come_to_an_end(struct model *m)
 	job_pools_unblocked(&m->pools);
 	for (unsigned i = 0; i < 10000 && m->n_ended < m->n_taken; i++) {
 		happen_to_process(m, true);
+		forget_slow(m);
 		job_pools_advance(&m->pools, m->pools.now_ms + 1);
 	}
 	cr_assert_eq(m->n_ended, m->n_taken);
 	for (unsigned i = 0; i < N_PROCESSES; i++)
 		if (m->processes[i].state != PROCESS_NONE)
 			remove_process(m, &m->processes[i]);
-	for (unsigned i = 0; i < m->conf.n_pools; i++) {
+	for (unsigned i = 0; i < m->n_pools; i++) {
 		cr_assert_eq(m->pools.pools[i].n_busy, 0u);
 		cr_assert_eq(m->pools.pools[i].n_unsettled, 0u);
 		cr_assert_eq(m->pools.pools[i].queue.n, 0u);
@@ -405,6 +467,22 @@ Test(job_pools_random, whatever_happens_every_job_ends_once)
 		cr_assert_gt(m.n_refused, 100u);
 		cr_assert_gt(m.n_killed, 100u);
 		cr_assert_gt(m.n_retired, 5u);
+	}
+}
+
+Test(job_pools_random, and_so_it_does_whatever_is_reloaded)
+{
+	static struct model m;
+
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		begin(&m, seed * 88172645463325252u, false);
+		m.is_changing = true;
+		for (unsigned i = 0; i < N_EVENTS; i++)
+			happen(&m, false);
+		come_to_an_end(&m);
+		cr_assert_gt(m.n_taken, 1000u);
+		cr_assert_gt(m.n_changes, 100u);
+		cr_assert_gt(m.n_retired, 50u);
 	}
 }
 

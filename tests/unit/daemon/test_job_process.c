@@ -48,7 +48,7 @@ static void begin_with(struct world *w, const char *jobs, uint64_t memory)
 	cr_assert_geq(w->pid, 0);
 	if (w->pid == 0) {
 		struct job_setup setup = { .conf = w->fixture.conf };
-		struct job_args args = { .control_fd = ends[1], .arg = &setup };
+		struct job_args args = { .pool = "default", .control_fd = ends[1], .arg = &setup };
 		struct log log;
 
 		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);

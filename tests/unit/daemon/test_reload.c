@@ -148,10 +148,22 @@ Test(reload, what_the_hub_has_begun_with_stays)
 	struct generation *next = NULL;
 
 	begin(LISTEN MODULES);
-	write_conf(LISTEN MODULES "jobs: {processes: 7}\n");
-	cr_expect_eq(reload_ops.load(&w.reload, w.now, false, &next), -EINVAL);
 	write_conf(LISTEN MODULES "max_publication: 5KiB\n");
 	cr_expect_eq(reload_ops.load(&w.reload, w.now, false, &next), -EINVAL);
+}
+
+Test(reload, the_pools_of_jobs_may_be_others)
+{
+	struct generation *next = NULL;
+
+	begin(LISTEN MODULES);
+	write_conf(LISTEN MODULES
+		   "jobs: {processes: 7, max_result: 1MiB, pools: [{name: slow}]}\n");
+	cr_assert_eq(reload_ops.load(&w.reload, w.now, true, &next), 0);
+	cr_expect_eq(next->jobs->n_pools, 2u);
+	cr_expect_eq(next->jobs->pools[1].processes, 7u);
+	cr_expect_eq(next->jobs->max_result, 1024u * 1024);
+	generation_free(next);
 }
 
 Test(reload, a_log_that_was_moved_is_made_again)

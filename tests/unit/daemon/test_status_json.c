@@ -46,7 +46,7 @@ static void begin(void)
 	worker_board_write(w.board, BOARD_RUNNING, &want, slots, 3);
 	cr_assert_eq(metrics_memory_new(2, 65536, &w.memory), 0);
 	cr_assert_eq(metrics_new(w.memory, 0, &w.metrics), 0);
-	cr_assert_eq(job_counts_init(&w.jobs, 1), 0);
+	cr_assert_eq(job_counts_init(&w.jobs), 0);
 	w.pool.name = "default";
 	w.conf.jobs.pools = &w.pool;
 	w.conf.jobs.n_pools = 1;
@@ -180,7 +180,8 @@ Test(status_json, has_nothing_where_nothing_was_counted)
 Test(status_json, escapes_the_names_of_pools)
 {
 	w.pool.name = "a\"b\\c\n</script>";
-	job_counts_submit(job_counts_at(&w.jobs, 0));
+	job_counts_open(&w.jobs, 3, w.pool.name);
+	job_counts_submit(job_counts_at(&w.jobs, 3));
 	expect("\"jobs\":[{\"pool\":\"a\\\"b\\\\c\\u000a</script>\",\"waiting\":1,\"running\":0,"
 	       "\"submitted\":1,");
 }

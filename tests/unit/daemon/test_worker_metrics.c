@@ -69,7 +69,7 @@ static void make(void)
 	site_init(&w.site, w.loop, w.sched, &w.log, w.binding->router);
 	cr_assert_eq(sessions_init(&w.sessions, w.fixture.conf, w.binding, &w.server, &w.site), 0);
 	cr_assert_eq(metrics_memory_new(2, 65536, &w.memory), 0);
-	cr_assert_eq(job_counts_init(&w.jobs, 1), 0);
+	cr_assert_eq(job_counts_init(&w.jobs), 0);
 	cr_assert_eq(worker_lags_init(&w.lags, 1), 0);
 	start();
 }
@@ -151,6 +151,7 @@ Test(worker_metrics, of_the_loop_and_of_jobs)
 
 	make();
 	histogram_add(&worker_lags_at(&w.lags, 0)->turns, 100);
+	job_counts_open(&w.jobs, 0, "default");
 	pool = job_counts_at(&w.jobs, 0);
 	job_counts_submit(pool);
 	job_counts_start(pool, 10);
