@@ -113,7 +113,8 @@ WEIR_API WEIR_SUSPENDS int weir_job_progress(weir_job *job, weir_str *ret_report
  * 0 and the job's result (empty, if it gave none), valid until weir_job_release() or the end of the
  * request, and not charged to request memory; or the job's own error. May be asked again.
  *
- *	-ECHILD		its process died: it crashed, was killed, ran out of memory; or the hub did
+ *	-ECHILD		its process died: it crashed, was killed, ran out of memory; or the hub did; or it
+ *			waited for a pool that a reload has taken out, and whose last process died
  *	-ECANCELED	it was cancelled, or the task that waits is
  *	-ETIMEDOUT	its deadline, or the time it may run, is over; or the call's own deadline
  *	-EAGAIN		the hub died while it waited, and it found no room with the next one

@@ -371,9 +371,7 @@ static void say_death(const struct job_keeper *k, const struct job_slot *s, pid_
 		  pool_of(k, s)->name, (int)pid,
 		  s->is_killed ? "killed, as the hub has asked for" : how, cause,
 		  job[0] ? "; it ran " : "", job,
-		  is_replaced(k, s) ? "; starting another"
-				    : "; the pool is not configured any more",
-		  when);
+		  is_replaced(k, s) ? "; starting another" : "; no other is needed", when);
 }
 
 static void say_drained(const struct job_keeper *k, const struct job_slot *s, pid_t pid, int status)
@@ -384,9 +382,8 @@ static void say_drained(const struct job_keeper *k, const struct job_slot *s, pi
 		if (!k->is_stopping)
 			log_write(k->log, LOG_AT_INFO, "a job process of pool %s (pid %d) %s",
 				  pool_of(k, s)->name, (int)pid,
-				  is_replaced(k, s)
-					  ? "was recycled"
-					  : "has ended: the pool is not configured any more");
+				  is_replaced(k, s) ? "was recycled"
+						    : "has ended, and no other is needed");
 		return;
 	}
 	proc_describe(status, how);

@@ -138,8 +138,7 @@ Test(job_keeper_change, a_pool_that_leaves_keeps_its_processes_and_gets_no_other
 	(void)hub_hears(&w);
 	cr_assert_eq(kill(w.met[slow(&w, 0)].pid, SIGKILL), 0);
 	(void)reap(&w, &has_failed);
-	cr_assert_not_null(strstr(said(&w), "; the pool is not configured any more\n"), "%s",
-			   w.said);
+	cr_assert_not_null(strstr(said(&w), "; no other is needed\n"), "%s", w.said);
 	introduce(&w);
 	cr_assert_str_eq(hub_hears(&w), "ended");
 	cr_assert_eq(start(&w, be_good), 0u);
@@ -149,8 +148,7 @@ Test(job_keeper_change, a_pool_that_leaves_keeps_its_processes_and_gets_no_other
 	introduce(&w);
 	cr_assert_str_eq(hub_hears(&w), "pool slow!");
 	retire(&w, slow(&w, 1));
-	cr_assert_not_null(strstr(said(&w), "has ended: the pool is not configured any more\n"),
-			   "%s", w.said);
+	cr_assert_not_null(strstr(said(&w), "has ended, and no other is needed\n"), "%s", w.said);
 	retire(&w, slow(&w, 2));
 	introduce(&w);
 	cr_assert_str_eq(hub_hears(&w), "ended, ended, pool slow(");
@@ -261,4 +259,39 @@ Test(job_keeper_change, there_is_room_for_four_times_the_first_configuration)
 	cr_assert_null(job_keeper_due(&keeper, INT64_MAX), "no module has a job");
 	cr_assert(job_keeper_is_ready(&keeper));
 	job_keeper_done(&keeper);
+}
+
+static const struct conf_jobs *make_many(struct conf_job_pool made[64], char names[64][8],
+					 char letter)
+{
+	static struct conf_jobs many = { .n_pools = 64 };
+
+	for (unsigned i = 0; i < 64; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "%c%u", letter, i);
+		made[i] = (struct conf_job_pool){ .name = i > 0 ? names[i] : "default",
+						  .processes = 1 };
+	}
+	many.pools = made;
+	return &many;
+}
+
+Test(job_keeper_change, all_of_the_largest_plan_is_told_at_once)
+{
+	struct conf_job_pool made[64];
+	unsigned n_told = 0;
+	char names[64][8];
+	struct world w;
+
+	begin(&w);
+	job_keeper_done(&w.keeper);
+	cr_assert_eq(job_keeper_init(&w.keeper, &w.log, make_many(made, names, 'a'), true), 0);
+	/* As if there were one of each: else they are forgotten at once. */
+	for (unsigned i = 0; i < w.keeper.n_slots; i++)
+		w.keeper.slots[i].has_news = true;
+	change(&w, make_many(made, names, 'b'));
+	while (control_receive(w.hub[1], &w.message) == 1 && w.message.type == CONTROL_JOB_POOL)
+		n_told++;
+	cr_assert_eq(n_told, 127u);
+	cr_assert_eq(w.message.type, (uint32_t)CONTROL_JOB_RENEW);
+	job_keeper_done(&w.keeper);
 }
