@@ -251,6 +251,12 @@ struct worker_note *job_keeper_note(const struct job_keeper *k, const struct job
 	return worker_notes_at(&k->notes, s->slot.index);
 }
 
+struct worker_note *job_keeper_keep_note(const struct job_keeper *k, const struct job_slot *s)
+{
+	worker_notes_keep(&k->notes, s->slot.index);
+	return job_keeper_note(k, s);
+}
+
 /* ---- what they say */
 
 void job_keeper_poll(const struct job_keeper *k, struct pollfd *ret_polled)

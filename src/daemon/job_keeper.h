@@ -87,7 +87,10 @@ struct job_slot *job_keeper_find(const struct job_keeper *keeper, pid_t pid);
 const char *job_keeper_pool(const struct job_keeper *keeper, unsigned slot);
 /* In every child. */
 void job_keeper_forget(const struct job_keeper *keeper);
-/* In that of this slot. */
+/* In that of this slot; of the others' it has none from then on. */
+struct worker_note *job_keeper_keep_note(const struct job_keeper *keeper,
+					 const struct job_slot *slot);
+/* The master's view of it. */
 struct worker_note *job_keeper_note(const struct job_keeper *keeper, const struct job_slot *slot);
 
 /* n_slots entries, for poll(). */

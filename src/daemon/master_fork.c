@@ -195,7 +195,7 @@ __attribute__((noreturn)) static void run_job_process(struct master *m, const st
 	struct log log = *setup->log;
 	struct job_args args = { .pool = job_keeper_pool(&m->jobs, slot->slot.index),
 				 .control_fd = control_fd,
-				 .note = job_keeper_note(&m->jobs, slot),
+				 .note = job_keeper_keep_note(&m->jobs, slot),
 				 .crash = m->crashes.notes[master_fork_crash_index(m, slot)],
 				 .log = &log,
 				 .arg = m->now->job_arg };

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define NOTE_SIZE ((size_t)16 * 1024)
 
@@ -33,6 +34,22 @@ void worker_notes_done(struct worker_notes *notes)
 	if (notes->items)
 		(void)munmap(notes->items, notes->n * sizeof(struct worker_note));
 	notes->items = NULL;
+}
+
+/* Whole pages: where these are larger than a note, what lies beside it stays. */
+static void unmap(const struct worker_notes *notes, unsigned first, unsigned behind)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = sizeof(struct worker_note);
+	size_t begin = (first * size + page - 1) / page * page, end = behind * size / page * page;
+
+	if (begin < end)
+		(void)munmap((char *)notes->items + begin, end - begin);
+}
+
+void worker_notes_keep(const struct worker_notes *notes, unsigned slot)
+{
+	unmap(notes, 0, slot);
+	unmap(notes, slot + 1, notes->n);
 }
 
 struct worker_note *worker_notes_at(const struct worker_notes *notes, unsigned slot)

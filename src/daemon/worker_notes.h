@@ -24,6 +24,8 @@ struct worker_notes {
 MUST_USE int worker_notes_init(struct worker_notes *notes, unsigned n);
 /* Zeroed is fine. */
 void worker_notes_done(struct worker_notes *notes);
+/* In a child: the notes of all others are not its business, and no longer in its memory. */
+void worker_notes_keep(const struct worker_notes *notes, unsigned slot);
 struct worker_note *worker_notes_at(const struct worker_notes *notes, unsigned slot);
 /*
  * The name that was stored last, "" for none. It believes nothing: who dies

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -132,4 +133,38 @@ Test(worker_notes, done_twice_is_done)
 	worker_notes_done(&notes);
 	worker_notes_done(&notes);
 	worker_notes_done(&none);
+}
+
+/* Whether it is in this process's memory. */
+static bool is_there(const struct worker_notes *notes, unsigned slot)
+{
+	unsigned char pages[16];
+
+	return mincore(worker_notes_at(notes, slot), 16 * 1024, pages) == 0;
+}
+
+Test(worker_notes, a_child_may_keep_its_own_alone)
+{
+	struct worker_notes notes = make(5);
+	pid_t pid;
+	int status;
+
+	pid = fork();
+	if (pid == 0) {
+		struct worker_note *note = worker_notes_at(&notes, 2);
+
+		worker_notes_keep(&notes, 2);
+		worker_notes_clear(note);
+		*worker_notes_last(note) = worker_notes_add(note, "shop.buy");
+		_exit(is_there(&notes, 2) && (sysconf(_SC_PAGESIZE) > 16 * 1024 ||
+					      (!is_there(&notes, 0) && !is_there(&notes, 1) &&
+					       !is_there(&notes, 3) && !is_there(&notes, 4)))
+			      ? 0
+			      : 1);
+	}
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert_eq(status, 0);
+	cr_assert_str_eq(read_note(&notes, 2), "shop.buy");
+	cr_assert_str_eq(read_note(&notes, 1), "");
+	worker_notes_done(&notes);
 }
