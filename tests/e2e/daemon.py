@@ -69,11 +69,12 @@ def name_of(pid):
 
 
 def children_of(pid):
+    """Those that stay: who makes a backtrace comes whenever a worker stalls, as on a machine that stands still, and goes."""
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             stat = stat_of(entry)
-            if stat and stat[1] == pid and stat[0] != "Z":
+            if stat and stat[1] == pid and stat[0] != "Z" and name_of(entry) != "weir:backtrace":
                 found.append(int(entry))
     return sorted(found)
 
