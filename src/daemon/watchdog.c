@@ -253,10 +253,11 @@ static void end_process(struct watchdog *w)
 /* It is told as soon as the log may have another line: who is stuck for long is told of for sure. */
 static void on_stall(struct watchdog *w)
 {
-	bool is_said = report_if_one_may(w);
 	int64_t ended_us = 0;
+	bool is_said;
 
 	worker_lag_add_stall(w->setup.lag);
+	is_said = report_if_one_may(w);
 	while (beat_is_in(w->beat, &w->turn, &ended_us) && !beat_is_stopped(w->beat)) {
 		if (clock_monotonic_us() >= aborts_at_us(w)) {
 			if (!is_said)
