@@ -192,10 +192,15 @@ static int two_results(weir_work *work, weir_str input)
 
 static int too_much(weir_work *work, weir_str input)
 {
-	size_t len = (size_t)strtoul(input.ptr, NULL, 10);
-	char *bytes = calloc(1, len);
-	int r = bytes ? weir_work_result(work, (weir_str){ bytes, len }) : -ENOMEM;
+	char text[16], *bytes;
+	size_t len;
+	int r;
 
+	/* What lies behind it in memory may be a digit, too. */
+	(void)snprintf(text, sizeof(text), "%.*s", WEIR_ARG(input));
+	len = strtoul(text, NULL, 10);
+	bytes = calloc(1, len);
+	r = bytes ? weir_work_result(work, (weir_str){ bytes, len }) : -ENOMEM;
 	free(bytes);
 	return r;
 }
