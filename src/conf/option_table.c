@@ -384,7 +384,8 @@ static const struct option_spec top_rows[] = {
 	  .type = OPTION_DURATION,
 	  .max = 24 * HOUR,
 	  .fallback = "25s",
-	  .help = "A WebSocket from which nothing has come for so long is sent a ping; 0: never." },
+	  .help = "A WebSocket from which nothing has come for so long, or up to a 64th less, is\n"
+		  "sent a ping; 0: never." },
 	{ .name = "ping_timeout",
 	  LIMIT(websocket.ping_timeout_ms),
 	  .type = OPTION_DURATION,
