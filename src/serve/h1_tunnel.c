@@ -17,6 +17,8 @@
 
 #define WATCH_MS 1000
 #define LINGER_MS 2000
+/* What fewer need stays in the cache by itself, and fetching it takes instructions. */
+#define CROWD 200
 
 static struct h1_tunnel *of_tunnel(struct tunnel *t)
 {
@@ -170,9 +172,15 @@ static HOT void on_flush(struct loop_defer *defer)
 	ht->is_pumping = false;
 }
 
+static inline void fetch_ahead(const struct h1_tunnel *ht)
+{
+	if (ht->server->tunnels.n_open > CROWD)
+		tunnel_fetch(&ht->tunnel);
+}
+
 static void fetch(const struct loop_defer *defer)
 {
-	tunnel_fetch(&container_of(defer, const struct h1_tunnel, defer)->tunnel);
+	fetch_ahead(container_of(defer, const struct h1_tunnel, defer));
 }
 
 static void on_queued(struct tunnel *t)
@@ -281,7 +289,7 @@ static HOT void on_readable(struct stream *s)
 {
 	struct h1_tunnel *ht = of_stream(s);
 
-	tunnel_fetch(&ht->tunnel);
+	fetch_ahead(ht);
 	ht->is_pumping = true;
 	if (ht->is_ending)
 		throw_away(ht);
