@@ -285,18 +285,17 @@ void loop_take_posts(struct loop *loop)
 	(void)run_posts(loop);
 }
 
-/* A thousand that send to a client each: what the next needs, and where the one behind it lies. */
+/* A thousand that send to a client each: what the next needs, and where the one behind it lies, likely another. */
 static void fetch_deferred(const struct loop *loop)
 {
 	const struct list *next = loop->deferred.next;
 	const struct loop_defer *defer = list_entry(next, const struct loop_defer, link);
 
-	if (next == &loop->deferred)
+	if (next == &loop->deferred || !defer->fetch)
 		return;
 	for (int line = 0; line < DEFER_LINES; line++)
 		__builtin_prefetch((const char *)next->next + 64 * line, 1);
-	if (defer->fetch)
-		defer->fetch(defer);
+	defer->fetch(defer);
 }
 
 static bool run_deferred(struct loop *loop)

@@ -46,6 +46,7 @@ void outq_move(struct outq *to, struct outq *from)
 	to->n_sent = from->n_sent;
 	to->window = from->window;
 	from->queued = 0;
+	from->window = OUTQ_USUAL;
 }
 
 /* Blocks for len more bytes behind what the last one has room for, or none at all. */

@@ -24,6 +24,7 @@ static int echo(weir_req *req)
 	r = weir_ws_accept(req, NULL, &ws);
 	if (r < 0)
 		return r;
+	session = ws;
 	while ((r = weir_ws_recv(ws, &message)) > 0) {
 		r = weir_ws_is_text(ws) ? weir_ws_send(ws, message)
 					: weir_ws_send_binary(ws, message);
@@ -34,20 +35,6 @@ static int echo(weir_req *req)
 	seen_reason = weir_cancel_reason();
 	seen_too = weir_ws_close_code(ws);
 	return r;
-}
-
-/* Waits for nothing that ever comes. */
-static int listen_in(weir_req *req)
-{
-	weir_str message;
-	weir_ws *ws;
-	int r;
-
-	r = weir_ws_accept(req, NULL, &ws);
-	if (r < 0)
-		return r;
-	session = ws;
-	return weir_ws_recv(ws, &message);
 }
 
 /* ---- accepting */
@@ -90,7 +77,7 @@ Test(ws, a_task_that_sleeps_lets_its_tunnel_know_where)
 	struct client *c;
 	ptrdiff_t distance;
 
-	app_ws_route(a, "/", listen_in);
+	app_ws_route(a, "/", echo);
 	c = app_ws_open(a, "/", "");
 	ahead = &session->session.tunnel->ahead;
 	cr_assert_not_null(ahead->around);
