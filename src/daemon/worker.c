@@ -666,31 +666,35 @@ static void start_up(struct worker *w)
 int worker_main(const struct worker_args *args)
 {
 	const struct worker_setup *setup = args->arg;
-	struct worker w = {
-		.args = args, .conf = setup->conf, .log = args->log, .has_master = true
-	};
-	int r;
+	_cleanup_(freep) struct worker *w = calloc(1, sizeof(*w));
+	int r = -ENOMEM;
 
 	if (args->crash && crash_note_watch(args->crash) < 0)
 		log_write(args->log, LOG_AT_WARN, "no memory for what is said of a crash");
-	r = loop_new(&w.loop);
+	if (w) {
+		w->args = args;
+		w->conf = setup->conf;
+		w->log = args->log;
+		w->has_master = true;
+		r = loop_new(&w->loop);
+	}
 	if (r < 0) {
 		log_write(args->log, LOG_AT_ERROR, "cannot start: %s", strerror(-r));
 		return EXIT_CODE_START;
 	}
 	(void)slice_set_us(SLICE_SHORT_US); /* else: slower when the machine is busy */
 	if (args->lag)
-		worker_lag_follow(args->lag, w.loop);
-	w.tls = tls_keeper_take(setup->tls);
-	watch(&w);
-	r = make(&w);
+		worker_lag_follow(args->lag, w->loop);
+	w->tls = tls_keeper_take(setup->tls);
+	watch(w);
+	r = make(w);
 	if (r == -ENOMEM)
-		fail(&w, "no memory to start");
+		fail(w, "no memory to start");
 	if (r >= 0)
-		start_up(&w);
-	if (r >= 0 && !w.is_over)
-		loop_run(w.loop);
-	unmake(&w);
-	w.loop = loop_free(w.loop);
-	return w.exit_code;
+		start_up(w);
+	if (r >= 0 && !w->is_over)
+		loop_run(w->loop);
+	unmake(w);
+	w->loop = loop_free(w->loop);
+	return w->exit_code;
 }
