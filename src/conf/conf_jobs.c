@@ -180,3 +180,12 @@ void conf_jobs_check(struct conf *conf, struct messages *messages)
 		jobs->n_pools += is_name_good(jobs, pool, messages);
 	}
 }
+
+const struct conf_job_pool *conf_jobs_find(const struct conf_jobs *jobs, const char *name)
+{
+	for (size_t i = 0; i < jobs->n_pools; i++) {
+		if (strcmp(jobs->pools[i].name, name) == 0)
+			return &jobs->pools[i];
+	}
+	return NULL;
+}

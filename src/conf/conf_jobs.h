@@ -4,6 +4,8 @@
 #include "base/macro.h"
 
 struct conf;
+struct conf_job_pool;
+struct conf_jobs;
 struct messages;
 
 /* Puts the default pool before those that were read. -ENOMEM. */
@@ -11,5 +13,8 @@ MUST_USE int conf_jobs_set_pools(struct conf *conf);
 
 /* What is wrong goes to messages; a pool that is of no use is taken out. */
 void conf_jobs_check(struct conf *conf, struct messages *messages);
+
+/* The pool of this name; NULL. */
+const struct conf_job_pool *conf_jobs_find(const struct conf_jobs *jobs, const char *name);
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "conf/conf.h"
+#include "conf/conf_jobs.h"
 
 static void set(uint64_t *number, uint64_t value)
 {
@@ -99,20 +100,11 @@ static const struct job_pool_counts *find(const struct job_counts *counts, const
 	return NULL;
 }
 
-static bool is_configured(const struct conf_jobs *conf, const char *name)
-{
-	for (size_t i = 0; i < conf->n_pools; i++) {
-		if (strcmp(conf->pools[i].name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* One that is there, and not configured any more, or not yet, as far as the reader knows. */
 static bool is_other(const struct conf_jobs *conf, struct job_pool_counts *c)
 {
 	c->name[sizeof(c->name) - 1] = '\0';
-	return c->is_open && c->name[0] && !is_configured(conf, c->name);
+	return c->is_open && c->name[0] && !conf_jobs_find(conf, c->name);
 }
 
 bool job_counts_next(const struct job_counts *counts, const struct conf_jobs *conf,

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "conf/conf.h"
+#include "conf/conf_jobs.h"
 #include "daemon/control.h"
 #include "daemon/control_fork.h"
 #include "daemon/worker_death.h"
@@ -580,15 +581,6 @@ void job_keeper_kill_all(struct job_keeper *k)
 
 /* ---- reload */
 
-static bool is_in(const struct conf_jobs *conf, const char *name)
-{
-	for (size_t i = 0; conf && i < conf->n_pools; i++) {
-		if (strcmp(conf->pools[i].name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 int job_keeper_can_change(const struct job_keeper *k, const struct conf_jobs *conf, bool has_jobs)
 {
 	unsigned n = has_jobs ? n_wanted_by(conf) : 0, n_others = 0;
@@ -602,7 +594,7 @@ int job_keeper_can_change(const struct job_keeper *k, const struct conf_jobs *co
 		return -ENOSPC;
 	}
 	for (unsigned i = 0; i < k->n_slots; i++)
-		n_others += !is_free(&k->slots[i]) && !is_in(conf, job_keeper_pool(k, i));
+		n_others += !is_free(&k->slots[i]) && !conf_jobs_find(conf, job_keeper_pool(k, i));
 	if (n + n_others <= k->n_slots && job_plan_can_change(k->plan, conf) == 0)
 		return 0;
 	log_write(k->log, LOG_AT_ERROR,

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "conf/conf.h"
+#include "conf/conf_jobs.h"
 #include "conf/exit_code.h"
 #include "conf/messages.h"
 #include "daemon/binding.h"
@@ -235,28 +236,19 @@ static void fail(struct job_process *p, struct buf *words, int error)
 	leave(p, EXIT_CODE_START);
 }
 
-/* Who keeps them goes by the same configuration. */
-static const struct conf_job_pool *find_pool(const struct conf_jobs *jobs, const char *name)
-{
-	for (size_t i = 0; i < jobs->n_pools; i++) {
-		if (strcmp(jobs->pools[i].name, name) == 0)
-			return &jobs->pools[i];
-	}
-	assert(!"a pool that is configured");
-	return NULL;
-}
-
 int job_process_main(const struct job_args *args)
 {
 	const struct job_setup *setup = args->arg;
 	struct job_process p = { .args = args,
 				 .conf = setup->conf,
-				 .pool = find_pool(&setup->conf->jobs, args->pool),
+				 .pool = conf_jobs_find(&setup->conf->jobs, args->pool),
 				 .has_master = true,
 				 .run = { .pipe_fd = -1 } };
 	_cleanup_(buf_done) struct buf words = { 0 };
 	int r;
 
+	/* Who keeps them goes by the same configuration. */
+	assert(p.pool);
 	/* Jobs have no business with private keys, nor with what workers share: see run_job_process(). */
 	(void)tls_keeper_free(setup->tls);
 	(void)metrics_memory_free(setup->metrics);

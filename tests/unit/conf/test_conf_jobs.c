@@ -194,3 +194,17 @@ Test(conf_jobs, there_are_64_pools_at_most)
 	cr_expect_eq(f.conf->jobs.n_pools, 64);
 	fixture_done(&f);
 }
+
+Test(conf_jobs, a_pool_is_found_by_its_name)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	fixture_load(&f, "jobs: {pools: [{name: slow}, {name: slower}]}\n");
+	cr_assert_eq(f.r, 0, "%s", f.said);
+	cr_expect_eq(conf_jobs_find(&f.conf->jobs, "default"), &f.conf->jobs.pools[0]);
+	cr_expect_eq(conf_jobs_find(&f.conf->jobs, "slower"), &f.conf->jobs.pools[2]);
+	cr_expect_null(conf_jobs_find(&f.conf->jobs, "slowe"));
+	cr_expect_null(conf_jobs_find(&f.conf->jobs, ""));
+	fixture_done(&f);
+}
