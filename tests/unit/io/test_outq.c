@@ -355,7 +355,9 @@ Test(outq, a_stream_that_moves_takes_along_how_much_may_wait)
 	world_init_tcp(&w);
 	send_file(&w, fd, LARGE);
 	outq_init(&other, &w.pool);
+	cr_expect_eq(w.q.window, OUTQ_WIDE);
 	outq_move(&other, &w.q);
+	cr_expect_eq(w.q.window, OUTQ_USUAL);
 	cr_assert_eq(outq_append(&other, "x", 1), 0);
 	cr_assert_eq(outq_flush(&other, w.near), 0);
 	cr_expect_eq(unsent(&w), SOCK_UNSENT);
