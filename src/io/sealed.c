@@ -7,9 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+
+#include "io/slice.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3; without it newer kernels complain in their log */
@@ -47,7 +48,7 @@ static int write_all(int fd, weir_str bytes)
 			return -errno;
 		bytes.ptr += n;
 		bytes.len -= (size_t)n;
-		(void)sched_yield();
+		slice_yield();
 	}
 	return 0;
 }
@@ -91,7 +92,7 @@ void sealed_populate(weir_str bytes)
 	for (size_t len; bytes.len > 0; bytes.ptr += len, bytes.len -= len) {
 		len = least(bytes.len, COPY_PART);
 		(void)madvise((void *)(uintptr_t)bytes.ptr, len, MADV_POPULATE_READ);
-		(void)sched_yield();
+		slice_yield();
 	}
 }
 
@@ -100,6 +101,6 @@ void sealed_unmap(weir_str bytes)
 	for (size_t len; bytes.len > 0; bytes.ptr += len, bytes.len -= len) {
 		len = least(bytes.len, UNMAP_PART);
 		(void)munmap((void *)(uintptr_t)bytes.ptr, len);
-		(void)sched_yield();
+		slice_yield();
 	}
 }

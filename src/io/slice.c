@@ -2,6 +2,7 @@
 #include "io/slice.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,15 +16,37 @@ struct attributes {
 	uint64_t runtime_ns, deadline_ns, period_ns;
 };
 
+static int get(struct attributes *a)
+{
+	*a = (struct attributes){ .size = sizeof(*a) };
+	if (syscall(SYS_sched_getattr, 0, a, sizeof(*a), 0) < 0)
+		return -errno;
+	a->size = sizeof(*a);
+	return 0;
+}
+
 int slice_set_us(uint32_t us)
 {
-	struct attributes a = { .size = sizeof(a) };
+	struct attributes a;
+	int r = get(&a);
 
-	if (syscall(SYS_sched_getattr, 0, &a, sizeof(a), 0) < 0)
-		return -errno;
-	a.size = sizeof(a);
+	if (r < 0)
+		return r;
 	a.runtime_ns = (uint64_t)us * 1000;
 	if (syscall(SYS_sched_setattr, 0, &a, 0) < 0)
 		return -errno;
 	return 0;
+}
+
+uint32_t slice_get_us(void)
+{
+	struct attributes a;
+
+	return get(&a) < 0 ? 0 : (uint32_t)(a.runtime_ns / 1000);
+}
+
+void slice_yield(void)
+{
+	if (slice_get_us() <= SLICE_SHORT_US)
+		(void)sched_yield();
 }

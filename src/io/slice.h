@@ -20,5 +20,14 @@
  * what is nearest. A negative errno where nothing has changed.
  */
 int slice_set_us(uint32_t us);
+/* What the calling thread has; 0: the kernel has one slice for all. */
+uint32_t slice_get_us(void);
+
+/*
+ * Lets whoever waits for this CPU go first. That costs what is left of the slice, however often it is
+ * done: who has a long one would wait seconds for its turn, and does nothing here, as the kernel
+ * itself takes the CPU from it.
+ */
+void slice_yield(void);
 
 #endif

@@ -4,8 +4,15 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "io/slice.h"
 
 Test(sealed, gives_another_process_the_same_bytes)
 {
@@ -102,4 +109,55 @@ Test(sealed, refuses_what_is_no_memfd)
 Test(sealed, unmaps_nothing)
 {
 	sealed_unmap((weir_str){ 0 });
+}
+
+/* On this CPU, as long as it is let live. */
+static pid_t compute(void)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	for (;;)
+		;
+}
+
+static uint64_t cpu_time_ms(pid_t pid)
+{
+	struct timespec spent = { 0 };
+	clockid_t clock;
+
+	cr_assert_eq(clock_getcpuclockid(pid, &clock), 0);
+	cr_assert_eq(clock_gettime(clock, &spent), 0);
+	return (uint64_t)spent.tv_sec * 1000 + (uint64_t)spent.tv_nsec / 1000000;
+}
+
+/*
+ * A job process has the longest slice, and another one computes on its CPU. To yield costs the
+ * whole slice: were 4 MiB copied in parts with a yield after each, the other would get some 60
+ * slices of 100 ms before they are there. What it did get is on its own clock, which runs
+ * only while it does.
+ */
+Test(sealed, of_a_long_slice_is_not_given_away_part_by_part)
+{
+	static char many[4 * 1024 * 1024];
+	weir_str bytes = { 0 };
+	cpu_set_t one;
+	int fd = -1;
+	pid_t pid;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	cr_assert_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+	if (slice_set_us(SLICE_LONG_US) < 0)
+		cr_skip("this kernel has one slice for all");
+	pid = compute();
+	cr_assert_eq(sealed_new((weir_str){ many, sizeof(many) }, &fd), 0);
+	cr_assert_eq(sealed_map(fd, sizeof(many), &bytes), 0);
+	sealed_populate(bytes);
+	sealed_unmap(bytes);
+	cr_expect_lt(cpu_time_ms(pid), 2000u);
+	(void)close(fd);
+	cr_assert_eq(kill(pid, SIGKILL), 0);
+	cr_assert_eq(waitpid(pid, NULL, 0), pid);
 }

@@ -27,8 +27,10 @@ Test(slice, the_kernel_hears_what_is_wanted)
 		cr_skip("this kernel has one slice for all");
 	cr_assert_eq(slice_set_us(SLICE_SHORT_US), 0);
 	cr_assert_eq(slice_ns(), SLICE_SHORT_US * 1000);
+	cr_assert_eq(slice_get_us(), SLICE_SHORT_US);
 	cr_assert_eq(slice_set_us(SLICE_LONG_US), 0);
 	cr_assert_eq(slice_ns(), SLICE_LONG_US * 1000);
+	cr_assert_eq(slice_get_us(), SLICE_LONG_US);
 	cr_assert_eq(slice_set_us(0), 0);
 	cr_assert_eq(slice_ns(), usual_ns);
 }
