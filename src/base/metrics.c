@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
-#include <sys/mman.h>
 
+#include "base/shared.h"
 #include "base/str.h"
 
 struct set {
@@ -57,9 +57,8 @@ int metrics_memory_new(unsigned n_sets, size_t size, struct metrics_memory **ret
 		return -EINVAL;
 	memory->n_sets = n_sets;
 	memory->size = size;
-	memory->sets = mmap(NULL, n_sets * size, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory->sets == MAP_FAILED)
+	memory->sets = shared_new(n_sets * size);
+	if (!memory->sets)
 		return -ENOMEM;
 	*ret_memory = steal_ptr(memory);
 	return 0;
@@ -68,7 +67,7 @@ int metrics_memory_new(unsigned n_sets, size_t size, struct metrics_memory **ret
 struct metrics_memory *metrics_memory_free(struct metrics_memory *memory)
 {
 	if (memory)
-		(void)munmap(memory->sets, memory->n_sets * memory->size);
+		memory->sets = shared_free(memory->sets, memory->n_sets * memory->size);
 	free(memory);
 	return NULL;
 }

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/peek.h"
+#include "base/shared.h"
 #include "base/str.h"
 #include "coro/sched.h"
 
@@ -34,20 +35,13 @@ static struct {
 
 int crash_note_new(struct crash_note **ret_note)
 {
-	void *memory = mmap(NULL, sizeof(struct crash_note), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED)
-		return -ENOMEM;
-	*ret_note = memory;
-	return 0;
+	*ret_note = shared_new(sizeof(**ret_note));
+	return *ret_note ? 0 : -ENOMEM;
 }
 
 struct crash_note *crash_note_free(struct crash_note *note)
 {
-	if (note)
-		(void)munmap(note, sizeof(*note));
-	return NULL;
+	return shared_free(note, sizeof(*note));
 }
 
 /* ---- a record */

@@ -5,10 +5,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "base/shared.h"
 #include "conf/conf.h"
 #include "conf/conf_jobs.h"
+
+#define SIZE (JOB_PLAN_MAX * sizeof(struct job_pool_counts))
 
 static void set(uint64_t *number, uint64_t value)
 {
@@ -27,21 +29,13 @@ static void add(uint64_t *number, uint64_t more)
 
 int job_counts_init(struct job_counts *counts)
 {
-	void *pools = mmap(NULL, JOB_PLAN_MAX * sizeof(*counts->pools), PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	*counts = (struct job_counts){ 0 };
-	if (pools == MAP_FAILED)
-		return -ENOMEM;
-	*counts = (struct job_counts){ .pools = pools };
-	return 0;
+	*counts = (struct job_counts){ .pools = shared_new(SIZE) };
+	return counts->pools ? 0 : -ENOMEM;
 }
 
 void job_counts_done(struct job_counts *counts)
 {
-	if (counts->pools)
-		(void)munmap(counts->pools, JOB_PLAN_MAX * sizeof(*counts->pools));
-	*counts = (struct job_counts){ 0 };
+	counts->pools = shared_free(counts->pools, SIZE);
 }
 
 struct job_pool_counts *job_counts_at(const struct job_counts *counts, size_t place)

@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/shared.h"
+
 static size_t size_of(unsigned n)
 {
 	return sizeof(struct worker_board) + n * sizeof(struct board_row);
@@ -13,10 +15,9 @@ static size_t size_of(unsigned n)
 
 int worker_board_new(unsigned n, int64_t now_ms, struct worker_board **ret_board)
 {
-	struct worker_board *board = mmap(NULL, size_of(n), PROT_READ | PROT_WRITE,
-					  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct worker_board *board = shared_new(size_of(n));
 
-	if (board == MAP_FAILED)
+	if (!board)
 		return -ENOMEM;
 	board->n = n;
 	atomic_store(&board->master, getpid());
@@ -27,9 +28,7 @@ int worker_board_new(unsigned n, int64_t now_ms, struct worker_board **ret_board
 
 struct worker_board *worker_board_free(struct worker_board *board)
 {
-	if (board)
-		(void)munmap(board, size_of(board->n));
-	return NULL;
+	return board ? shared_free(board, size_of(board->n)) : NULL;
 }
 
 void worker_board_only_read(struct worker_board *board)

@@ -2,16 +2,15 @@
 #include "daemon/worker_lags.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 
+#include "base/shared.h"
 #include "io/loop.h"
 
 int worker_lags_init(struct worker_lags *lags, unsigned n)
 {
-	void *items = mmap(NULL, n * sizeof(struct worker_lag), PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *items = shared_new(n * sizeof(struct worker_lag));
 
-	if (items == MAP_FAILED)
+	if (!items)
 		return -ENOMEM;
 	*lags = (struct worker_lags){ .items = items, .n = n };
 	return 0;
@@ -19,9 +18,7 @@ int worker_lags_init(struct worker_lags *lags, unsigned n)
 
 void worker_lags_done(struct worker_lags *lags)
 {
-	if (lags->items)
-		(void)munmap(lags->items, lags->n * sizeof(struct worker_lag));
-	lags->items = NULL;
+	lags->items = shared_free(lags->items, lags->n * sizeof(struct worker_lag));
 }
 
 struct worker_lag *worker_lags_at(const struct worker_lags *lags, unsigned slot)

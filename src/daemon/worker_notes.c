@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/shared.h"
+
 #define NOTE_SIZE ((size_t)16 * 1024)
 
 struct worker_note {
@@ -20,10 +22,9 @@ struct worker_note {
 
 int worker_notes_init(struct worker_notes *notes, unsigned n)
 {
-	void *items = mmap(NULL, n * sizeof(struct worker_note), PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *items = shared_new(n * sizeof(struct worker_note));
 
-	if (items == MAP_FAILED)
+	if (!items)
 		return -ENOMEM;
 	*notes = (struct worker_notes){ .items = items, .n = n };
 	return 0;
@@ -31,9 +32,7 @@ int worker_notes_init(struct worker_notes *notes, unsigned n)
 
 void worker_notes_done(struct worker_notes *notes)
 {
-	if (notes->items)
-		(void)munmap(notes->items, notes->n * sizeof(struct worker_note));
-	notes->items = NULL;
+	notes->items = shared_free(notes->items, notes->n * sizeof(struct worker_note));
 }
 
 /* Whole pages: where these are larger than a note, what lies beside it stays. */

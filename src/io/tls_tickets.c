@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/shared.h"
+
 #define IN_USE 3
 #define PLACES (IN_USE + 1)
 
@@ -43,9 +45,8 @@ int tls_tickets_new(struct tls_tickets **ret_tickets)
 	struct tls_tickets *tickets;
 	int r = 0;
 
-	tickets = mmap(NULL, sizeof(*tickets), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		       -1, 0);
-	if (tickets == MAP_FAILED)
+	tickets = shared_new(sizeof(*tickets));
+	if (!tickets)
 		return -ENOMEM;
 	(void)madvise(tickets, sizeof(*tickets), MADV_DONTDUMP); /* old kernels dump it */
 	/* All places hold keys from the first moment: a name of zeros must open nothing. */
@@ -73,9 +74,7 @@ int tls_tickets_share(struct tls_tickets *from, struct tls_tickets **ret_tickets
 
 struct tls_tickets *tls_tickets_free(struct tls_tickets *tickets)
 {
-	if (tickets)
-		(void)munmap(tickets, sizeof(*tickets));
-	return NULL;
+	return shared_free(tickets, sizeof(*tickets));
 }
 
 int tls_tickets_rotate(struct tls_tickets *tickets)

@@ -9,9 +9,10 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
+
+#include "base/shared.h"
 
 #define WINDOW 16
 #define CELLS_MAX (1u << 16)
@@ -80,21 +81,13 @@ int headcount_init(struct headcount *h, unsigned n_rows, unsigned n_addresses)
 	h->size = sizeof(*h->rows) + n_rows * row_size(h);
 	if (getrandom(&h->secret, sizeof(h->secret), 0) != (ssize_t)sizeof(h->secret))
 		return -EIO;
-	/* Pages that nobody writes to cost nothing. */
-	h->rows = mmap(NULL, h->size, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (h->rows == MAP_FAILED) {
-		h->rows = NULL;
-		return -ENOMEM;
-	}
-	return 0;
+	h->rows = shared_new(h->size);
+	return h->rows ? 0 : -ENOMEM;
 }
 
 void headcount_done(struct headcount *h)
 {
-	if (h->rows)
-		(void)munmap(h->rows, h->size);
-	h->rows = NULL;
+	h->rows = shared_free(h->rows, h->size);
 }
 
 /* ---- rows */

@@ -10,10 +10,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "base/inet.h"
+#include "base/shared.h"
 #include "base/str.h"
 #include "serve/headcount.h"
 
@@ -46,20 +46,13 @@ int ratelimit_init(struct ratelimit *limit, unsigned n_addresses)
 		limit->n_sets *= 2;
 	if (getrandom(&limit->secret, sizeof(limit->secret), 0) != (ssize_t)sizeof(limit->secret))
 		return -EIO;
-	limit->cells = mmap(NULL, size_of(limit), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (limit->cells == MAP_FAILED) {
-		limit->cells = NULL;
-		return -ENOMEM;
-	}
-	return 0;
+	limit->cells = shared_new(size_of(limit));
+	return limit->cells ? 0 : -ENOMEM;
 }
 
 void ratelimit_done(struct ratelimit *limit)
 {
-	if (limit->cells)
-		(void)munmap(limit->cells, size_of(limit));
-	limit->cells = NULL;
+	limit->cells = shared_free(limit->cells, size_of(limit));
 }
 
 static uint64_t tag_of(const struct ratelimit *limit, const struct ratelimit_rule *rule,
