@@ -11,15 +11,7 @@
 #include "coro/task.h"
 #include "crash_child.h"
 #include "io/loop.h"
-
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-#endif
-#if !defined(RUNNING_ON_VALGRIND)
-#define RUNNING_ON_VALGRIND 0
-#endif
+#include "on_valgrind.h"
 
 static struct crash_note *note;
 
