@@ -197,14 +197,14 @@ static int on_kept(struct load *l, struct conn *c)
 	do {
 		n = conn_receive(l, c);
 	} while (n == sizeof(l->in)); /* edge-triggered: nobody tells about the rest */
-	if (n == -EAGAIN)
-		return 0;
-	if (n <= 0)
+	/* There may be no rest, and the answer is whole for all that. */
+	if (n == 0 || (n < 0 && n != -EAGAIN))
 		return n < 0 ? (int)n : -EPIPE;
 	if (c->received < expected)
 		return 0;
 	if (c->received > expected)
 		return -EBADMSG;
+	c->received = 0;
 	conn_answered(l, c);
 	return conn_ask(l, c);
 }
