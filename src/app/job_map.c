@@ -228,9 +228,6 @@ int weir_job_map_with(weir_req *req, weir_job_item *items, size_t n, const weir_
 	weir_job_opts opts;
 	int r;
 
-	r = job_start_check(req, given, &opts);
-	if (r < 0)
-		return r;
 	map.opts = &opts;
 	job_watch_init(&map.watch);
 	list_init(&map.again);
@@ -239,6 +236,7 @@ int weir_job_map_with(weir_req *req, weir_job_item *items, size_t n, const weir_
 		items[i].error = NOT_ENDED;
 		items[i].job = NULL;
 	}
+	r = job_start_check(req, given, &opts);
 	while (r >= 0 && !is_done(&map)) {
 		r = send_more(&map);
 		if (r >= 0)

@@ -328,6 +328,71 @@ static int map_too_large(weir_req *req)
 	return seen;
 }
 
+/* ---- what cannot even begin is each item's error, too: they may have been used before */
+
+static void use_items(void)
+{
+	for (size_t i = 0; i < n_items; i++)
+		items[i] = (weir_job_item){ .result = WEIR_STR("of before") };
+}
+
+static void check_items(int error)
+{
+	cr_assert_eq(seen, error);
+	cr_assert_eq(j->n_calls, 0);
+	for (size_t i = 0; i < n_items; i++) {
+		cr_assert_eq(items[i].error, error, "%zu: %d", i, items[i].error);
+		cr_assert_eq(items[i].result.len, 0);
+		cr_assert_null(items[i].job);
+	}
+	app_job_close(j);
+}
+
+static int map_from_task(void *req)
+{
+	return run_map(req);
+}
+
+static int map_cancelled(weir_req *req)
+{
+	WEIR_GROUP(g, WEIR_EACH);
+
+	use_items();
+	weir_cancel(weir_spawn(g, map_from_task, req));
+	return weir_join(g);
+}
+
+static int map_too_late(weir_req *req)
+{
+	use_items();
+	return weir_within(0, run_map(req));
+}
+
+static int map_used(weir_req *req)
+{
+	use_items();
+	return map(req);
+}
+
+Test(job_map, of_a_cancelled_task_is_told_for_each_item)
+{
+	ask(map_cancelled, 1, 1);
+	check_items(-ECANCELED);
+}
+
+Test(job_map, past_its_deadline_is_told_for_each_item)
+{
+	ask(map_too_late, 1, 1);
+	check_items(-ETIMEDOUT);
+}
+
+Test(job_map, with_unknown_flags_is_told_for_each_item)
+{
+	flags = 1U << 7;
+	ask(map_used, 1, 1);
+	check_items(-EINVAL);
+}
+
 Test(job_map, runs_the_others_when_an_input_is_too_large)
 {
 	ask(map_too_large, 2, 2);
