@@ -40,7 +40,7 @@ WEIR_BEGIN
  *	    handler: shop.user		<- module "shop", entry "user"
  *
  * method and path here are only where `weir run shop.so` mounts it when there
- * is no configuration. Names are letters, digits, '_' and '-'.
+ * is no configuration. Names are letters, digits, '_' and '-', 64 of them at most.
  */
 typedef struct weir_handler_entry {
 	const char *name;

@@ -103,8 +103,10 @@ static int check_abi(const weir_module *def, const char *who, struct buf *words)
 static int check_handler(const weir_handler_entry *entry, const char *who, struct buf *words)
 {
 	if (!is_name(weir_strz(entry->name))) {
-		buf_say(words, "%s: handler name '%s': only letters, digits, '_' and '-'", who,
-			entry->name);
+		buf_say(words,
+			"%s: handler name '%s': only letters, digits, '_' and '-', 64 of them at "
+			"most",
+			who, entry->name);
 		return -EINVAL;
 	}
 	if (!entry->fn && !(entry->ws && entry->ws->message)) {
@@ -180,8 +182,9 @@ static int check_job(const struct weir_app *app, size_t i, const char *who, stru
 	weir_job_entry entry = module_job_at(app, i);
 
 	if (!is_name(weir_strz(entry.name))) {
-		buf_say(words, "%s: job name '%s': only letters, digits, '_' and '-'", who,
-			entry.name);
+		buf_say(words,
+			"%s: job name '%s': only letters, digits, '_' and '-', 64 of them at most",
+			who, entry.name);
 		return -EINVAL;
 	}
 	if (!entry.fn) {
@@ -231,7 +234,9 @@ static int app_describe(struct weir_app *app, const weir_module *def, const char
 		return r;
 	memcpy(&app->def, def, def->size < sizeof(app->def) ? def->size : sizeof(app->def));
 	if (!app->def.name || !is_name(weir_strz(app->def.name))) {
-		buf_say(words, "%s: needs a name of letters, digits, '_' and '-'", who);
+		buf_say(words,
+			"%s: needs a name of letters, digits, '_' and '-', 64 of them at most",
+			who);
 		return -EINVAL;
 	}
 	r = check_handlers(app, who, words);

@@ -247,7 +247,8 @@ Test(module_wrap, refuses_a_module_without_a_name)
 	weir_module def = describe(NULL);
 
 	def.name = NULL;
-	refuses(&def, -EINVAL, "module: needs a name of letters, digits, '_' and '-'");
+	refuses(&def, -EINVAL,
+		"module: needs a name of letters, digits, '_' and '-', 64 of them at most");
 }
 
 Test(module_wrap, refuses_a_name_that_no_route_could_say)
@@ -255,7 +256,8 @@ Test(module_wrap, refuses_a_name_that_no_route_could_say)
 	weir_module def = describe(NULL);
 
 	def.name = "my.shop";
-	refuses(&def, -EINVAL, "my.shop: needs a name of letters, digits, '_' and '-'");
+	refuses(&def, -EINVAL,
+		"my.shop: needs a name of letters, digits, '_' and '-', 64 of them at most");
 }
 
 Test(module_wrap, refuses_a_handler_without_a_function)
@@ -267,7 +269,17 @@ Test(module_wrap, refuses_a_handler_without_a_function)
 Test(module_wrap, refuses_a_handler_whose_name_has_a_dot)
 {
 	refuses_handler((weir_handler_entry){ .name = "a.b", .fn = handle },
-			"shop: handler name 'a.b': only letters, digits, '_' and '-'");
+			"shop: handler name 'a.b': only letters, digits, '_' and '-', "
+			"64 of them at most");
+}
+
+#define OF_64 "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbccccccccccccccccdddddddddddddddd"
+
+Test(module_wrap, refuses_a_handler_whose_name_is_too_long)
+{
+	refuses_handler((weir_handler_entry){ .name = OF_64 "e", .fn = handle },
+			"shop: handler name '" OF_64 "e': only letters, digits, '_' and '-', "
+			"64 of them at most");
 }
 
 Test(module_wrap, refuses_a_method_in_small_letters)
@@ -598,7 +610,7 @@ Test(module_wrap, refuses_a_job_without_a_function)
 Test(module_wrap, refuses_a_job_whose_name_has_a_dot)
 {
 	refuses_jobs((const weir_job_entry[]){ { "a.b", work }, { 0 } },
-		     "shop: job name 'a.b': only letters, digits, '_' and '-'");
+		     "shop: job name 'a.b': only letters, digits, '_' and '-', 64 of them at most");
 }
 
 Test(module_wrap, refuses_two_jobs_of_one_name)
