@@ -261,6 +261,9 @@ static int submit(struct job_carrier *carrier, struct job_call *call)
 {
 	struct job_link *link = container_of(carrier, struct job_link, carrier);
 
+	/* No pool has it; and of -EMSGSIZE people would think that the input is meant. */
+	if (call->pool.len > JOB_NAME_MAX)
+		return -ENOENT;
 	call->is_cancelled = false;
 	call->stage = STAGE_SENT;
 	if (job_pipe_is_open(&link->pipe))

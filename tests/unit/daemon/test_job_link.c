@@ -34,6 +34,7 @@ static int hub = -1; /* its end of the pipe */
 static struct heard calls[N_CALLS];
 static char in[JOB_PACKET_MAX];
 static char said[4000];
+static const char *pool = "slow";
 
 static PRINTF_LIKE(2, 3) void say(struct job_call *call, const char *fmt, ...)
 {
@@ -159,7 +160,7 @@ static int try_submit(unsigned n, const char *input)
 	*h = (struct heard){ .call = { .up = &ops,
 				       .module = WEIR_STR("shop"),
 				       .name = WEIR_STR("count"),
-				       .pool = WEIR_STR("slow"),
+				       .pool = weir_strz(pool),
 				       .request_id = WEIR_STR("abc-1"),
 				       .traceparent = WEIR_STR(TRACEPARENT),
 				       .input = weir_strz(input),
@@ -268,6 +269,25 @@ Test(job_link, hands_on_that_a_job_was_refused)
 	submit(0, "");
 	answer_word(JOB_REFUSED, expect(JOB_SUBMIT, ""), -EAGAIN);
 	cr_assert_str_eq(calls[0].words, "refused:EAGAIN ");
+	done();
+}
+
+/* Such a name does not fit into a packet; it is not the input that is too large. */
+Test(job_link, knows_no_pool_whose_name_is_too_long)
+{
+	char name[JOB_NAME_MAX + 2];
+
+	begin();
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	pool = name;
+	cr_assert_eq(try_submit(0, ""), -ENOENT);
+	introduce();
+	cr_assert_eq(try_submit(1, ""), -ENOENT);
+	name[JOB_NAME_MAX] = '\0';
+	submit(2, "");
+	answer_word(JOB_REFUSED, expect(JOB_SUBMIT, ""), -ENOENT);
+	cr_assert_str_eq(calls[2].words, "refused:ENOENT ");
 	done();
 }
 
