@@ -13,6 +13,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/fs.h>
+#include <linux/fsverity.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
@@ -155,11 +156,13 @@ enum {
 	NR_pidfd_getfd = 438,
 	NR_process_madvise = 440,
 	NR_mount_setattr = 442,
+	NR_quotactl_fd = 443,
 	NR_process_mrelease = 448,
 	NR_fchmodat2 = 452,
 	NR_setxattrat = 463,
 	NR_removexattrat = 466,
 	NR_open_tree_attr = 467,
+	NR_file_setattr = 469,
 };
 
 static const uint32_t denied[] = {
@@ -190,8 +193,15 @@ static const uint32_t denied[] = {
 	NR_process_mrelease,
 	SYS_shmget,
 	SYS_shmat,
+	SYS_shmctl,
 	SYS_msgget,
+	SYS_msgsnd,
+	SYS_msgrcv,
+	SYS_msgctl,
 	SYS_semget,
+	SYS_semop,
+	SYS_semtimedop,
+	SYS_semctl,
 	SYS_mq_open,
 	SYS_mq_unlink,
 	/* What a file is, beside its bytes: Landlock does not look at that. */
@@ -209,6 +219,7 @@ static const uint32_t denied[] = {
 	SYS_fremovexattr,
 	NR_setxattrat,
 	NR_removexattrat,
+	NR_file_setattr,
 #ifdef SYS_chmod
 	SYS_chmod,
 	SYS_chown,
@@ -251,6 +262,7 @@ static const uint32_t denied[] = {
 	SYS_swapoff,
 	SYS_acct,
 	SYS_quotactl,
+	NR_quotactl_fd,
 	SYS_syslog,
 	SYS_settimeofday,
 	SYS_clock_settime,
@@ -281,6 +293,9 @@ static const struct {
 	{ SYS_ioctl, TIOCLINUX },
 	{ SYS_ioctl, (uint32_t)FS_IOC_SETFLAGS },
 	{ SYS_ioctl, (uint32_t)FS_IOC_FSSETXATTR },
+	{ SYS_ioctl, (uint32_t)FS_IOC_SETVERSION },
+	{ SYS_ioctl, (uint32_t)FS_IOC_ENABLE_VERITY },
+	{ SYS_ioctl, (uint32_t)FS_IOC_SET_ENCRYPTION_POLICY },
 	{ SYS_ioctl, FIOSETOWN },
 	{ SYS_ioctl, SIOCSPGRP },
 	{ SYS_fcntl, F_SETOWN },

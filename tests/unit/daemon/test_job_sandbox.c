@@ -4,6 +4,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/fsverity.h>
 #include <linux/openat2.h>
 #include <pthread.h>
 #include <sched.h>
@@ -15,9 +17,11 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -95,6 +99,38 @@ static int changes_mode(const char *path)
 static int changes_owner(const char *path)
 {
 	return error_of(chown(path, getuid(), getgid()));
+}
+
+/* file_setattr(2), of Linux 6.17. */
+static int changes_attributes(const char *path)
+{
+	uint64_t attributes[3] = { 0x40 /* FS_XFLAG_NOATIME */ };
+
+	return error_of(syscall(469, AT_FDCWD, path, attributes, sizeof(attributes), 0));
+}
+
+/* By what needs no more than a descriptor to read from. */
+static int changes_by_ioctl(const char *path, unsigned long what)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	long argument[16] = { 1 };
+
+	return fd < 0 ? errno : error_of(ioctl(fd, what, argument));
+}
+
+static int changes_version(const char *path)
+{
+	return changes_by_ioctl(path, FS_IOC_SETVERSION);
+}
+
+static int seals_for_good(const char *path)
+{
+	return changes_by_ioctl(path, FS_IOC_ENABLE_VERITY);
+}
+
+static int encrypts(const char *path)
+{
+	return changes_by_ioctl(path, FS_IOC_SET_ENCRYPTION_POLICY);
 }
 
 static int cuts(const char *path)
@@ -203,6 +239,10 @@ Test(job_sandbox, changes_no_file)
 	cr_expect_eq(try_file(&f, removes, f.in), EACCES);
 	cr_expect_eq(try_file(&f, changes_mode, f.in), EPERM);
 	cr_expect_eq(try_file(&f, changes_owner, f.in), EPERM);
+	cr_expect_eq(try_file(&f, changes_attributes, f.in), EPERM);
+	cr_expect_eq(try_file(&f, changes_version, f.in), EPERM);
+	cr_expect_eq(try_file(&f, seals_for_good, f.in), EPERM);
+	cr_expect_eq(try_file(&f, encrypts, f.in), EPERM);
 	cr_expect_eq(try_file(&f, cuts, f.in), EACCES);
 	remove_files(&f);
 }
@@ -402,6 +442,63 @@ static int moves_memory_of_parent(const char *arg)
 static int shares_memory(const char *arg)
 {
 	return error_of(shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600));
+}
+
+/* What others share needs no name: all have numbers, and small ones. */
+static int removes_shared_memory(const char *arg)
+{
+	return error_of(shmctl(-1, IPC_RMID, NULL));
+}
+
+static int takes_a_message(const char *arg)
+{
+	long message[2] = { 0 };
+
+	return error_of(msgrcv(-1, message, sizeof(long), 0, IPC_NOWAIT));
+}
+
+static int sends_a_message(const char *arg)
+{
+	long message[2] = { 1 };
+
+	return error_of(msgsnd(-1, message, sizeof(long), IPC_NOWAIT));
+}
+
+static int removes_a_queue(const char *arg)
+{
+	return error_of(msgctl(-1, IPC_RMID, NULL));
+}
+
+static int gives_a_semaphore(const char *arg)
+{
+	struct sembuf give = { .sem_op = 1 };
+
+	return error_of(semop(-1, &give, 1));
+}
+
+static int gives_a_semaphore_in_time(const char *arg)
+{
+	struct sembuf give = { .sem_op = 1 };
+	struct timespec moment = { .tv_nsec = 1 };
+
+	return error_of(semtimedop(-1, &give, 1, &moment));
+}
+
+static int sets_a_semaphore(const char *arg)
+{
+	return error_of(semctl(-1, 0, SETVAL, 1));
+}
+
+Test(job_sandbox, has_nothing_of_what_others_share)
+{
+	SKIP_ON_VALGRIND();
+	cr_expect_eq(attempts(removes_shared_memory), EPERM);
+	cr_expect_eq(attempts(takes_a_message), EPERM);
+	cr_expect_eq(attempts(sends_a_message), EPERM);
+	cr_expect_eq(attempts(removes_a_queue), EPERM);
+	cr_expect_eq(attempts(gives_a_semaphore), EPERM);
+	cr_expect_eq(attempts(gives_a_semaphore_in_time), EPERM);
+	cr_expect_eq(attempts(sets_a_semaphore), EPERM);
 }
 
 Test(job_sandbox, changes_nothing_of_how_others_run)
