@@ -122,7 +122,9 @@ static void serve(struct job_process *p)
 		};
 
 		if (ppoll(polled, 2, NULL, &none) < 0) {
-			if (alarm(0) > 0)
+			if (errno != EINTR)
+				leave(p, EXIT_CODE_SYSTEM); /* a job has taken its limits away */
+			else if (alarm(0) > 0)
 				on_terminate(p);
 		} else if (polled[0].revents) {
 			listen_to_master(p);

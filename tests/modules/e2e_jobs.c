@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -107,6 +108,13 @@ static int closes_all(weir_work *work, weir_str input)
 	for (int fd = 0; fd < 1000; fd++)
 		(void)close(fd);
 	return 0;
+}
+
+static int wants_no_descriptors(weir_work *work, weir_str input)
+{
+	const struct rlimit none = { 0, 0 };
+
+	return setrlimit(RLIMIT_NOFILE, &none) < 0 ? -errno : 0;
 }
 
 /* Into every socket there is: the hub's and the master's. */
@@ -210,4 +218,5 @@ WEIR_MODULE(.name = "e2e_jobs",
 			      { "writes_garbage", writes_garbage }, { "forks", forks },
 			      { "returns_much", returns_much }, { "reads", reads },
 			      { "writes", writes }, { "connects", connects }, { "execs", execs },
-			      { "traces", traces }));
+			      { "traces", traces },
+			      { "wants_no_descriptors", wants_no_descriptors }));

@@ -372,3 +372,15 @@ Test(job_process, a_job_that_closes_everything_ends_its_process)
 	cr_assert_not(receive(&w));
 	cr_assert_eq(WEXITSTATUS(status_of(&w)), EXIT_CODE_SYSTEM);
 }
+
+/* It cannot even wait: the next job must find another one. */
+Test(job_process, a_job_that_leaves_no_descriptors_ends_its_process)
+{
+	struct world w;
+
+	begin_met(&w, "");
+	run(&w, "wants_no_descriptors", "");
+	expect_ended(&w, 0);
+	cr_assert_not(receive(&w));
+	cr_assert_eq(WEXITSTATUS(status_of(&w)), EXIT_CODE_SYSTEM);
+}
