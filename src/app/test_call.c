@@ -22,6 +22,8 @@
 #include "proto/fields.h"
 
 #define PATIENCE_MS TEST_CALL_PATIENCE_MS
+/* A thousand years: the clock has room for what comes after. */
+#define LONGEST_MS ((int64_t)1000 * 366 * 24 * 3600 * 1000)
 #define MAX_BODY ((size_t)1024 * 1024)
 #define MAX_ANSWER ((size_t)64 * 1024 * 1024)
 #define MAX_HEAD ((size_t)256 * 1024)
@@ -497,6 +499,8 @@ struct test_call *test_call_new(weir_handler *handler, const weir_test_opts *opt
 	if (!call)
 		return NULL;
 	memcpy(&call->opts, opts, opts->size < sizeof(*opts) ? opts->size : sizeof(*opts));
+	if (call->opts.disconnect_after_ms > LONGEST_MS)
+		call->opts.disconnect_after_ms = LONGEST_MS;
 	call->handler = handler;
 	call->reply = reply;
 	return call;

@@ -181,6 +181,11 @@ Test(test_call, says_499_when_the_client_left_before_the_answer)
 	cr_assert_eq(r->body.len, 0);
 }
 
+Test(test_call, has_clients_that_wait_for_as_long_as_can_be_said)
+{
+	body_is(weir_test_call(sleep_an_hour, .disconnect_after_ms = INT64_MAX), "3600000");
+}
+
 static int ticks(weir_req *req)
 {
 	int r;

@@ -194,6 +194,16 @@ Test(test_ws, sees_a_session_that_is_cut_off)
 	cr_assert_eq(weir_test_ws_close(t), 1006);
 }
 
+Test(test_ws, stays_for_as_long_as_can_be_said)
+{
+	weir_test_ws *t = OPEN(echo, .disconnect_after_ms = INT64_MAX);
+	weir_str message;
+
+	cr_assert_eq(weir_test_ws_send(t, WEIR_STR("hello")), 0);
+	cr_assert_eq(weir_test_ws_recv(t, &message), 1);
+	cr_assert_eq(weir_test_ws_close(t), 1000);
+}
+
 Test(test_ws, leaves_when_it_is_told_to)
 {
 	weir_test_ws *t = OPEN(echo, .disconnect_after_ms = 1000);
