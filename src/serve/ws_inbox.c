@@ -51,7 +51,7 @@ static bool fetch(struct ws_session *s)
 
 		if (len == 0 && !ws_read_has_more(&s->read)) {
 			if (t->is_ended && !s->has_peer_closed)
-				ws_session_lost(s, NULL);
+				ws_session_peer_ended(s);
 			return false;
 		}
 		r = ws_read_next(&s->read, &bytes, &ev, &fault);
@@ -165,7 +165,7 @@ static void look_for_end(struct ws_session *s)
 	const struct tunnel *t = s->tunnel;
 
 	if (t->is_ended && !t->in && !ws_read_has_more(&s->read) && !s->has_peer_closed)
-		ws_session_lost(s, NULL);
+		ws_session_peer_ended(s);
 }
 
 bool ws_inbox_pump(struct ws_session *s)

@@ -99,6 +99,15 @@ COLD void ws_session_lost(struct ws_session *s, const char *why)
 	tunnel_abort(t);
 }
 
+/* It may have closed one half only, and read on: what is queued still leaves (RFC 6455, section 7.1.1). */
+COLD void ws_session_peer_ended(struct ws_session *s)
+{
+	struct tunnel *t = s->tunnel;
+
+	end_lost(s, NULL);
+	tunnel_end(t);
+}
+
 void ws_session_abort(struct ws_session *s)
 {
 	if (!s->tunnel || s->has_closed)

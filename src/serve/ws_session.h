@@ -158,6 +158,8 @@ void ws_session_peer_closed(struct ws_session *s, int code, weir_str reason);
 void ws_session_close_sent(struct ws_session *s);
 /* The peer is gone; why: NULL, or what it was cut off for. */
 void ws_session_lost(struct ws_session *s, const char *why);
+/* It has ended its half without a close frame. */
+void ws_session_peer_ended(struct ws_session *s);
 /* A message has come, or goes. */
 static inline void ws_session_note_message(struct ws_session *s)
 {

@@ -313,6 +313,16 @@ def test_a_message_before_the_end_is_delivered(d):
         d.wait_log("counted 3, closed with 1006", after=mark)
 
 
+@pytest.mark.parametrize("n", [1, 200])
+@pytest.mark.parametrize("target", ["/ws/echo", "/ws/message-echo", "/ws/echo-deflate"])
+def test_who_has_ended_one_half_may_read_on(d, target, n):
+    with Session(d.address, target) as ws:
+        ws.send(*[frame(b"%d" % i) for i in range(n)])
+        ws.half_close()
+        assert [ws.message() for _ in range(n)] == [(TEXT, b"%d" % i) for i in range(n)]
+        ws.assert_ends()
+
+
 # The daemon stops.
 
 def test_stopping_says_1012_to_all(own):

@@ -383,7 +383,18 @@ Test(ws_session, an_end_without_a_close_frame_is_a_loss)
 {
 	begin_plain();
 	client_half_closes(client);
-	cr_assert(client->was_aborted);
+	cr_assert(client->has_ended && !client->was_aborted);
+	assert_over(WS_LOST, 1006);
+	finish();
+}
+
+/* One half may be closed, and the other still read. */
+Test(ws_session, what_is_queued_leaves_for_who_has_ended)
+{
+	begin_plain();
+	cr_assert_eq(client_begin(client, "answer", true), 6);
+	client_half_closes(client);
+	cr_assert_str_eq(client_hears(client), "text:answer");
 	assert_over(WS_LOST, 1006);
 	finish();
 }
