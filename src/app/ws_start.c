@@ -43,13 +43,12 @@ static enum fault judge(struct exchange *ex, const struct route *route, struct w
 	if (!ws_hello_origin_ok(ret_hello, ex->scheme, ex->head.host, route->origins,
 				route->n_origins))
 		return FAULT_WS_ORIGIN;
-	if (limits->has_deflate) {
-		r = ws_deflate_negotiate(ex->head.fields, ex->head.n_fields, &limits->deflate,
-					 &ret_offer->deflate, &fault);
-		if (r < 0)
-			return fault;
-		ret_offer->has_deflate = r > 0;
-	}
+	/* Malformed extensions fail a handshake whether or not any is spoken (RFC 6455, section 9.1). */
+	r = ws_deflate_negotiate(ex->head.fields, ex->head.n_fields, &limits->deflate,
+				 &ret_offer->deflate, &fault);
+	if (r < 0)
+		return fault;
+	ret_offer->has_deflate = r > 0 && limits->has_deflate;
 	return ws_hello_accept(ret_hello->key, ret_offer->accept) < 0 ? FAULT_OVERLOADED
 								      : FAULT_NONE;
 }

@@ -176,8 +176,9 @@ def test_origins_are_the_routes_choice(d, target, origin, status):
     "permessage-deflate; client_max_window_bits=\"15", "permessage-deflate; a=\"b c\"", "foo; bar, ba z",
     "permessage-deflate; server_max_window_bits=15; ;", "permessage-deflate; a=b=c", "(permessage-deflate)",
 ])
-def test_malformed_extensions_are_refused(d, text):
-    assert ask(d, [("Sec-WebSocket-Extensions", text)], target="/ws/echo-deflate").status == 400
+@pytest.mark.parametrize("target", ["/ws/echo", "/ws/echo-deflate"])
+def test_malformed_extensions_are_refused(d, text, target):
+    assert ask(d, [("Sec-WebSocket-Extensions", text)], target=target).status == 400
 
 
 NO_CONTEXTS = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"

@@ -110,6 +110,7 @@ Test(ws_start, agrees_on_compression_where_the_route_does)
 
 	route->ws->limits.deflate = (struct ws_deflate_config){ 15, 15, false };
 	cr_assert_null(strstr(ask_with(a, "GET", "", NULL), "sec-websocket-extensions"));
+	cr_assert(begins(ask_with(a, "GET", "Sec-WebSocket-Extensions", ";"), "HTTP/1.1 400 "));
 	route->ws->limits.has_deflate = true;
 	cr_assert(strstr(ask_with(a, "GET", "", NULL),
 			 "sec-websocket-extensions: permessage-deflate"));
