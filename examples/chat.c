@@ -8,7 +8,8 @@
  */
 #include <weir/weir.h>
 
-#define NAME_MAX_LEN 32
+/* Of the 32 letters that the page allows none takes more bytes than three. */
+#define NAME_MAX_LEN 96
 
 static int tell(weir_req *req, weir_str topic, weir_str name, const char *what)
 {
@@ -16,17 +17,6 @@ static int tell(weir_req *req, weir_str topic, weir_str name, const char *what)
 	weir_str line = weir_printf(req, "* %.*s %s", WEIR_ARG(name), what);
 
 	return line.ptr ? weir_publish(req, topic, line, 0) : -ENOMEM;
-}
-
-static int listen_to(weir_req *req, weir_ws *ws, weir_str topic)
-{
-	weir_sub *sub;
-	int r;
-
-	r = weir_subscribe(req, &sub, .topic = topic);
-	if (r < 0)
-		return r;
-	return weir_ws_relay(ws, sub, 0);
 }
 
 /* Until the client closes, or is gone. */
@@ -45,27 +35,41 @@ static int talk(weir_req *req, weir_ws *ws, weir_str topic)
 	return r;
 }
 
+/* What the room hears, and what its members say. */
+static int join(weir_req *req, weir_sub *sub, weir_str topic)
+{
+	weir_ws *ws;
+	int r;
+
+	r = weir_ws_accept(req, NULL, &ws);
+	if (r < 0)
+		return r;
+	r = weir_ws_relay(ws, sub, 0);
+	return r < 0 ? r : talk(req, ws, topic);
+}
+
+/* What can be wrong with a room or a name is found before the session is accepted: a status says it. */
 static int chat(weir_req *req)
 {
 	weir_str topic = weir_printf(req, "room/%.*s", WEIR_ARG(weir_param(req, "room")));
 	weir_str name = weir_query_get(req, "name");
-	weir_ws *ws;
+	weir_sub *sub;
 	int r;
 
 	if (!topic.ptr)
 		return -ENOMEM;
 	if (name.len > NAME_MAX_LEN)
 		return WEIR_STATUS(400);
-	r = weir_ws_accept(req, NULL, &ws);
+	r = weir_subscribe(req, &sub, .topic = topic);
 	if (r < 0)
-		return r;
-	r = listen_to(req, ws, topic);
-	if (r < 0 || name.len == 0)
-		return r < 0 ? r : talk(req, ws, topic); /* who gives no name is not announced */
+		return r; /* too long: 413 */
+	if (name.len == 0)
+		return join(req, sub, topic); /* who gives no name is not announced */
 
 	r = tell(req, topic, name, "joined");
-	if (r >= 0)
-		r = talk(req, ws, topic);
+	if (r < 0)
+		return r; /* not UTF-8: 400 */
+	r = join(req, sub, topic);
 	/* Publishing does not suspend: it works although the client may have vanished. */
 	(void)(tell(req, topic, name, "left") < 0);
 	return r;

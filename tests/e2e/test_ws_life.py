@@ -4,7 +4,7 @@ import select
 import signal
 import threading
 import time
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -448,12 +448,24 @@ def test_a_chat_knows_who_is_there(d):
         ann.close_and_wait()
 
 
-def test_a_chat_takes_no_long_names(d):
+@pytest.mark.parametrize("target, status", [
+    (f"x?name={'n' * 97}", 400),
+    ("x?name=%ff", 400),
+    ("r" * 2000, 413),
+])
+def test_a_chat_says_what_is_wrong_with_a_room_or_a_name(d, target, status):
     with d.connect() as c:
-        c.send(f"GET /ws/chat/x?name={'n' * 33} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+        c.send(f"GET /ws/chat/{target} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
                "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                "Sec-WebSocket-Version: 13\r\n\r\n")
-        assert c.response().status == 400
+        assert c.response().status == status
+
+
+def test_a_chat_takes_every_name_that_its_page_does(d):
+    name = "ж" * 16 + "語" * 16
+    with Session(d.address, f"/ws/chat/names?name={quote(name)}") as ws:
+        assert ws.message() == (TEXT, f"* {name} joined".encode())
+        ws.close_and_wait()
 
 
 # Logs.
