@@ -1,7 +1,8 @@
 /*
  * hub_link.c - see hub_link.h. How many publications died with a hub nobody
  * knows: those that it had received may have arrived. Counted are those that
- * had not left, which is all of the turn when it died.
+ * had not left, which is all of the turn when it died; and one, if it is known that it
+ * has not read all.
  */
 #include "daemon/hub_link.h"
 

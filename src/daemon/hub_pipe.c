@@ -14,6 +14,9 @@
 
 static void fail(struct hub_pipe *p, int error)
 {
+	/* It died with something unread: the last that was sent at least. */
+	if (error == -ECONNRESET && p->n_in_queue == 0 && p->has_published_last)
+		p->n_in_queue = 1;
 	hub_pipe_close(p);
 	p->ops->closed(p, error == -ECONNRESET || error == -EPIPE ? 0 : error);
 }
@@ -161,6 +164,7 @@ int hub_pipe_put(struct hub_pipe *p, const struct hub_message *message)
 {
 	if (p->is_deaf)
 		return 0;
+	p->has_published_last = false;
 	loop_defer(p->loop, &p->flush);
 	return hub_wire_put(&p->stream.out, message);
 }
@@ -175,6 +179,7 @@ bool hub_pipe_publish(struct hub_pipe *p, const struct hub_message *message)
 		return false;
 	}
 	p->n_in_queue++;
+	p->has_published_last = true;
 	return true;
 }
 
@@ -195,6 +200,7 @@ void hub_pipe_open(struct hub_pipe *p, int take_fd)
 	p->is_dropping = false;
 	p->n_dropped = 0;
 	p->n_in_queue = 0;
+	p->has_published_last = false;
 	stream_open(&p->stream, p->loop, p->pool, take_fd, &stream_ops);
 }
 

@@ -44,9 +44,11 @@ struct hub_pipe {
 	struct loop_defer flush;
 	bool is_deaf;	  /* the other process takes nothing more; its last words may still come */
 	bool is_dropping; /* until half of the queue has left */
-	uint64_t n_dropped; /* publications, since caught_up() was called last */
+	bool has_published_last; /* what was put last is a publication */
+	uint64_t n_dropped;	 /* publications, since caught_up() was called last */
 	uint64_t
-		n_in_queue; /* publications since the queue was empty last: so many have not left, or fewer */
+		n_in_queue; /* publications since the queue was empty last: so many have not left, or fewer;
+			     * when it is closed, 1 for those that had left and were not read */
 };
 
 /* A closed one. */

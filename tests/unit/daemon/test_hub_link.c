@@ -72,6 +72,30 @@ Test(hub_link, what_was_not_sent_when_the_hub_died_is_counted)
 	done(&w);
 }
 
+Test(hub_link, what_the_hub_had_not_read_when_it_died_is_counted)
+{
+	struct world w;
+
+	begin_all(&w, "news");
+	publish(&w, 0, "news", "a");
+	hub_pipe_flush(&w.workers[0].link.pipe);
+	stop_hub(&w);
+	turns(&w);
+	cr_assert_str_eq(w.workers[1].got, "");
+	start_hub(&w);
+	introduce(&w, 0);
+	cr_assert_not_null(strstr(said(&w), "1 publications or more"), "%s", w.said);
+	/* Of what is wanted, nothing is lost. */
+	want(&w.workers[0], "more", true);
+	hub_pipe_flush(&w.workers[0].link.pipe);
+	stop_hub(&w);
+	turns(&w);
+	cr_assert_eq(w.workers[0].link.n_alone, 0u);
+	start_hub(&w);
+	introduce(&w, 0);
+	done(&w);
+}
+
 Test(hub_link, what_never_found_a_hub_is_said_at_the_end)
 {
 	struct world w;
