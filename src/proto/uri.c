@@ -232,6 +232,17 @@ int uri_parse(struct arena *arena, weir_str target, struct uri *ret_uri, enum fa
 	return len == target.len ? 0 : check_query(ret_uri->query, reterr_fault);
 }
 
+void uri_take_options(weir_str target, struct uri *uri)
+{
+	const weir_str *authority = &uri->authority;
+
+	if (!authority->ptr || authority->ptr + authority->len != target.ptr + target.len)
+		return;
+	uri->raw_path = WEIR_STR("*");
+	uri->segments = uri->raw_path;
+	uri->path = uri->raw_path;
+}
+
 /* Form decoding: "+" too, and nothing is refused. */
 static int decode_pair_part(struct arena *arena, weir_str part, weir_str *ret_part)
 {

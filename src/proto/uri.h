@@ -48,6 +48,12 @@ static inline void uri_take_path(weir_str target, size_t path_len, struct uri *r
 		ret_uri->query = (weir_str){ path.ptr + path_len + 1, target.len - path_len - 1 };
 }
 
+/*
+ * What uri_parse() has made of target is asked for with OPTIONS: an absolute form
+ * without path and query stands for "*" then (RFC 9112, section 3.2.4).
+ */
+void uri_take_options(weir_str target, struct uri *uri);
+
 /* One segment, or part of it: text, under the same rules as `path`. */
 MUST_USE int uri_decode(struct arena *arena, weir_str encoded, weir_str *ret_text,
 			enum fault *reterr_fault);

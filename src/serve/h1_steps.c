@@ -159,6 +159,8 @@ static inline int judge_head(const struct h1_conn *c, struct exchange *ex, const
 		r = uri_parse(&ex->arena, ex->head.target, &ex->uri, &ex->fault);
 		if (r < 0)
 			return r;
+		if (ex->head.method_id == HTTP_METHOD_OPTIONS)
+			uri_take_options(ex->head.target, &ex->uri);
 	}
 	/* A handler that does not read its body, or echoes it, would answer 200 to nonsense. */
 	if (ex->head.is_chunked) {

@@ -532,6 +532,16 @@ def test_a_route_without_methods_takes_all(d):
             assert shown(c.call(method, "/show"))["method"] == method
 
 
+def test_an_absolute_form_without_a_path_is_of_the_server(d):
+    with d.connect() as c:
+        c.send(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
+        of_all = c.response()["allow"]
+        for target, is_all in (("http://a", True), ("http://a?", False), ("http://a/", False)):
+            c.send(f"OPTIONS {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            r = c.response()
+            assert ((r.status, r["allow"]) == (204, of_all)) is is_all, target
+
+
 def test_answers_options_of_the_server(d):
     with d.connect() as c:
         r = c.call("OPTIONS", "*")

@@ -130,6 +130,29 @@ Test(uri, copies_nothing_without_need)
 	cr_expect(!budget.is_short);
 }
 
+Test(uri, asks_for_the_server_where_an_absolute_form_ends_with_its_authority)
+{
+	static const struct {
+		const char *target, *path;
+	} options[] = {
+		{ "http://a", "*" },	{ "https://a:1", "*" }, { "*", "*" },
+		{ "http://a?", "/" },	{ "http://a?b", "/" },	{ "http://a/", "/" },
+		{ "http://a/b", "/b" }, { "/", "/" },		{ "/a", "/a" },
+	};
+	struct budget budget = { .limit = 4096 };
+	struct uri uri;
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		const char *target = options[i].target;
+
+		cr_assert_eq(parse(&budget, target, &uri), 0);
+		uri_take_options(weir_strz(target), &uri);
+		cr_assert(weir_str_eq(uri.path, weir_strz(options[i].path)), "%s", target);
+		cr_assert(weir_str_eq(uri.segments, uri.path));
+		cr_assert(weir_str_eq(uri.raw_path, uri.path));
+	}
+}
+
 Test(uri, finds_the_authority)
 {
 	struct budget budget = { .limit = 0 };
