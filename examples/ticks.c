@@ -19,6 +19,8 @@ static int ticks(weir_req *req)
 		return r;
 
 	r = weir_start(req, 200, "text/event-stream");
+	if (weir_str_eq(req->scope->method, WEIR_STR("HEAD")))
+		return r; /* it has all it asked for, and would wait behind ticks that nobody is sent */
 	for (int i = 0; r >= 0 && !weir_draining(req); i++) {
 		r = weir_writef(req, "id: %d\ndata: %lld\n\n", i, (long long)weir_now_ms());
 		if (r >= 0)

@@ -128,6 +128,12 @@ def test_echo_json_wraps_json_and_nothing_else(demo):
                      b"1" * (64 * 1024 + 1)).status == 413
 
 
+def test_who_asks_for_the_head_of_ticks_goes_on(demo):
+    with demo.connect() as c:
+        assert c.call("HEAD", "/ticks").status == 200
+        assert c.call("GET", "/hello").status == 200
+
+
 def test_ticks_arrive_one_by_one(demo):
     def between_two():
         with demo.connect() as c:
