@@ -287,6 +287,6 @@ int cli_answer(const struct cli *cli, FILE *out, FILE *err)
 		(void)fprintf(err, "weir: %s\n%s", cli->error, usage);
 		return EXIT_CODE_USAGE;
 	}
-	/* A full disk or a closed pipe must not look like success. */
-	return fflush(out) == 0 ? code : EXIT_CODE_SYSTEM;
+	/* A full disk or a closed pipe must not look like success. What was too long for the buffer has failed before. */
+	return fflush(out) == 0 && !ferror(out) ? code : EXIT_CODE_SYSTEM;
 }
