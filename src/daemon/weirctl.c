@@ -141,6 +141,16 @@ static int read_options(struct weirctl *w, int argc, char **argv)
 	return -1;
 }
 
+/* On the line they would be none, or two: drain "" would become drain, which stops the daemon. */
+static bool are_words(int n, char **words)
+{
+	for (int i = 0; i < n; i++) {
+		if (!words[i][0] || strchr(words[i], ' '))
+			return false;
+	}
+	return true;
+}
+
 /* The same rules as the daemon's, so that a mistake is said without one. */
 static int read_command(struct weirctl *w, int n, char **words)
 {
@@ -150,6 +160,8 @@ static int read_command(struct weirctl *w, int n, char **words)
 
 	if (n == 0)
 		return bad_usage("a command is needed");
+	if (!are_words(n, words))
+		return bad_usage("an argument is empty, or has a blank in it");
 	if (n == 1 && strcmp(words[0], "top") == 0) {
 		w->is_top = true;
 		(void)strcpy(w->line, "status\n");

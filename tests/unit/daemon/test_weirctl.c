@@ -73,6 +73,17 @@ Test(weirctl, bad_usage_is_said_at_once, .init = begin, .fini = end)
 	cr_expect_eq(RUN("--bogus", "status"), WEIRCTL_USAGE);
 }
 
+/* drain "$SLOT", where SLOT is not set, must not become drain: that stops the daemon. */
+Test(weirctl, an_empty_argument_is_not_none, .init = begin, .fini = end)
+{
+	cr_expect_eq(RUN("drain", ""), WEIRCTL_USAGE);
+	cr_expect_eq(RUN("drain", " "), WEIRCTL_USAGE);
+	cr_expect_eq(RUN("", "drain"), WEIRCTL_USAGE);
+	cr_expect_eq(RUN("loglevel", ""), WEIRCTL_USAGE);
+	cr_expect_eq(RUN("drain 0"), WEIRCTL_USAGE);
+	cr_expect_eq(RUN("drain"), WEIRCTL_UNREACHABLE);
+}
+
 /* Nobody listens: who got as far as that has taken it. */
 static void expect_number(const char *option, const char *number, int code)
 {
