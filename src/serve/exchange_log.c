@@ -39,7 +39,7 @@ static inline void fill_head(const struct h1_head *head, struct access_log_line 
 	line->version = head->version;
 	line->referer = field(head, WEIR_STR("referer"));
 	line->user_agent = field(head, WEIR_STR("user-agent"));
-	line->host = field(head, WEIR_STR("host"));
+	line->host = head->host;
 	line->headers = head->fields;
 	line->n_headers = head->n_fields;
 }

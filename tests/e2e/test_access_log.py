@@ -63,6 +63,16 @@ def test_a_format_of_ones_own(daemon):
                                 '127.0.0.1 "GET /nowhere HTTP/1.1" 404 - {-}']
 
 
+def test_host_is_that_of_the_request_whoever_says_it(daemon):
+    d = daemon(config("{host} {header:Host}") + PROXIES)
+    d.call("POST", "/order/book", {"X-Forwarded-Host": "shop.example.org"})
+    d.call("POST", "http://localhost/order/book")
+    with Session(d.address, fields=[("X-Forwarded-Host", "ws.example.org")]) as s:
+        s.ask("one")
+    assert stop_and_read(d) == ["shop.example.org localhost", "localhost localhost",
+                                *["ws.example.org localhost"] * 2]
+
+
 def test_a_bad_format_is_said_with_its_place(run_weir, tmp_path):
     path = tmp_path / "bad.yaml"
     path.write_text("workers: 1\naccess_log_format: '{client} {statsu}'\n")
