@@ -13,9 +13,13 @@
 #include "app/site.h"
 #include "proto/fields.h"
 
+/* Empty: there is none, or there are several, of which none is the right one. */
 static weir_str field(const struct req *req, weir_str name)
 {
-	return fields_get(req->scope.headers, req->scope.n_headers, name);
+	weir_str value = { NULL, 0 };
+
+	(void)!fields_get_only(req->scope.headers, req->scope.n_headers, name, &value);
+	return value;
 }
 
 /* Among parent's children, or, if that is NULL, alone. -EAGAIN: no random bytes; -ENOMEM. */

@@ -72,6 +72,19 @@ Test(request_ids, bad_ones_are_made_anew)
 	cr_expect_null(strstr(said, TRACE));
 }
 
+/* Somebody on the way has added one: which of them is the right one, nobody knows. */
+Test(request_ids, of_several_none_is_taken)
+{
+	const char *said = ask(SITE_IDS_OF_ALL,
+			       "GET /x HTTP/1.1\r\nHost: x\r\nX-Request-Id: abc-1\r\n"
+			       "X-Request-Id: abc-2\r\n"
+			       "Traceparent: 00-" TRACE "-00f067aa0ba902b7-01\r\n"
+			       "Traceparent: 00-" TRACE "-00f067aa0ba902b8-01\r\n\r\n");
+
+	cr_expect_eq(strspn(said, "0123456789abcdef"), SITE_ID_LEN, "%s", said);
+	cr_expect_null(strstr(said, TRACE));
+}
+
 static int complain(weir_req *req)
 {
 	weir_log(req, WEIR_LOG_WARN, "so it is");
