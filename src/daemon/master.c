@@ -108,6 +108,7 @@ static void on_signals(struct master *m)
 		master_stop_patiently(m);
 	if (signals.n_stops > 0)
 		master_stop_asked(m, signals.n_stops);
+	master_upgrade_leave(m);
 }
 
 static void tick_hub(struct master *m, int64_t now_ms)

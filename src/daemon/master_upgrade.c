@@ -66,7 +66,8 @@ void master_upgrade_ask(struct master *m)
 	unsigned n_inherited = inherited_count();
 	pid_t pid;
 
-	if (m->phase != MASTER_RUNNING || m->reload != MASTER_SETTLED || !m->setup->program) {
+	if (m->phase != MASTER_RUNNING || m->leave_ms != INT64_MAX || m->reload != MASTER_SETTLED ||
+	    !m->setup->program) {
 		log_write(m->log, LOG_AT_WARN, "SIGUSR2 is ignored%s",
 			  m->reload != MASTER_SETTLED ? ": there is a reload" : "");
 		return;
@@ -144,13 +145,21 @@ bool master_upgrade_reaped(struct master *m, pid_t pid, int status)
 	if (m->reload != MASTER_ASKING || pid != m->checker)
 		return false;
 	m->checker = 0;
-	if (m->phase == MASTER_STOPPING)
-		return true;
-	if (proc_ended_well(status))
-		execute(m);
-	else
+	if (m->phase != MASTER_STOPPING && !proc_ended_well(status))
 		say_failed(m);
 	return true;
+}
+
+void master_upgrade_leave(struct master *m)
+{
+	if (m->reload != MASTER_ASKING || m->checker > 0 || m->phase == MASTER_STOPPING)
+		return;
+	if (m->leave_ms == INT64_MAX) {
+		execute(m);
+		return;
+	}
+	log_write(m->log, LOG_AT_NOTICE, "the new program is not used: this one is about to stop");
+	master_reload_settle(m);
 }
 
 /* ---- taking */
