@@ -369,16 +369,18 @@ static void say_death(const struct job_keeper *k, const struct job_slot *s, pid_
 		    : proc_ended_well(status) ? LOG_AT_NOTICE
 					      : LOG_AT_ERROR;
 	const char *cause = worker_death_cause(&s->slot, status, SIGXCPU, ": its cpu_time is over");
+	const char *next = k->is_stopping      ? ""
+			   : is_replaced(k, s) ? "; starting another"
+					       : "; no other is needed";
 	char how[PROC_END_MAX], when[64] = "";
 
 	proc_describe(status, how);
-	if (pause_ms > 0 && is_replaced(k, s))
+	if (pause_ms > 0 && is_replaced(k, s) && !k->is_stopping)
 		(void)snprintf(when, sizeof(when), " in %lld ms: it keeps dying", pause_ms);
 	log_write(k->log, level, "a job process of pool %s (pid %d) ended: %s%s%s%s%s%s",
 		  pool_of(k, s)->name, (int)pid,
 		  s->is_killed ? "killed, as the hub has asked for" : how, cause,
-		  job[0] ? "; it ran " : "", job,
-		  is_replaced(k, s) ? "; starting another" : "; no other is needed", when);
+		  job[0] ? "; it ran " : "", job, next, when);
 }
 
 static void say_drained(const struct job_keeper *k, const struct job_slot *s, pid_t pid, int status)

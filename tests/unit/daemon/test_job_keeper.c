@@ -263,5 +263,7 @@ Test(job_keeper, all_can_be_killed)
 	job_keeper_kill_all(&w.keeper);
 	while (!job_keeper_is_empty(&w.keeper))
 		(void)reap(&w, &has_failed);
+	cr_expect_not_null(strstr(said(&w), "ended: killed by signal 9 (SIGKILL)\n"), "%s", w.said);
+	cr_expect_null(strstr(w.said, "another"), "%s", w.said);
 	job_keeper_done(&w.keeper);
 }
