@@ -68,7 +68,9 @@ typedef struct weir_metric_opts {
 
 /*
  * The name is of letters, digits and '_', and begins neither with a digit nor with "weir_"; a
- * counter's goes without "_total", which is put behind it. The same name gives the same thing again. NULL
+ * counter's goes without "_total", which is put behind it. So beside a counter x nothing else is x_total or
+ * x_created, and beside a histogram x nothing x_bucket, x_count, x_sum or x_created; a histogram of which a bound
+ * is negative has neither count nor sum. The same name gives the same thing again. NULL
  * when it makes no sense or there is no room for it; everything below takes that, and does nothing.
  */
 #define weir_counter_new(app, name, help, ...) \

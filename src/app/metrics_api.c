@@ -299,7 +299,7 @@ static const char *words_of(int error)
 	case -EINVAL:
 		return "its name, unit, labels or bounds make no sense (weir/metrics.h)";
 	case -EEXIST:
-		return "there is something else of this name";
+		return "there is something else of this name, or that writes it (x: x_total)";
 	case -ENOSPC:
 		return "there is no room; see metrics_memory";
 	default:

@@ -356,6 +356,46 @@ static bool find_family(const struct metrics *m, weir_str name, struct metrics_e
 	return false;
 }
 
+/* Is a name what a metric of that type and name writes, or may write (OpenMetrics), beside its own? */
+static bool is_part_of(weir_str name, enum metric_type type, weir_str whole)
+{
+	static const weir_str parts[][5] = {
+		[METRIC_COUNTER] = { { "_total", 6 }, { "_created", 8 } },
+		[METRIC_GAUGE] = { { NULL, 0 } },
+		[METRIC_HISTOGRAM] = { { "_bucket", 7 },
+				       { "_count", 6 },
+				       { "_sum", 4 },
+				       { "_created", 8 } },
+	};
+
+	if (!str_starts(name, whole))
+		return false;
+	name = (weir_str){ name.ptr + whole.len, name.len - whole.len };
+	for (const weir_str *part = parts[type]; part->ptr; part++) {
+		if (weir_str_eq(name, *part))
+			return true;
+	}
+	return false;
+}
+
+/* Would one of that name write what another writes? A reader would refuse all of the text. */
+static bool has_rival(const struct metrics *m, const struct metric_def *def)
+{
+	weir_str name = weir_strz(def->name);
+	struct metrics_walk walk;
+
+	walk_own(m, &walk);
+	while (walk_next(m->set, &walk)) {
+		weir_str other = { walk.entry.text, walk.entry.head.name_len };
+
+		if (metrics_walk_is_family(&walk) &&
+		    (is_part_of(name, walk.entry.head.type, other) ||
+		     is_part_of(other, def->type, name)))
+			return true;
+	}
+	return false;
+}
+
 static int make_family(struct metrics *m, const struct metric_def *def, uint32_t *ret_at)
 {
 	const char *unit = def->unit ? def->unit : "";
@@ -390,6 +430,8 @@ int metrics_add_family(struct metrics *m, const struct metric_def *def, metrics_
 	if (find_family(m, weir_strz(def->name), &old, &at)) {
 		if (old.head.type != def->type || !has_bounds(&old, def))
 			return -EEXIST;
+	} else if (has_rival(m, def)) {
+		return -EEXIST;
 	} else {
 		r = make_family(m, def, &at);
 		if (r < 0)

@@ -85,7 +85,7 @@ typedef uint32_t metrics_family;
 
 /*
  * The same for the same name. -EEXIST: there is one of that name, of another type or with
- * other bounds; -ENOSPC; -EINVAL: it makes no sense (name, unit or bounds).
+ * other bounds, or one that writes it ("a" and "a_total"); -ENOSPC; -EINVAL: it makes no sense (name, unit or bounds).
  */
 MUST_USE int metrics_add_family(struct metrics *metrics, const struct metric_def *def,
 				metrics_family *ret_family);

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/metrics_view.h"
+#include "base/str.h"
 
 #define NUMBER 40
 
@@ -39,10 +40,13 @@ static weir_str bound(double value, char text[NUMBER])
 	return (weir_str){ text, number.len + 2 };
 }
 
+/* What is no UTF-8 becomes question marks, as in labels: else a reader would refuse all of the text. */
 static int put_help(struct buf *out, weir_str help)
 {
+	bool is_utf8 = str_is_utf8(help);
+
 	for (size_t i = 0; i < help.len; i++) {
-		char c = help.ptr[i];
+		char c = !is_utf8 && (help.ptr[i] & 0x80) ? '?' : help.ptr[i];
 		bool is_escaped = c == '\\' || c == '"' || c == '\n';
 		int r;
 
@@ -103,7 +107,10 @@ static int put_bucket(struct buf *out, const struct metrics_group *g, weir_str l
 			  (unsigned long long)count);
 }
 
-/* The count is the last bucket's, not a number of its own: they always agree. */
+/*
+ * The count is the last bucket's, not a number of its own: they always agree. A sum that may
+ * fall is not written, and then no count either (OpenMetrics, "Histogram").
+ */
 static int put_histogram(struct buf *out, const struct metrics_group *g,
 			 const struct metrics_series *s)
 {
@@ -117,6 +124,8 @@ static int put_histogram(struct buf *out, const struct metrics_group *g,
 		if (r < 0)
 			return r;
 	}
+	if (g->n_bounds > 0 && g->bounds[0] < 0)
+		return 0;
 	r = put_count(out, g, "_count", s->labels, n);
 	if (r < 0)
 		return r;

@@ -171,6 +171,48 @@ Test(metrics, a_name_has_one_meaning)
 	(void)metrics_free(m);
 }
 
+/* What a counter or a histogram writes behind its name is nobody else's name. */
+Test(metrics, no_two_write_the_same)
+{
+	static const struct {
+		enum metric_type first;
+		const char *name;
+		enum metric_type second;
+		const char *other;
+		int r;
+	} pairs[] = {
+		{ METRIC_COUNTER, "a", METRIC_GAUGE, "a_total", -EEXIST },
+		{ METRIC_GAUGE, "a_total", METRIC_COUNTER, "a", -EEXIST },
+		{ METRIC_COUNTER, "a", METRIC_GAUGE, "a_created", -EEXIST },
+		{ METRIC_HISTOGRAM, "a", METRIC_GAUGE, "a_count", -EEXIST },
+		{ METRIC_HISTOGRAM, "a", METRIC_COUNTER, "a_sum", -EEXIST },
+		{ METRIC_HISTOGRAM, "a", METRIC_HISTOGRAM, "a_bucket", -EEXIST },
+		{ METRIC_GAUGE, "a_bucket", METRIC_HISTOGRAM, "a", -EEXIST },
+		{ METRIC_COUNTER, "a", METRIC_GAUGE, "a_count", 0 },
+		{ METRIC_HISTOGRAM, "a", METRIC_GAUGE, "a_total", 0 },
+		{ METRIC_GAUGE, "a", METRIC_GAUGE, "a_total", 0 },
+		{ METRIC_COUNTER, "a", METRIC_GAUGE, "b_total", 0 },
+		{ METRIC_COUNTER, "a", METRIC_GAUGE, "a_total_here", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		const struct metric_def first = {
+			pairs[i].first, pairs[i].name, NULL, "", NULL, 0
+		};
+		const struct metric_def second = {
+			pairs[i].second, pairs[i].other, NULL, "", NULL, 0
+		};
+		struct metrics *m;
+		metrics_family family;
+
+		cr_assert_eq(metrics_new(NULL, 0, &m), 0);
+		cr_assert_eq(metrics_add_family(m, &first, &family), 0);
+		cr_expect_eq(metrics_add_family(m, &second, &family), pairs[i].r, "%s, %s",
+			     pairs[i].name, pairs[i].other);
+		(void)metrics_free(m);
+	}
+}
+
 Test(metrics, what_makes_no_sense_is_refused)
 {
 	static const double falling[] = { 2, 1 }, endless[] = { 1, 1. / 0. };

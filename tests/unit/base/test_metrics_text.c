@@ -105,6 +105,44 @@ Test(metrics_text, histograms)
 	(void)metrics_memory_free(memory);
 }
 
+/* Then the sum may fall, and stands for nothing that only grows; without it there is no count (OpenMetrics 1.0). */
+Test(metrics_text, histograms_of_negative_numbers_have_no_sum)
+{
+	static const double around[] = { -1, 0 };
+	const struct metric_def drift = { METRIC_HISTOGRAM, "drift", NULL, "", around, 2 };
+	struct metrics_memory *memory;
+	struct metrics *m;
+	uint64_t *words;
+
+	cr_assert_eq(metrics_memory_new(1, 8192, &memory), 0);
+	cr_assert_eq(metrics_new(memory, 0, &m), 0);
+	cr_assert_eq(metrics_add(m, &drift, WEIR_STR(""), &words), 0);
+	metrics_set(&words[0], -4.5);
+	words[1] = 2;
+	expect(make(memory), "# TYPE drift histogram\n"
+			     "drift_bucket{le=\"-1.0\"} 2\n"
+			     "drift_bucket{le=\"0.0\"} 2\n"
+			     "drift_bucket{le=\"+Inf\"} 2\n"
+			     "# EOF\n");
+	(void)metrics_free(m);
+	(void)metrics_memory_free(memory);
+}
+
+Test(metrics_text, help_that_is_no_utf8_does_not_spoil_the_rest)
+{
+	const struct metric_def size = { METRIC_GAUGE,
+					 "size",
+					 NULL,
+					 "Gr\xf6\xdf"
+					 "e",
+					 NULL,
+					 0 };
+	struct metrics_view *view = make(NULL);
+
+	put(view, &size, WEIR_STR(""), 1);
+	expect(view, "# TYPE size gauge\n# HELP size Gr??e\nsize 1\n# EOF\n");
+}
+
 Test(metrics_text, says_when_it_does_not_fit)
 {
 	const struct metric_def size = { METRIC_GAUGE, "size", NULL, "", NULL, 0 };
