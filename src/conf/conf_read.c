@@ -464,7 +464,8 @@ static bool set_has(const struct option_set *set, const struct option_spec *opti
 static bool is_inner(enum option_place place)
 {
 	return place == OPTION_JOBS || place == OPTION_TLS || place == OPTION_STATIC ||
-	       place == OPTION_REDIRECT || place == OPTION_RESPOND;
+	       place == OPTION_REDIRECT || place == OPTION_RESPOND || place == OPTION_HEALTH ||
+	       place == OPTION_CONTROL;
 }
 
 /* At the top lists are read in a second step, of inner mappings their items; elsewhere there is one. */

@@ -71,3 +71,11 @@ Test(conf_ctl, a_group_must_be_known)
 	expect_said("control: {socket: /x, group: no-such-group}\n",
 		    "group: there is no group \"no-such-group\"");
 }
+
+Test(conf_ctl, what_is_wrong_is_said_once)
+{
+	expect_said("health: {listen: nowhere}\n", ":1:18: listen: \"nowhere\" is not");
+	expect_said("health: {stall: 5}\n", ":1:17: stall: \"5\" is not a duration");
+	expect_said("control: {socket: \"\"}\n", "socket: has no value");
+	expect_said("control: {socket: /x, mode: 9}\n", "mode: \"9\" is not an octal mode");
+}
