@@ -14,6 +14,7 @@
 #include "daemon/listeners.h"
 #include "daemon/master_state.h"
 #include "daemon/master_stop.h"
+#include "daemon/master_workers.h"
 #include "daemon/privileges.h"
 #include "daemon/signals.h"
 #include "daemon/tls_keeper.h"
@@ -74,7 +75,7 @@ __attribute__((noreturn)) static void run_worker(struct master *m, const struct 
 	struct log log = *setup->log;
 	struct worker_args args = { .slot = slot->index,
 				    .lane = slot->lane,
-				    .is_held = g != m->now,
+				    .is_held = g != m->now || master_workers_is_added(m, slot),
 				    .control_fd = control_fd,
 				    .listeners = g->listeners,
 				    .note = worker_notes_at(&m->notes, slot->index),
@@ -86,7 +87,7 @@ __attribute__((noreturn)) static void run_worker(struct master *m, const struct 
 				    .log = &log,
 				    .arg = g->worker_arg };
 
-	if (args.is_held && g->log_level)
+	if (g != m->now && g->log_level)
 		log.level = g->log_level;
 	log_set_who(&log, "worker %u", slot->index);
 	keep_board(m);

@@ -137,11 +137,8 @@ static void serve(struct master *m, unsigned number)
 	for (unsigned i = 0; i < m->n_slots; i++) {
 		struct worker_slot *slot = &m->slots[i];
 
-		if (slot->generation != number || slot->state != WORKER_READY)
-			continue;
-		/* Who cannot be told is replaced by one that need not be. */
-		if (control_send_serve(slot->control_fd) < 0)
-			master_workers_signal(slot, SIGKILL);
+		if (slot->generation == number && slot->state == WORKER_READY)
+			master_workers_serve(slot);
 	}
 }
 

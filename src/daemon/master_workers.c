@@ -125,9 +125,21 @@ void master_workers_settle(struct master *m)
 	adoption_settle(&m->adoption, m->now->number, m->slots, m->n_slots, m->now->listeners);
 }
 
+bool master_workers_is_added(const struct master *m, const struct worker_slot *slot)
+{
+	return slot->is_new && m->phase == MASTER_RUNNING;
+}
+
+void master_workers_serve(const struct worker_slot *slot)
+{
+	/* Who cannot be told is replaced by one that need not be. */
+	if (control_send_serve(slot->control_fd) < 0)
+		master_workers_signal(slot, SIGKILL);
+}
+
 static void on_ready(struct master *m, struct worker_slot *slot)
 {
-	bool is_new = slot->is_new;
+	bool is_added = master_workers_is_added(m, slot);
 
 	if (slot->state != WORKER_STARTING)
 		return;
@@ -139,10 +151,12 @@ static void on_ready(struct master *m, struct worker_slot *slot)
 	}
 	if (listeners_begin(m->now->listeners) < 0) /* its lane may be a new one */
 		log_write(m->log, LOG_AT_WARN, "worker %u has no socket of its own", slot->index);
+	if (is_added)
+		master_workers_serve(slot);
 	master_workers_settle(m);
 	if (m->phase == MASTER_RUNNING) {
 		log_write(m->log, LOG_AT_NOTICE, "worker %u is ready%s, pid %d", slot->index,
-			  is_new ? "" : " again", (int)slot->pid);
+			  is_added ? "" : " again", (int)slot->pid);
 		return;
 	}
 	master_workers_become_ready(m);

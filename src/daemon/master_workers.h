@@ -11,6 +11,10 @@ struct worker_slot;
 struct worker_slot *master_workers_place(struct master *m, const struct generation *generation,
 					 unsigned lane);
 void master_workers_start(struct master *m, struct worker_slot *slot);
+/* SIGTTIN's, and it has not been ready: its sockets do not listen, if its lane is new, so it must not accept. */
+bool master_workers_is_added(const struct master *m, const struct worker_slot *slot);
+/* To one that is held: that it may. */
+void master_workers_serve(const struct worker_slot *slot);
 /* All that it has said so far. */
 void master_workers_listen(struct master *m, struct worker_slot *slot);
 /* It has been reaped. */
