@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "app/module.h"
 #include "app/req.h"
@@ -39,7 +38,7 @@ static struct weir_job *job_of(struct job_call *call)
 
 static int close_large(void *arg)
 {
-	(void)close((int)(intptr_t)arg);
+	sealed_close((int)(intptr_t)arg);
 	return 0;
 }
 
@@ -59,7 +58,8 @@ static int free_now(void *arg)
 	struct weir_job *job = arg;
 
 	sealed_unmap(job->large);
-	close_fdp(&job->large_fd);
+	if (job->large_fd >= 0)
+		sealed_close(job->large_fd);
 	free(job);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "io/slice.h"
 
@@ -21,6 +22,9 @@
 /* Of one call: some ten microseconds. Who unmaps interrupts all other CPUs each time. */
 #define COPY_PART ((size_t)64 * 1024)
 #define UNMAP_PART ((size_t)256 * 1024)
+
+/* What is smaller is sealed, and freed, in less than the kernel needs to let others go. */
+#define LARGE ((size_t)1024 * 1024)
 
 static size_t least(size_t a, size_t b)
 {
@@ -53,6 +57,18 @@ static int write_all(int fd, weir_str bytes)
 	return 0;
 }
 
+/* The kernel looks at each page. */
+static int add_seals(int fd, size_t len)
+{
+	int r;
+
+	if (len >= LARGE)
+		slice_stand_back();
+	r = fcntl(fd, F_ADD_SEALS, SEALS) < 0 ? -errno : 0;
+	slice_come_forward();
+	return r;
+}
+
 int sealed_new(weir_str bytes, int *ret_fd)
 {
 	_cleanup_(close_fdp) int fd = create();
@@ -63,8 +79,9 @@ int sealed_new(weir_str bytes, int *ret_fd)
 	r = write_all(fd, bytes);
 	if (r < 0)
 		return r;
-	if (fcntl(fd, F_ADD_SEALS, SEALS) < 0)
-		return -errno;
+	r = add_seals(fd, bytes.len);
+	if (r < 0)
+		return r;
 	*ret_fd = steal_fd(fd);
 	return 0;
 }
@@ -98,9 +115,22 @@ void sealed_populate(weir_str bytes)
 
 void sealed_unmap(weir_str bytes)
 {
+	bool is_large = bytes.len >= LARGE;
+
 	for (size_t len; bytes.len > 0; bytes.ptr += len, bytes.len -= len) {
 		len = least(bytes.len, UNMAP_PART);
+		/* With the last part all pages may be freed at once. */
+		if (is_large && len == bytes.len)
+			slice_stand_back();
 		(void)munmap((void *)(uintptr_t)bytes.ptr, len);
 		slice_yield();
 	}
+	slice_come_forward();
+}
+
+void sealed_close(int fd)
+{
+	slice_stand_back();
+	(void)close(fd);
+	slice_come_forward();
 }

@@ -25,5 +25,7 @@ MUST_USE int sealed_map(int fd, uint64_t len, weir_str *ret_bytes);
 /* Its page faults now, so that who reads it takes none; a kernel that cannot (before 5.14) does nothing. */
 void sealed_populate(weir_str bytes);
 void sealed_unmap(weir_str bytes);
+/* Of a descriptor that may be the last one of many pages. */
+void sealed_close(int fd);
 
 #endif

@@ -50,3 +50,17 @@ void slice_yield(void)
 	if (slice_get_us() <= SLICE_SHORT_US)
 		(void)sched_yield();
 }
+
+void slice_stand_back(void)
+{
+	if (slice_get_us() != SLICE_SHORT_US || slice_set_us(SLICE_BUSY_US) < 0)
+		return;
+	/* The new one begins when the old one is over. */
+	(void)sched_yield();
+}
+
+void slice_come_forward(void)
+{
+	if (slice_get_us() == SLICE_BUSY_US)
+		(void)slice_set_us(SLICE_SHORT_US);
+}

@@ -11,6 +11,8 @@
 
 /* Who waits for events: it goes before those who compute. */
 #define SLICE_SHORT_US 100
+/* Who is about to be in the kernel for milliseconds: longer than anybody has who has set none. */
+#define SLICE_BUSY_US 10000
 /* Who computes for others, and lets them all go first. */
 #define SLICE_LONG_US 100000
 
@@ -29,5 +31,12 @@ uint32_t slice_get_us(void);
  * itself takes the CPU from it.
  */
 void slice_yield(void);
+
+/*
+ * Before a system call that may take milliseconds, on a thread with a short slice: whoever wakes
+ * meanwhile goes first, as soon as the kernel looks. With slice_come_forward() it is as before.
+ */
+void slice_stand_back(void);
+void slice_come_forward(void);
 
 #endif

@@ -111,6 +111,26 @@ Test(sealed, unmaps_nothing)
 	sealed_unmap((weir_str){ 0 });
 }
 
+/* A thread of a worker's that does it goes on as it was. */
+Test(sealed, leaves_a_short_slice_as_it_was)
+{
+	static char many[2 * 1024 * 1024];
+	weir_str bytes = { 0 };
+	uint32_t before_us;
+	int fd = -1;
+
+	(void)slice_set_us(SLICE_SHORT_US);
+	before_us = slice_get_us();
+	cr_assert_eq(sealed_new((weir_str){ many, sizeof(many) }, &fd), 0);
+	cr_assert_eq(slice_get_us(), before_us);
+	cr_assert_eq(sealed_map(fd, sizeof(many), &bytes), 0);
+	sealed_unmap(bytes);
+	cr_assert_eq(slice_get_us(), before_us);
+	sealed_close(fd);
+	cr_assert_eq(slice_get_us(), before_us);
+	cr_assert_lt(fcntl(fd, F_GETFD), 0);
+}
+
 /* On this CPU, as long as it is let live. */
 static pid_t compute(void)
 {

@@ -45,3 +45,30 @@ Test(slice, what_else_is_set_stays)
 	cr_assert_eq(sched_getscheduler(0), SCHED_BATCH);
 	cr_assert_eq(getpriority(PRIO_PROCESS, 0), 7);
 }
+
+Test(slice, who_stands_back_has_a_longer_one_for_a_while)
+{
+	(void)slice_set_us(SLICE_SHORT_US);
+	if (slice_get_us() == 0)
+		cr_skip("this kernel has one slice for all");
+	slice_stand_back();
+	cr_assert_eq(slice_get_us(), SLICE_BUSY_US);
+	slice_stand_back();
+	cr_assert_eq(slice_get_us(), SLICE_BUSY_US);
+	slice_come_forward();
+	cr_assert_eq(slice_get_us(), SLICE_SHORT_US);
+	slice_come_forward();
+	cr_assert_eq(slice_get_us(), SLICE_SHORT_US);
+}
+
+/* Others go before it anyway, and to yield would cost it the whole slice. */
+Test(slice, who_has_a_long_one_keeps_it)
+{
+	(void)slice_set_us(SLICE_LONG_US);
+	if (slice_get_us() == 0)
+		cr_skip("this kernel has one slice for all");
+	slice_stand_back();
+	cr_assert_eq(slice_get_us(), SLICE_LONG_US);
+	slice_come_forward();
+	cr_assert_eq(slice_get_us(), SLICE_LONG_US);
+}
