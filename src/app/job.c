@@ -140,13 +140,12 @@ static void on_started(struct job_call *call)
 
 void job_describe(const struct weir_job *job, char *ret_words, size_t size)
 {
-	const char *name = strerrorname_np(-job->error);
 	char how[PROC_END_MAX];
 
 	if (job->error >= 0) {
 		(void)snprintf(ret_words, size, "has a result that is no sealed memfd");
 	} else if (job->error != -ECHILD || job->status == JOB_STATUS_OWN) {
-		(void)snprintf(ret_words, size, "failed: %s", name ? name : "an unknown error");
+		(void)snprintf(ret_words, size, "failed: %s", str_error_name(job->error));
 	} else if (job->status == JOB_STATUS_UNKNOWN) {
 		(void)snprintf(ret_words, size,
 			       "was lost: the hub or the master died while it ran");

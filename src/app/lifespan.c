@@ -18,6 +18,7 @@
 #include "app/req.h"
 #include "app/site.h"
 #include "base/log.h"
+#include "base/str.h"
 
 enum lifespan_phase {
 	LIFESPAN_NEW,	   /* nothing was called yet */
@@ -109,13 +110,6 @@ const char *lifespan_words(const struct lifespan *l)
 	return l->words;
 }
 
-static const char *error_name(int error)
-{
-	const char *name = strerrorname_np(-error);
-
-	return name ? name : "unknown error";
-}
-
 /* ---- steps */
 
 static int run_startup(weir_req *req, void *arg)
@@ -176,10 +170,10 @@ static void say_why(struct lifespan *l, int error, weir_str why)
 
 	if (why.len > 0)
 		(void)snprintf(l->words, sizeof(l->words), "module '%s' could not start: %.*s (%s)",
-			       name, WEIR_ARG(why), error_name(error));
+			       name, WEIR_ARG(why), str_error_name(error));
 	else
 		(void)snprintf(l->words, sizeof(l->words), "module '%s' could not start: %s", name,
-			       error_name(error));
+			       str_error_name(error));
 }
 
 static void startup_failed(struct lifespan *l, int error)
@@ -268,7 +262,7 @@ static void drain_step(struct lifespan *l)
 		if (r == 0)
 			return;
 		log_write(l->site->log, LOG_AT_WARN, "%s was left out: %s", l->step_name,
-			  error_name(r));
+			  str_error_name(r));
 	}
 }
 
@@ -305,7 +299,7 @@ static void stop_step(struct lifespan *l)
 		if (r == 0)
 			return;
 		log_write(l->site->log, LOG_AT_WARN, "%s was left out: %s", l->step_name,
-			  error_name(r));
+			  str_error_name(r));
 	}
 	set_phase(l, LIFESPAN_ENDED);
 	l->stopped(l->stopped_arg, 0);
@@ -360,7 +354,7 @@ static void background_ended(struct req *req, int result)
 
 	if (is_error)
 		log_write(l->site->log, LOG_AT_ERROR, "%s ended: %s%s%.*s", b->name,
-			  error_name(result), req->fail_words.len > 0 ? ": " : "",
+			  str_error_name(result), req->fail_words.len > 0 ? ": " : "",
 			  WEIR_ARG(req->fail_words));
 	background_free(b);
 	if (l->phase == LIFESPAN_WAITING)

@@ -91,11 +91,7 @@ static int status_of(const struct exchange *ex, int error)
 
 static const char *error_name(int error)
 {
-	const char *name = error < 0 ? strerrorname_np(-error) : NULL;
-
-	if (is_status(error))
-		return "WEIR_STATUS, too late";
-	return name ? name : "an unknown error";
+	return is_status(error) ? "WEIR_STATUS, too late" : str_error_name(error);
 }
 
 COLD void req_log_failure(const struct req *req, int error, int status, const char *what)

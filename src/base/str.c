@@ -2,6 +2,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "base/utf8.h"
 
@@ -115,6 +116,14 @@ int str_to_u64(weir_str s, uint64_t *ret_value)
 bool str_is_utf8(weir_str s)
 {
 	return utf8_is_whole(s);
+}
+
+const char *str_error_name(int error)
+{
+	/* INT_MIN has no positive. */
+	const char *name = error < 0 && error > INT_MIN ? strerrorname_np(-error) : NULL;
+
+	return name ? name : "an unknown error";
 }
 
 char *str_dup(weir_str s)

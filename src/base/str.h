@@ -34,6 +34,9 @@ char *str_put_u64(char *out, uint64_t value);
 /* All of it, whole characters only; utf8.h for what comes in pieces. */
 bool str_is_utf8(weir_str s);
 
+/* The name of a negative errno, such as "ENOENT"; or "an unknown error", whatever number that is. */
+const char *str_error_name(int error);
+
 /* NUL-terminated copy, freed by the caller; NULL without memory. */
 char *str_dup(weir_str s);
 

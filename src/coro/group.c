@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/str.h"
 #include "coro/local.h"
 #include "coro/wait.h"
 #include "io/loop.h"
@@ -363,13 +364,12 @@ static bool is_unseen_error(const struct group_child *c)
 /* One line, however many: a thousand tasks often fail for one reason. */
 static void log_unseen(const struct group *g, const char *name, int result, unsigned n)
 {
-	const char *error = strerrorname_np(-result);
 	char others[48] = "";
 
 	if (n > 1)
 		(void)snprintf(others, sizeof(others), "; so did %u more of its group", n - 1);
 	sched_log(g->sched, LOG_AT_WARN, "task %s returned %s (%d) and nobody looked%s", name,
-		  error ? error : "an error", result, others);
+		  str_error_name(result), result, others);
 }
 
 static void report_unseen(const struct group *g)

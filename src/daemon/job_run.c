@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,6 +83,15 @@ static void mend_signals(const struct job_run *run)
 {
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
 		(void)sigaction(signals[i], &run->actions[i], NULL);
+}
+
+/* They run on in the next job's time, whose end they would be. */
+static void stop_timers(void)
+{
+	const struct itimerval none = { 0 };
+
+	(void)setitimer(ITIMER_VIRTUAL, &none, NULL);
+	(void)setitimer(ITIMER_PROF, &none, NULL);
 }
 
 static struct job_run_kept look_at(int fd)
@@ -261,6 +271,7 @@ static int call(struct job_run *run, const struct job_packet *packet)
 	/* It is set by the handler of SIGTERM; one of the job's own has no business after it. */
 	if (alarm(0) > 0)
 		run->is_asked = true;
+	stop_timers();
 	mend_signals(run);
 	if (packet->fd >= 0)
 		sealed_unmap(input);

@@ -124,6 +124,13 @@ def test_one_that_closes_its_descriptors_loses_its_process(d, job):
     d.wait_log("job", after=mark)
 
 
+def test_timers_that_one_leaves_behind_do_not_end_the_next(daemon):
+    d = daemon(jobs.config("processes: 1"))
+    for _ in range(3):
+        assert tell(d, "leave_timers") == "ok "
+        assert tell(d, "burn") == "ok "
+
+
 def test_a_second_result_is_refused(d):
     assert tell(d, "two_results") == "end -114"
 

@@ -4,6 +4,7 @@
  */
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -177,6 +179,25 @@ static int shut_all(weir_work *work, weir_str input)
 	return 0;
 }
 
+/* Clocks that run while its process does, and so while the next job does. */
+static int leave_timers(weir_work *work, weir_str input)
+{
+	const struct itimerval soon = { .it_value = { .tv_usec = 20000 } };
+
+	if (setitimer(ITIMER_VIRTUAL, &soon, NULL) < 0 || setitimer(ITIMER_PROF, &soon, NULL) < 0)
+		return -errno;
+	return 0;
+}
+
+static int burn(weir_work *work, weir_str input)
+{
+	const clock_t end = clock() + CLOCKS_PER_SEC / 10;
+
+	while (clock() < end)
+		;
+	return 0;
+}
+
 static int write_input(weir_work *work, weir_str input)
 {
 	*(char *)input.ptr = '!';
@@ -300,4 +321,5 @@ WEIR_MODULE(.name = "e2e_bad_job", .handlers = E2E_JOB_HANDLERS,
 			      { "nonsense", talk_nonsense }, { "close", close_all },
 			      { "shut", shut_all }, { "write_input", write_input },
 			      { "two_results", two_results }, { "too_much", too_much },
+			      { "leave_timers", leave_timers }, { "burn", burn },
 			      { "try", try_all }, { "try_others", try_others }));

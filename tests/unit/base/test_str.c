@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -309,4 +310,13 @@ Test(str, finds_no_likeness_in_very_long_words)
 	memset(longest, 'x', sizeof(longest));
 	cr_assert_eq(str_distance((weir_str){ longest, 64 }, (weir_str){ longest, 64 }), 0);
 	cr_assert_geq(str_distance((weir_str){ longest, 65 }, (weir_str){ longest, 65 }), 64);
+}
+
+Test(str, errors_have_names)
+{
+	cr_assert_str_eq(str_error_name(-ENOENT), "ENOENT");
+	cr_assert_str_eq(str_error_name(-100000), "an unknown error");
+	cr_assert_str_eq(str_error_name(INT_MIN), "an unknown error");
+	cr_assert_str_eq(str_error_name(0), "an unknown error");
+	cr_assert_str_eq(str_error_name(2), "an unknown error");
 }
