@@ -237,21 +237,34 @@ static const char *find_fixed(const struct conf *now, const struct conf *next)
 									   : NULL;
 }
 
+/* A good configuration, but not one to go on with. */
+static int check_change(const struct conf *now, const struct conf *next, const struct log *log)
+{
+	const char *fixed = find_fixed(now, next);
+
+	if (fixed) {
+		log_write(log, LOG_AT_ERROR, "%s cannot be changed without a restart", fixed);
+		return -EINVAL;
+	}
+	/* A file that somebody is just writing may be empty. */
+	if (now->n_routes > 0 && next->n_routes == 0) {
+		log_write(log, LOG_AT_ERROR,
+			  "there are no routes any more: who wants none stops the daemon");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int load_conf(const struct reload *reload, const struct generation *now,
 		     struct conf **ret_conf, struct tls_keeper **ret_tls)
 {
 	const struct edition *former = container_of(now, const struct edition, generation);
 	int level = reload->log->level;
-	const char *fixed;
 	int r;
 
 	r = reload_read(reload, now, ret_conf, NULL, ret_tls);
-	fixed = r >= 0 ? find_fixed(former->conf, *ret_conf) : NULL;
-	if (fixed) {
-		log_write(reload->log, LOG_AT_ERROR, "%s cannot be changed without a restart",
-			  fixed);
-		r = -EINVAL;
-	}
+	if (r >= 0)
+		r = check_change(former->conf, *ret_conf, reload->log);
 	/* Until it is in force. */
 	reload->log->level = level;
 	return r;

@@ -364,6 +364,18 @@ def test_a_bad_configuration_changes_nothing_and_is_explained(daemon):
     reload(d)
 
 
+@pytest.mark.parametrize("text", ["", "# not written yet\n", "workers: 1\n"])
+def test_a_file_without_routes_changes_nothing(daemon, text):
+    """Whoever writes it anew in its place may be half-way."""
+    d = daemon(ONE)
+    good = d.config.read_text()
+    d.config.write_text(text)
+    fails(d, r"there are no routes any more")
+    d.config.write_text(good)
+    reload(d)
+    assert d.get("/pid").status == 200
+
+
 def test_workers_that_cannot_start_change_nothing(daemon):
     d = daemon(TWO, reports="SEGV|ABRT|abort")
     good = d.config.read_text()
