@@ -51,10 +51,11 @@ static inline ssize_t sock_call(long number, int fd, const void *buf, size_t len
 /* Bytes that wait in the kernel and are not on their way: enough for it never to run dry. */
 #define SOCK_UNSENT (256 * 1024)
 /*
- * Of a file, whose bytes are pages of the page cache and no copies. What a reader who stops costs
- * then is these pages' place in tcp_mem, and that they cannot leave the cache.
+ * Of a file, whose bytes are pages of the page cache and no copies: as much as the kernel's own limit lets
+ * (tcp_wmem), for the sake of fewer turns. What a reader who stops costs then is these pages'
+ * place in tcp_mem, and that they cannot leave the cache.
  */
-#define SOCK_UNSENT_WIDE (2 * 1024 * 1024)
+#define SOCK_UNSENT_WIDE (4 * 1024 * 1024)
 
 struct sock_addr {
 	struct sockaddr_storage ss;
