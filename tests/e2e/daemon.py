@@ -220,6 +220,16 @@ class Daemon:
     def connect(self, **kwargs):
         return client.Connection(self.address, **kwargs)
 
+    def refuses(self):
+        """Nobody listens. Who comes in the moment in which sockets are closed is reset: ask again."""
+        try:
+            self.connect().close()
+        except ConnectionRefusedError:
+            return True
+        except ConnectionResetError:
+            pass
+        return False
+
     def call(self, method, target, *args, **kwargs):
         """One request on a connection of its own."""
         with self.connect() as connection:

@@ -223,14 +223,7 @@ def test_listeners_come_stay_and_go(daemon, port):
     reload(d)
     assert client.get(("127.0.0.1", other), "/pid").status == 200
     assert not (d.dir / "s").exists()
-
-    def is_refused():
-        try:
-            d.connect().close()
-        except ConnectionRefusedError:
-            return True
-        return False
-    wait_until(is_refused, d.story)
+    wait_until(d.refuses, d.story)
 
 
 @pytest.mark.skipif(not shutil.which("wrk"), reason="needs wrk")

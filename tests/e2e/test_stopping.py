@@ -124,16 +124,7 @@ def test_nobody_is_let_in_any_more(daemon):
     d = daemon(TWO)
     c, _ = begin(d, "/until/go", "waits for go")
     begin_stop(d)
-
-    def is_refused():
-        try:
-            d.connect().close()
-        except ConnectionRefusedError:
-            return True
-        except ConnectionResetError:
-            pass    # it came in the moment in which the sockets were closed
-        return False
-    wait_until(is_refused, d.story)
+    wait_until(d.refuses, d.story)
     let_go(d, "go")
     assert c.response().status == 200
     assert d.wait() == 0
