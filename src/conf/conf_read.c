@@ -24,8 +24,17 @@ struct reader {
 	struct messages *messages;
 };
 
+/* What of a mapping is read: items may inherit from what stands beside them, which so comes first. */
+enum step {
+	STEP_ALL, /* of an item */
+	STEP_TOP_VALUES,
+	STEP_TOP_LISTS,
+	STEP_INNER_VALUES,
+	STEP_INNER_ITEMS,
+};
+
 static int read_mapping(struct reader *reader, const struct conf_node *node,
-			enum option_place place, bool wants_lists, void *base);
+			enum option_place place, enum step step, void *base);
 
 /* The scalar's text with variables replaced, in conf's arena. -EINVAL was said. */
 static int expand(struct reader *reader, const struct conf_node *node, const char *name,
@@ -324,7 +333,7 @@ static int read_items(struct reader *reader, const struct option_spec *option,
 		r = conf_read_defaults(reader->conf, option->items, item);
 		if (r < 0)
 			return r;
-		r = read_mapping(reader, node_of, option->items, false, item);
+		r = read_mapping(reader, node_of, option->items, STEP_ALL, item);
 		if (r == -ENOMEM)
 			return r;
 		if (item_pos(option->items, item))
@@ -336,18 +345,17 @@ static int read_items(struct reader *reader, const struct option_spec *option,
 	return all;
 }
 
-/* Items may inherit from the values beside them, so these come first. */
 static int read_inner(struct reader *reader, const struct option_spec *option,
 		      const struct conf_node *node, void *base)
 {
 	void *inner = (char *)base + option->offset;
-	int r, lists;
+	int r, items;
 
-	r = read_mapping(reader, node, option->items, false, inner);
+	r = read_mapping(reader, node, option->items, STEP_INNER_VALUES, inner);
 	if (r == -ENOMEM || node->type != CONF_NODE_MAPPING)
 		return r;
-	lists = read_mapping(reader, node, option->items, true, inner);
-	return worse(r, lists);
+	items = read_mapping(reader, node, option->items, STEP_INNER_ITEMS, inner);
+	return worse(r, items);
 }
 
 static int read_option(struct reader *reader, const struct option_spec *option,
@@ -461,21 +469,27 @@ static bool set_has(const struct option_set *set, const struct option_spec *opti
 	return set->words[i / 64] >> i % 64 & 1;
 }
 
-static bool is_inner(enum option_place place)
+static bool is_this_step(const struct option_spec *option, enum step step)
 {
-	return place == OPTION_JOBS || place == OPTION_TLS || place == OPTION_STATIC ||
-	       place == OPTION_REDIRECT || place == OPTION_RESPOND || place == OPTION_HEALTH ||
-	       place == OPTION_CONTROL;
+	switch (step) {
+	case STEP_TOP_VALUES:
+		return !option_table_is_list(option);
+	case STEP_TOP_LISTS:
+		return option_table_is_list(option);
+	case STEP_INNER_VALUES:
+		return option->type != OPTION_ITEMS;
+	case STEP_INNER_ITEMS:
+		return option->type == OPTION_ITEMS;
+	case STEP_ALL:
+		break;
+	}
+	return true;
 }
 
-/* At the top lists are read in a second step, of inner mappings their items; elsewhere there is one. */
-static bool is_this_step(const struct option_spec *option, bool wants_lists)
+/* Of a mapping: keys that nobody knows are said once. */
+static bool is_first(enum step step)
 {
-	if (option->place == OPTION_TOP)
-		return option_table_is_list(option) == wants_lists;
-	if (!is_inner(option->place))
-		return true;
-	return (option->type == OPTION_ITEMS) == wants_lists;
+	return step != STEP_TOP_LISTS && step != STEP_INNER_ITEMS;
 }
 
 /* The first key of the mapping that is one of several, behind last. */
@@ -532,14 +546,14 @@ static int check_one_of(struct reader *reader, const struct conf_node *node,
  * or is wrong; or nobody knows which kind it is, and so what it may have.
  */
 static int check_required(struct reader *reader, const struct conf_node *node,
-			  enum option_place place, bool wants_lists, const struct option_set *given,
+			  enum option_place place, enum step step, const struct option_set *given,
 			  const struct option_set *good)
 {
 	int all = 0;
 
 	for (const struct option_spec *o = option_table_next(place, NULL); o;
 	     o = option_table_next(place, o)) {
-		if (set_has(good, o) || !is_this_step(o, wants_lists))
+		if (set_has(good, o) || !is_this_step(o, step))
 			continue;
 		if (o->decides_kind && set_has(given, o))
 			all = -EINVAL;
@@ -554,7 +568,7 @@ static int check_required(struct reader *reader, const struct conf_node *node,
 }
 
 static int read_mapping(struct reader *reader, const struct conf_node *node,
-			enum option_place place, bool wants_lists, void *base)
+			enum option_place place, enum step step, void *base)
 {
 	struct option_set given = { 0 }, good = { 0 };
 
@@ -568,14 +582,14 @@ static int read_mapping(struct reader *reader, const struct conf_node *node,
 		const struct option_spec *option = option_table_find(place, n->key);
 		int r = 0;
 
-		if (option && is_this_step(option, wants_lists)) {
+		if (option && is_this_step(option, step)) {
 			r = read_option(reader, option, n, base);
 			set_add(&given, option);
 			if (r == 0) {
 				set_add(&good, option);
 				conf_origin_set(option, base, &n->key_pos);
 			}
-		} else if (!option && !wants_lists) {
+		} else if (!option && is_first(step)) {
 			option = refuse_key(reader, n, place);
 			if (option)
 				set_add(&given, option);
@@ -583,7 +597,7 @@ static int read_mapping(struct reader *reader, const struct conf_node *node,
 		if (r == -ENOMEM)
 			return r;
 	}
-	return check_required(reader, node, place, wants_lists, &given, &good);
+	return check_required(reader, node, place, step, &given, &good);
 }
 
 static void inherit(const struct option_spec *option, void *base, const struct option_spec *above,
@@ -626,7 +640,7 @@ int conf_read_defaults(struct conf *conf, enum option_place place, void *base)
 }
 
 static int read_top(struct conf *conf, const struct conf_node *root, struct messages *messages,
-		    bool wants_lists)
+		    enum step step)
 {
 	struct reader reader = { .conf = conf, .messages = messages };
 	int r;
@@ -634,18 +648,18 @@ static int read_top(struct conf *conf, const struct conf_node *root, struct mess
 	if (!root)
 		return 0;
 	/* Of two steps only the first says that the file is no mapping at all. */
-	if (root->type != CONF_NODE_MAPPING && wants_lists)
+	if (root->type != CONF_NODE_MAPPING && !is_first(step))
 		return 0;
-	r = read_mapping(&reader, root, OPTION_TOP, wants_lists, conf);
+	r = read_mapping(&reader, root, OPTION_TOP, step, conf);
 	return r == -ENOMEM ? r : 0;
 }
 
 int conf_read_values(struct conf *conf, const struct conf_node *root, struct messages *messages)
 {
-	return read_top(conf, root, messages, false);
+	return read_top(conf, root, messages, STEP_TOP_VALUES);
 }
 
 int conf_read_lists(struct conf *conf, const struct conf_node *root, struct messages *messages)
 {
-	return read_top(conf, root, messages, true);
+	return read_top(conf, root, messages, STEP_TOP_LISTS);
 }
