@@ -7,7 +7,6 @@ import os
 import pathlib
 import socket
 import subprocess
-import threading
 
 import pytest
 
@@ -24,40 +23,18 @@ def answer_of(size):
 
 def answer_all(connection, answer):
     """Until the client goes; the beginning is sent by itself."""
-    with connection, connection.makefile("rb") as file:
-        try:
-            while line := file.readline():
-                if line == b"\r\n":
-                    connection.sendall(answer[:100])
-                    connection.sendall(answer[100:])
-        except OSError:
-            pass    # the end of the run
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with connection.makefile("rb") as file:
+        while line := file.readline():
+            if line == b"\r\n":
+                connection.sendall(answer[:100])
+                connection.sendall(answer[100:])
 
 
 @pytest.fixture(name="serve")
-def fixture_serve():
+def fixture_serve(listen):
     """serve(answer) gives it to whoever asks, and returns the port."""
-    listeners = []
-
-    def accept_all(listener, answer):
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=answer_all, args=(connection, answer), daemon=True).start()
-
-    def serve(answer):
-        listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        listeners.append(listener)
-        threading.Thread(target=accept_all, args=(listener, answer), daemon=True).start()
-        return str(listener.getsockname()[1])
-
-    yield serve
-    for listener in listeners:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
+    return lambda answer: listen(lambda connection: answer_all(connection, answer))
 
 
 def load(*arguments):

@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import re
-import socket
 import struct
 import subprocess
 import threading
@@ -77,35 +76,9 @@ class Peer:
 
 
 @pytest.fixture(name="serve")
-def fixture_serve():
+def fixture_serve(listen):
     """serve(handler) runs handler(peer) for each session, in a thread, and returns the port."""
-    listeners = []
-
-    def run(handler, connection):
-        with connection:
-            try:
-                handler(Peer(connection))
-            except OSError:
-                pass
-
-    def accept_all(handler, listener):
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=run, args=(handler, connection), daemon=True).start()
-
-    def serve(handler):
-        listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        listeners.append(listener)
-        threading.Thread(target=accept_all, args=(handler, listener), daemon=True).start()
-        return str(listener.getsockname()[1])
-
-    yield serve
-    for listener in listeners:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
+    return lambda handler: listen(lambda connection: handler(Peer(connection)))
 
 
 def load(*arguments, orders=b""):
