@@ -28,6 +28,10 @@
 #define HANDLER_SIZE_1_0 (offsetof(weir_handler_entry, flags) + sizeof(uint32_t))
 #define JOB_SIZE_1_0 (offsetof(weir_job_entry, fn) + sizeof(weir_job_fn *))
 
+#define NAME_MAX_LEN 64
+/* Of is_name(). */
+#define NAME_RULE "letters, digits, '_' and '-', 64 of them at most"
+
 #define KNOWN_FLAGS ((uint32_t)WEIR_FINISH_ANYWAY)
 
 static bool is_name(weir_str s)
@@ -40,7 +44,7 @@ static bool is_name(weir_str s)
 		if (!is_letter && !is_digit && c != '_' && c != '-')
 			return false;
 	}
-	return s.len > 0 && s.len <= 64;
+	return s.len > 0 && s.len <= NAME_MAX_LEN;
 }
 
 bool module_is_websocket(const weir_handler_entry *entry)
@@ -103,10 +107,7 @@ static int check_abi(const weir_module *def, const char *who, struct buf *words)
 static int check_handler(const weir_handler_entry *entry, const char *who, struct buf *words)
 {
 	if (!is_name(weir_strz(entry->name))) {
-		buf_say(words,
-			"%s: handler name '%s': only letters, digits, '_' and '-', 64 of them at "
-			"most",
-			who, entry->name);
+		buf_say(words, "%s: handler name '%s': only " NAME_RULE, who, entry->name);
 		return -EINVAL;
 	}
 	if (!entry->fn && !(entry->ws && entry->ws->message)) {
@@ -182,9 +183,7 @@ static int check_job(const struct weir_app *app, size_t i, const char *who, stru
 	weir_job_entry entry = module_job_at(app, i);
 
 	if (!is_name(weir_strz(entry.name))) {
-		buf_say(words,
-			"%s: job name '%s': only letters, digits, '_' and '-', 64 of them at most",
-			who, entry.name);
+		buf_say(words, "%s: job name '%s': only " NAME_RULE, who, entry.name);
 		return -EINVAL;
 	}
 	if (!entry.fn) {
@@ -234,9 +233,7 @@ static int app_describe(struct weir_app *app, const weir_module *def, const char
 		return r;
 	memcpy(&app->def, def, def->size < sizeof(app->def) ? def->size : sizeof(app->def));
 	if (!app->def.name || !is_name(weir_strz(app->def.name))) {
-		buf_say(words,
-			"%s: needs a name of letters, digits, '_' and '-', 64 of them at most",
-			who);
+		buf_say(words, "%s: needs a name of " NAME_RULE, who);
 		return -EINVAL;
 	}
 	r = check_handlers(app, who, words);

@@ -46,9 +46,11 @@ struct hub_pipe {
 	bool is_dropping; /* until half of the queue has left */
 	bool has_published_last; /* what was put last is a publication */
 	uint64_t n_dropped;	 /* publications, since caught_up() was called last */
-	uint64_t
-		n_in_queue; /* publications since the queue was empty last: so many have not left, or fewer;
-			     * when it is closed, 1 for those that had left and were not read */
+	/*
+	 * Publications since the queue was empty last: so many have not left, or fewer. When the pipe
+	 * is closed, 1 stands for those that had left and were not read.
+	 */
+	uint64_t n_in_queue;
 };
 
 /* A closed one. */
